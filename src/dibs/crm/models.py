@@ -1,0 +1,160 @@
+"""What is sold to: leads, and the accounts and contacts they belong to.
+
+Who owns a lead and in which state it is, is written by ``dibs.distribution`` alone.
+"""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.timezone import now
+
+from dibs.engine.lifecycle import STATES
+from dibs.people.models import Rep
+from dibs.people.tenancy import WorkspaceRow
+
+
+class Account(WorkspaceRow):
+    """A customer or target company; ``parent`` makes families. ``domain`` is a registered domain, lower case."""
+
+    name = models.CharField(max_length=300)
+    domain = models.CharField(max_length=253, null=True, blank=True)
+    parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
+    owner = models.ForeignKey(Rep, on_delete=models.SET_NULL, null=True, blank=True, related_name="accounts")
+    created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "domain"], condition=Q(domain__isnull=False), name="account_domain_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Contact(WorkspaceRow):
+    """A person at an account."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="contacts")
+    name = models.CharField(max_length=300)
+    email = models.CharField(max_length=320, null=True, blank=True)
+    phone = models.CharField(max_length=64, null=True, blank=True)
+    created_at = models.DateTimeField(default=now)
+
+
+class Lead(WorkspaceRow):
+    """One person's or company's interest, from one source, at one time.
+
+    ``due_at`` is the next moment at which something must happen to it and ``due_for`` what (see ``engine.decision.DueFor``).
+    ``version`` grows by one with each write of a decision; a claim takes effect only at the version it was decided on.
+    ``claim`` is the lease: acting on a lapsed one is refused. ``flags`` names what could not be right in the input
+    (``email_invalid``, ``phone_invalid``, ...); the raw text stays in the field.
+    """
+
+    source = models.CharField(max_length=100)
+    external_id = models.CharField(max_length=200, null=True, blank=True)
+    received_at = models.DateTimeField()
+    name = models.CharField(max_length=300, null=True, blank=True)
+    title = models.CharField(max_length=300, null=True, blank=True)
+    email = models.CharField(max_length=320, null=True, blank=True)
+    phone = models.CharField(max_length=64, null=True, blank=True)
+    company = models.CharField(max_length=300, null=True, blank=True)
+    domain = models.CharField(max_length=253, null=True, blank=True)
+    industry = models.CharField(max_length=200, null=True, blank=True)
+    employees = models.BigIntegerField(null=True, blank=True)
+    country = models.CharField(max_length=2, null=True, blank=True)
+    region = models.CharField(max_length=200, null=True, blank=True)
+    city = models.CharField(max_length=200, null=True, blank=True)
+    postal_code = models.CharField(max_length=32, null=True, blank=True)
+    language = models.CharField(max_length=16, null=True, blank=True)
+    product = models.CharField(max_length=200, null=True, blank=True)
+    use_case = models.CharField(max_length=300, null=True, blank=True)
+    deal_value = models.DecimalField(max_digits=18, decimal_places=2, null=True, blank=True)
+    currency = models.CharField(max_length=3, null=True, blank=True)
+    message = models.TextField(null=True, blank=True)
+    consent = models.BooleanField(null=True, blank=True)
+    attributes = models.JSONField(default=dict, blank=True)
+    flags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+
+    state = models.CharField(max_length=12, default="new")
+    score = models.SmallIntegerField(null=True)
+    rank = models.CharField(max_length=8, null=True)
+    territory = models.CharField(max_length=100, null=True)
+    pool = models.CharField(max_length=100, null=True)
+    review = models.CharField(max_length=100, null=True)
+    owner = models.ForeignKey(Rep, on_delete=models.PROTECT, null=True, db_index=False, related_name="leads")
+    account = models.ForeignKey(Account, on_delete=models.SET_NULL, null=True, related_name="leads")
+    #: Place in line: when the lead first came to wait. Kept through a lapse, so that a lapsed lead is not sent to the end.
+    waiting_since = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True)
+    due_for = models.CharField(max_length=12, null=True)
+    lock_expires_at = models.DateTimeField(null=True)
+    claim = models.UUIDField(null=True)
+    contacted_at = models.DateTimeField(null=True)
+    escalated = models.SmallIntegerField(default=0)
+    reassigned = models.SmallIntegerField(default=0)
+    #: How the present owner came to have it: claimed, assigned, offered, escalated, aged.
+    taken_by = models.CharField(max_length=12, null=True)
+    policy_version = models.IntegerField(null=True)
+    version = models.IntegerField(default=0)
+    created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=STATES), name="lead_state_known"),
+            models.CheckConstraint(condition=Q(score__isnull=True) | Q(score__range=(1, 100)), name="lead_score_range"),
+            # One owner at most is the column itself; that a held lead has one, and a waiting lead none, is this.
+            models.CheckConstraint(
+                condition=Q(state__in=["offered", "owned", "working"], owner__isnull=False)
+                | Q(state__in=["new", "pooled", "review", "nurture"], owner__isnull=True)
+                | Q(state__in=["converted", "retired", "merged"]),
+                name="lead_owner_fits_state",
+            ),
+            models.CheckConstraint(condition=~Q(state="pooled") | Q(pool__isnull=False), name="lead_pooled_has_pool"),
+            # A lease has a token and an end, or there is none.
+            models.CheckConstraint(
+                condition=Q(lock_expires_at__isnull=True) | Q(claim__isnull=False), name="lead_lock_has_claim"
+            ),
+            # The same lead sent twice is one lead: what makes intake idempotent under concurrent senders.
+            models.UniqueConstraint(
+                fields=["workspace", "source", "external_id"],
+                condition=Q(external_id__isnull=False),
+                name="lead_external_once",
+            ),
+        ]
+        indexes = [
+            # The first page of a pool in its usual order.
+            models.Index(
+                "workspace",
+                "pool",
+                models.F("score").desc(),
+                "received_at",
+                "id",
+                condition=Q(state="pooled"),
+                name="lead_pool_by_score",
+            ),
+            # The head of a queue, and "the oldest waiting goes first".
+            models.Index(
+                fields=["workspace", "pool", "waiting_since", "id"],
+                condition=Q(state="pooled"),
+                name="lead_pool_by_age",
+            ),
+            # What the tick asks for.
+            models.Index(fields=["workspace", "due_at"], condition=Q(due_at__isnull=False), name="lead_due"),
+            # My leads, and how many a rep holds.
+            models.Index(
+                fields=["workspace", "owner", "state"], condition=Q(owner__isnull=False), name="lead_by_owner"
+            ),
+            # Locks that ran out and that no tick has taken back yet: claimable at once.
+            models.Index(
+                fields=["workspace", "pool", "lock_expires_at"],
+                condition=Q(state="owned", lock_expires_at__isnull=False),
+                name="lead_locked",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.company or self.name or str(self.id)

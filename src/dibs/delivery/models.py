@@ -1,0 +1,35 @@
+"""What has to reach somebody outside the transaction that caused it."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.timezone import now
+
+from dibs.people.tenancy import WorkspaceRow
+
+
+class Outbox(WorkspaceRow):
+    """An event written in the transaction that made it true, delivered after commit, at least once.
+
+    ``event`` is a documented name such as ``lead.claimed``. ``seq`` orders events for readers that follow along; a lower
+    number can become visible after a higher one, so a follower looks back a little. ``payload`` names the lead, the rep and
+    the pool and holds none of the lead's own fields: a reader who may see those asks for them.
+    """
+
+    seq = models.BigIntegerField(unique=True, editable=False)
+    at = models.DateTimeField(default=now)
+    event = models.CharField(max_length=40)
+    lead = models.UUIDField(null=True)
+    payload = models.JSONField(default=dict)
+    attempts = models.SmallIntegerField(default=0)
+    deliver_at = models.DateTimeField(null=True, default=now)
+    delivered_at = models.DateTimeField(null=True)
+    last_error = models.TextField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["workspace", "deliver_at"], condition=Q(delivered_at__isnull=True), name="outbox_undelivered"
+            )
+        ]

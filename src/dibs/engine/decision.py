@@ -1,0 +1,142 @@
+"""What the engine answers: a closed set of frozen values that explain themselves.
+
+A reason is a stable code, its parameters and the policy rule it came from. It holds no text: text is made late, in the
+reader's language, by ``dibs.delivery.wording``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Scalar = str | int | float | bool | None
+Param = Scalar | list[str] | list[dict[str, Scalar]]
+
+DueFor = Literal["lock", "offer", "escalate", "age_cap", "sla", "stale"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why. ``code`` is stable and documented; ``rule`` is a path into the policy such as ``route[3]`` or ``fair_play.mix``."""
+
+    code: str
+    params: Mapping[str, Param] = field(default_factory=dict)
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The next moment at which something must happen to a lead, and what."""
+
+    at: datetime
+    why: DueFor
+
+
+@dataclass(frozen=True, slots=True)
+class InPool:
+    """The lead waits in a pool to be claimed."""
+
+    pool: str
+    state: Literal["pooled"] = "pooled"
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """The lead is the rep's, without asking."""
+
+    rep: str
+    team: str | None = None
+    state: Literal["owned"] = "owned"
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """The lead is the rep's to accept until ``until``."""
+
+    rep: str
+    until: datetime
+    team: str | None = None
+    state: Literal["offered"] = "offered"
+
+
+@dataclass(frozen=True, slots=True)
+class InReview:
+    """A person decides; ``queue`` is the team whose managers see it."""
+
+    queue: str
+    state: Literal["review"] = "review"
+
+
+@dataclass(frozen=True, slots=True)
+class InNurture:
+    """Not ready for sales."""
+
+    state: Literal["nurture"] = "nurture"
+
+
+Where = InPool | Assigned | Offered | InReview | InNurture
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a lead goes, when it must be looked at again, and why. ``score`` and ``rank`` as qualified, ``None`` if unchanged."""
+
+    to: Where
+    due: Due | None
+    reasons: tuple[Reason, ...]
+    score: int | None = None
+    rank: str | None = None
+    territory: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Yes: the rep may have the lead until ``lock_expires_at`` (``None``: no time limit)."""
+
+    lock_expires_at: datetime | None
+    due: Due | None
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No, and what would make it a yes: the first reason's code is the refusal's code, ``remedy`` says how to get there."""
+
+    reasons: tuple[Reason, ...]
+    remedy: Reason | None = None
+
+    @property
+    def code(self) -> str:
+        return self.reasons[0].code
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The engine needs one more fact, too dear to fetch each time, before it can answer; ask again with it given."""
+
+    fact: Literal["low_score_in_sight"]
+    low_below: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Nothing happens to the lead now, but it is to be looked at again at ``due``."""
+
+    due: Due | None
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Time moved the lead. ``kind`` is a key of ``lifecycle.TRANSITIONS``; ``lapsed`` the rep whose lock or offer ran out.
+
+    ``escalated`` and ``reassigned`` are the lead's counters from now on.
+    """
+
+    kind: str
+    placement: Placement
+    lapsed: str | None = None
+    escalated: int = 0
+    reassigned: int = 0

@@ -1,0 +1,108 @@
+"""What is known when a decision is made: the lead, its account, the reps, the team.
+
+Facts are plain frozen values. ``None`` means "not known"; a condition on an unknown fact is false, never an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+Attribute = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeadFacts:
+    """What a policy may ask about a lead. ``country`` is ISO 3166 alpha-2, ``language`` BCP 47, ``score`` 1..100."""
+
+    source: str | None = None
+    name: str | None = None
+    title: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    company: str | None = None
+    domain: str | None = None
+    industry: str | None = None
+    employees: int | None = None
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    postal_code: str | None = None
+    language: str | None = None
+    product: str | None = None
+    use_case: str | None = None
+    deal_value: float | None = None
+    currency: str | None = None
+    message: str | None = None
+    consent: bool | None = None
+    received_at: datetime | None = None
+    score: int | None = None
+    rank: str | None = None
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """The customer or target company a lead was matched to. ``owner`` is a rep's handle."""
+
+    name: str | None = None
+    domain: str | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingHours:
+    """When a rep works, in the rep's own time zone.
+
+    ``days`` maps ISO weekday (1 Monday .. 7 Sunday) to ``(start, end)`` in minutes since local midnight; a weekday that
+    is absent is free. ``away`` holds half-open spans of time off, aware datetimes.
+    """
+
+    timezone: str = "UTC"
+    days: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    away: tuple[tuple[datetime, datetime], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RepFacts:
+    """What a policy may ask about a rep, and what decides whether a lead can be pushed to them now.
+
+    ``open_leads`` counts leads owned and not yet converted or retired; ``assigned_today`` those pushed to the rep in the
+    rep's own local day; ``conversion_rate`` is 0..1 over ``closed`` leads. ``hours`` ``None`` means always at work.
+    """
+
+    handle: str
+    active: bool = True
+    available: bool = True
+    hours: WorkingHours | None = None
+    open_leads: int = 0
+    assigned_today: int = 0
+    conversion_rate: float | None = None
+    closed: int = 0
+    country: str | None = None
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeadClock:
+    """Where a lead stands in its life: what ``timeline`` and ``claim`` need beside the lead's own facts.
+
+    ``waiting_since`` is the lead's place in line, kept through a lapse. ``escalated`` counts the pool's escalation steps
+    already done. ``passed_over`` names the reps who declined the lead or let it lapse: it is not pushed to them again.
+    ``lock_expires_at`` is ``None`` for a lead that nobody holds on time.
+    """
+
+    id: str
+    state: str
+    pool: str | None = None
+    owner: str | None = None
+    received_at: datetime | None = None
+    waiting_since: datetime | None = None
+    lock_expires_at: datetime | None = None
+    contacted_at: datetime | None = None
+    due_at: datetime | None = None
+    due_for: str | None = None
+    escalated: int = 0
+    reassigned: int = 0
+    passed_over: frozenset[str] = frozenset()

@@ -1,0 +1,58 @@
+"""How leads come in: sources, what they sent as they sent it, and the imports."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.timezone import now
+
+from dibs.people.models import User
+from dibs.people.tenancy import WorkspaceRow
+
+
+class Source(WorkspaceRow):
+    """A place that leads come from; ``kind`` names the connector that reads it."""
+
+    name = models.CharField(max_length=100)
+    kind = models.CharField(max_length=20)
+    mapping = models.JSONField(null=True)
+    created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="source_name_once")]
+
+
+class RawPayload(WorkspaceRow):
+    """What a source sent, kept before anything is made of it. The same payload twice is one row."""
+
+    source = models.CharField(max_length=100)
+    external_id = models.CharField(max_length=200)
+    digest = models.BinaryField(max_length=32)
+    payload = models.JSONField()
+    lead = models.UUIDField(null=True)
+    received_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "source", "external_id", "digest"], name="raw_payload_once")
+        ]
+
+
+class Import(WorkspaceRow):
+    """One file read. ``counts`` holds placed, enriched, unchanged, refused, and placed by place."""
+
+    source = models.CharField(max_length=100)
+    file_name = models.CharField(max_length=300)
+    encoding = models.CharField(max_length=40, default="")
+    started_at = models.DateTimeField(default=now)
+    finished_at = models.DateTimeField(null=True)
+    counts = models.JSONField(default=dict)
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+
+
+class ImportRefusal(WorkspaceRow):
+    """A row of a file that could not become a lead: which row (1 is the first after the header), why, and the row itself."""
+
+    batch = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="refusals")
+    row = models.IntegerField()
+    code = models.CharField(max_length=40)
+    detail = models.CharField(max_length=500, default="")

@@ -1,0 +1,197 @@
+"""Who works here: workspaces, users, reps, teams, and the tokens that programs call with."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.timezone import now
+
+from dibs.people.tenancy import WorkspaceRow, new_id
+
+
+class Workspace(models.Model):
+    """One company. Not under row-level security: it is how a caller finds out where they belong."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=200)
+    timezone = models.CharField(max_length=64, default="UTC")
+    language = models.CharField(max_length=8, default="en")
+    #: Country assumed for phone numbers written without a country code, ISO 3166 alpha-2; "" means none.
+    country = models.CharField(max_length=2, default="", blank=True)
+    created_at = models.DateTimeField(default=now)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(models.TextChoices):
+    REP = "rep", "Rep"
+    MANAGER = "manager", "Manager"
+    OPS = "ops", "Operations"
+    INTEGRATION = "integration", "Integration"
+
+
+class UserAccounts(BaseUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email__iexact=username)
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+
+class User(AbstractBaseUser):
+    """Somebody, or some program, that can log in. A user belongs to one workspace."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="users")
+    email = models.EmailField(max_length=254)
+    name = models.CharField(max_length=200)
+    role = models.CharField(max_length=16, choices=Role.choices)
+    language = models.CharField(max_length=8, default="en")
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=now)
+
+    objects: ClassVar[UserAccounts] = UserAccounts()
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ["name"]
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.email}>"
+
+
+class Team(WorkspaceRow):
+    """A group of reps. ``slug`` is the name the policy uses; managers of the team see all its leads."""
+
+    slug = models.SlugField()
+    name = models.CharField(max_length=200)
+    managers = models.ManyToManyField(User, through="Management", related_name="manages")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "slug"], name="team_slug_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Rep(WorkspaceRow):
+    """A salesperson. ``handle`` is the name the policy uses.
+
+    ``hours`` maps ISO weekday ("1" Monday .. "7" Sunday) to [start, end] in minutes since local midnight; ``null`` means
+    always at work. ``available`` is the rep's own switch.
+    """
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="rep")
+    handle = models.SlugField()
+    name = models.CharField(max_length=200)
+    country = models.CharField(max_length=2, default="", blank=True)
+    timezone = models.CharField(max_length=64, default="UTC")
+    languages = ArrayField(models.CharField(max_length=16), default=list, blank=True)
+    hours = models.JSONField(null=True, blank=True)
+    available = models.BooleanField(default=True)
+    active = models.BooleanField(default=True)
+    teams = models.ManyToManyField(Team, through="Membership", related_name="reps")
+    created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "handle"], name="rep_handle_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(WorkspaceRow):
+    """A rep is in a team."""
+
+    rep = models.ForeignKey(Rep, on_delete=models.CASCADE)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "rep"], name="membership_once")]
+
+
+class Management(WorkspaceRow):
+    """A user manages a team."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "user"], name="management_once")]
+
+
+class TimeOff(WorkspaceRow):
+    """A span in which a rep is away; half-open, ``starts`` <= t < ``ends``."""
+
+    rep = models.ForeignKey(Rep, on_delete=models.CASCADE, related_name="time_off")
+    starts = models.DateTimeField()
+    ends = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(ends__gt=models.F("starts")), name="time_off_has_length")
+        ]
+
+
+class ApiToken(models.Model):
+    """A key that a program calls with. Only its digest is kept.
+
+    The token's text is ``dibs_<workspace id>_<secret>``: the workspace is in it so that a request can put row-level
+    security on its connection and check the token in the same statement that reads the facts.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="tokens")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens")
+    name = models.CharField(max_length=200, default="")
+    digest = models.BinaryField(max_length=32, unique=True)
+    scopes = ArrayField(models.CharField(max_length=32), default=list, blank=True)
+    created_at = models.DateTimeField(default=now)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    @staticmethod
+    def digest_of(text: str) -> bytes:
+        """SHA-256 of the token's text. The secret has 256 bits, so a fast hash without salt is enough."""
+        return hashlib.sha256(text.encode()).digest()
+
+    @staticmethod
+    def workspace_in(text: str) -> UUID | None:
+        """The workspace a token claims to be for, or ``None`` if the text is no token's."""
+        prefix, _, rest = text.partition("_")
+        workspace, _, secret = rest.partition("_")
+        if prefix != "dibs" or not secret or len(workspace) != 32:
+            return None
+        try:
+            return UUID(hex=workspace)
+        except ValueError:
+            return None
+
+    @classmethod
+    def issue(
+        cls, user: User, name: str = "", scopes: list[str] | None = None, expires_at: datetime | None = None
+    ) -> str:
+        """Make a token for ``user`` and return its text, which cannot be had again."""
+        text = f"dibs_{user.workspace_id.hex}_{secrets.token_urlsafe(32)}"
+        cls.objects.create(
+            workspace_id=user.workspace_id,
+            user=user,
+            name=name,
+            digest=cls.digest_of(text),
+            scopes=scopes or [],
+            expires_at=expires_at,
+        )
+        return text

@@ -1,0 +1,88 @@
+"""One company's data stays its own: the workspace on every row, and the database's own lock behind the filter.
+
+Every table but the few that say who is calling (workspace, user, session, token) carries ``workspace_id`` and a row-level
+security policy that compares it with the connection setting ``dibs.workspace``. `enter` puts that setting on the current
+connection, and only when it changes: a round trip once per switch, not once per request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, migrations, models
+from uuid6 import uuid7
+
+_NOBODY = ""
+
+
+def new_id() -> UUID:
+    """A UUIDv7 (RFC 9562): sorts by the time it was made, so that new rows land on the same index pages."""
+    return UUID(int=uuid7().int)
+
+
+class WorkspaceRow(models.Model):
+    """A row that belongs to one workspace.
+
+    ``workspace`` has no foreign-key constraint: each insert would lock the workspace's row, one row for all writers.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(
+        "people.Workspace", on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
+    )
+
+    class Meta:
+        abstract = True
+
+
+def enter(workspace_id: UUID | str | None) -> None:
+    """Let the current connection see this workspace's rows, and no other's; ``None``: no workspace's at all.
+
+    Call it outside a transaction: inside one, a rollback would take the setting back and the memory of it would be wrong,
+    so there the setting lasts as long as the transaction and is not remembered.
+    """
+    wanted = str(workspace_id) if workspace_id else _NOBODY
+    connection.ensure_connection()
+    raw: Any = connection.connection
+    if getattr(raw, "dibs_workspace", None) == wanted:
+        return
+    inside = connection.in_atomic_block
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('dibs.workspace', %s, %s)", [wanted, inside])
+    raw.dibs_workspace = None if inside else wanted
+
+
+@contextmanager
+def within(workspace_id: UUID | str) -> Iterator[None]:
+    """Work in one workspace for the length of a block (jobs, commands, tests); afterwards in none."""
+    enter(workspace_id)
+    try:
+        yield
+    finally:
+        enter(None)
+
+
+class Isolate(migrations.RunSQL):
+    """Migration step: row-level security on a table, binding its owner too."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        super().__init__(
+            sql=[
+                f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+                f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+                f"CREATE POLICY workspace_isolation ON {table} USING "
+                "(workspace_id = nullif(current_setting('dibs.workspace', true), '')::uuid)",
+            ],
+            reverse_sql=[
+                f"DROP POLICY workspace_isolation ON {table}",
+                f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY",
+                f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
+            ],
+        )
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return (self.__class__.__qualname__, [self.table], {})
