@@ -92,7 +92,8 @@ class Rep(WorkspaceRow):
     """A salesperson. ``handle`` is the name the policy uses.
 
     ``hours`` maps ISO weekday ("1" Monday .. "7" Sunday) to [start, end] in minutes since local midnight; ``null`` means
-    always at work. ``available`` is the rep's own switch.
+    always at work. ``available`` is the rep's own switch. ``face`` is an SVG document, or "": show it as an image of its
+    own (``<img>``), never as markup of the page.
     """
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="rep")
@@ -104,6 +105,7 @@ class Rep(WorkspaceRow):
     hours = models.JSONField(null=True, blank=True)
     available = models.BooleanField(default=True)
     active = models.BooleanField(default=True)
+    face = models.TextField(default="", blank=True)
     teams = models.ManyToManyField(Team, through="Membership", related_name="reps")
     created_at = models.DateTimeField(default=now)
 
