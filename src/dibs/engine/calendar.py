@@ -1,0 +1,109 @@
+"""When a rep is at work: hours of the week in the rep's own time zone, minus time off.
+
+A shift is a wall-clock span of one local day, turned into absolute time before anything is compared, so that a change of
+the clocks makes a shift an hour shorter or longer, as it does for the person. A shift whose end is not after its start,
+or is above 1440, runs past midnight into the next day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from dibs.engine.facts import WorkingHours
+
+#: How far ahead a rep's next working moment is looked for. Somebody away for longer has no next start yet.
+HORIZON = timedelta(days=400)
+
+_DAY = timedelta(days=1)
+
+
+@lru_cache(maxsize=8192)
+def _shift(timezone: str, day: date, start: int, end: int) -> tuple[datetime, datetime]:
+    """The shift that begins on this local day, in UTC. Minutes since local midnight."""
+    if end < start:
+        end += 24 * 60
+    midnight, zone = datetime(day.year, day.month, day.day), ZoneInfo(timezone)  # noqa: DTZ001 - wall clock, zone below
+    starts, ends = ((midnight + timedelta(minutes=m)).replace(tzinfo=zone).astimezone(UTC) for m in (start, end))
+    return starts, ends
+
+
+@lru_cache(maxsize=1024)
+def local_day(timezone: str, now: datetime) -> date:
+    """The calendar day it is in this time zone: what "per day" counts in."""
+    return now.astimezone(ZoneInfo(timezone)).date()
+
+
+def is_away(hours: WorkingHours | None, now: datetime) -> bool:
+    """Whether the rep is on time off."""
+    return hours is not None and any(start <= now < end for start, end in hours.away)
+
+
+def on_shift(hours: WorkingHours | None, now: datetime) -> bool:
+    """Whether this is within the hours of the week, time off aside. No hours known means always."""
+    if hours is None:
+        return True
+    today = local_day(hours.timezone, now)
+    for day in (today, today - _DAY):  # yesterday's shift may run past midnight
+        if span := hours.days.get(day.isoweekday()):
+            starts, ends = _shift(hours.timezone, day, *span)
+            if starts <= now < ends:
+                return True
+    return False
+
+
+def at_work(hours: WorkingHours | None, now: datetime) -> bool:
+    """Whether the rep works at this moment. No hours known means always."""
+    return hours is None or (on_shift(hours, now) and not is_away(hours, now))
+
+
+def working_spans(hours: WorkingHours, since: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Half-open spans of work in order, none before ``since``, up to `HORIZON` ahead."""
+    first = local_day(hours.timezone, since) - _DAY
+    done = since
+    for n in range(HORIZON.days + 2):
+        day = first + n * _DAY
+        if span := hours.days.get(day.isoweekday()):
+            starts, ends = _shift(hours.timezone, day, *span)
+            starts = max(starts, done)  # a night shift may overlap the next morning's: count no minute twice
+            for span_ in _without(starts, ends, hours.away):
+                yield span_
+                done = span_[1]
+
+
+def _without(
+    starts: datetime, ends: datetime, away: tuple[tuple[datetime, datetime], ...]
+) -> Iterator[tuple[datetime, datetime]]:
+    """What is left of a span when time off is cut out."""
+    for off, back in sorted(away):
+        if back <= starts or off >= ends:
+            continue
+        if starts < off:
+            yield starts, off
+        starts = back
+    if starts < ends:
+        yield starts, ends
+
+
+def next_start(hours: WorkingHours | None, now: datetime) -> datetime | None:
+    """The earliest moment from ``now`` on at which the rep works: ``now`` itself if at work, ``None`` if not in sight."""
+    if hours is None:
+        return now
+    return next((starts for starts, _ in working_spans(hours, now)), None)
+
+
+def after_working(hours: WorkingHours | None, since: datetime, amount: timedelta) -> datetime:
+    """The moment at which the rep will have worked ``amount`` from ``since`` on.
+
+    Somebody whose work is not in sight (no working day, away for longer than `HORIZON`) gets the plain clock: a lead must
+    not wait for ever on a calendar that was filled in wrongly.
+    """
+    if hours is not None:
+        left = amount
+        for starts, ends in working_spans(hours, since):
+            if ends - starts >= left:
+                return starts + left
+            left -= ends - starts
+    return since + amount

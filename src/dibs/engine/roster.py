@@ -1,0 +1,55 @@
+"""Who there is to give leads to, and where each stands in the rotations.
+
+A roster is a value: pushing a lead gives a new roster that shares everything but the one rep and the one rotation that
+changed, so that a batch of thousands can be placed one after the other, each seeing what the ones before it did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from dibs.engine.facts import RepFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """``teams`` maps a team's slug to its reps' handles, in the team's order. ``passes[team][handle]`` is the rep's pass in
+    that team's rotation (see `rotate`); whoever is in a team and not in its passes has never been through a turn there.
+    """
+
+    reps: Mapping[str, RepFacts] = field(default_factory=dict)
+    teams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    passes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def pushed(self, team: str | None, rep: str, weight: float = 1.0) -> Roster:
+        """The roster after ``rep`` got a lead: one more open lead, one more today and, in a team, one turn used.
+
+        A turn costs ``1 / weight`` of pass. ``team`` ``None`` is a lead that is theirs by name (an account's owner): it
+        uses no turn.
+        """
+        facts = self.reps[rep]
+        reps = dict(self.reps)
+        reps[rep] = replace(facts, open_leads=facts.open_leads + 1, assigned_today=facts.assigned_today + 1)
+        if team is None:
+            return Roster(reps, self.teams, self.passes)
+        passes = dict(self.passes)
+        rotation = dict(passes.get(team, {}))
+        rotation[rep] = rotation.get(rep, 0.0) + 1.0 / weight
+        passes[team] = rotation
+        return Roster(reps, self.teams, passes)
+
+    def given_up(self, rep: str) -> Roster:
+        """The roster after ``rep`` no longer has a lead: declined, lapsed, released, ended. The turn stays used."""
+        facts = self.reps.get(rep)
+        if facts is None:
+            return self
+        return replace(self, reps={**self.reps, rep: replace(facts, open_leads=max(0, facts.open_leads - 1))})
+
+    def joined(self, team: str, handles: Iterable[str], level: float) -> Roster:
+        """The roster with these reps no further behind in the team's rotation than ``level``: new, or back, without a flood."""
+        rotation = self.passes.get(team, {})
+        behind = [handle for handle in handles if rotation.get(handle, -1.0) < level]
+        if not behind:
+            return self
+        return replace(self, passes={**self.passes, team: {**rotation, **dict.fromkeys(behind, level)}})
