@@ -1,0 +1,40 @@
+"""Scoring and ranking a lead: points for each condition that holds, kept within 1..100."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dibs.engine.decision import Reason, Scalar
+from dibs.engine.facts import AccountFacts, LeadFacts
+from dibs.engine.policy_model import Rank, Ranks
+from dibs.engine.rulebook import Rulebook
+
+
+@dataclass(frozen=True, slots=True)
+class Qualified:
+    """A lead's score, 1..100, its rank, and what they are made of."""
+
+    score: int
+    rank: Rank
+    reasons: tuple[Reason, ...]
+
+
+def rank_of(score: int, ranks: Ranks) -> Rank:
+    """hot from ``ranks.hot`` up, warm from ``ranks.warm`` up, else cool."""
+    return "hot" if score >= ranks.hot else "warm" if score >= ranks.warm else "cool"
+
+
+def qualify(book: Rulebook, lead: LeadFacts, account: AccountFacts | None, now: datetime) -> Qualified:
+    """Count the points of every condition that holds. Without any, the score is 1."""
+    total = 0
+    parts: list[dict[str, Scalar]] = []
+    if book.points:
+        activation = book.activation(lead, account, now=now)
+        for condition, add, text in book.points:
+            if condition.holds(activation):
+                total += add
+                parts.append({"when": text, "add": add})
+    score = min(max(total, 1), 100)
+    rank = rank_of(score, book.policy.qualify.rank)
+    return Qualified(score, rank, (Reason("scored", {"score": score, "rank": rank, "parts": parts}, "qualify.score"),))

@@ -1,0 +1,113 @@
+"""A policy made ready to run: every condition compiled once, and only the facts that they ask laid out for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from dibs.engine.conditions import Activation, Condition, Facts
+from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts
+from dibs.engine.policy_model import Policy, Rule, Territory, Tier
+
+
+class Knows(NamedTuple):
+    """What a condition may ask where it stands: subjects, and single facts that are not known yet, with the reason."""
+
+    about: tuple[str, ...]
+    unknown: Mapping[str, str] = {}
+
+
+SCORING = Knows(
+    ("lead", "account", "now"),
+    {"lead.score": "is what is being counted here", "lead.rank": "is only known after scoring"},
+)
+ROUTING = Knows(("lead", "account", "now"))
+TIER = Knows(("rep", "now"))
+SIGHT = Knows(("lead", "account", "rep", "now"))
+
+#: Rules asked at once before each alone. Seven ORs stay within the runtime's nesting limit, and 7 x 7 makes about fifty rules.
+_BLOCK = 7
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """A rule of the route and its place there; ``when`` is ``None`` for a rule that takes everything."""
+
+    index: int
+    rule: Rule
+    when: Condition | None
+
+
+class Rulebook:
+    """A policy made ready to run. Build it with `Rulebook.of`; it is never changed, so processes keep it as long as they like."""
+
+    __slots__ = ("_blocks", "_facts", "points", "policy", "routes", "sla_when", "territories", "tiers")
+
+    def __init__(self, policy: Policy) -> None:
+        def compiled(text: str | None, knows: Knows) -> Condition | None:
+            return None if text is None else Condition.of(text, *knows)
+
+        self.policy = policy
+        self.points: tuple[tuple[Condition, int, str], ...] = tuple(
+            (Condition.of(points.when, *SCORING), points.add, points.when) for points in policy.qualify.score
+        )
+        self.territories: tuple[tuple[str, Condition, Territory], ...] = tuple(
+            (name, Condition.of(territory.when, *ROUTING), territory) for name, territory in policy.territories.items()
+        )
+        self.routes: tuple[CompiledRule, ...] = tuple(
+            CompiledRule(index, rule, compiled(rule.when, ROUTING)) for index, rule in enumerate(policy.route)
+        )
+        self.tiers: tuple[tuple[Tier, Condition | None, Condition | None], ...] = tuple(
+            (tier, compiled(tier.when, TIER), compiled(tier.only, SIGHT)) for tier in policy.tiers
+        )
+        self.sla_when: Condition | None = compiled(policy.sla.when, ROUTING) if policy.sla else None
+        self._blocks = tuple(_blocks(self.routes))
+        conditions = [condition for condition, _, _ in self.points]
+        conditions += [condition for _, condition, _ in self.territories]
+        conditions += [route.when for route in self.routes if route.when]
+        conditions += [condition for _, when, only in self.tiers for condition in (when, only) if condition]
+        conditions += [self.sla_when] if self.sla_when else []
+        self._facts = Facts(fact for condition in conditions for fact in condition.facts)
+
+    @classmethod
+    def of(cls, policy: Policy) -> Rulebook:
+        """Compile a policy. Raises `ConditionRefused` at the first condition that does not compile."""
+        return cls(policy)
+
+    def activation(
+        self,
+        lead: LeadFacts | None = None,
+        account: AccountFacts | None = None,
+        rep: RepFacts | None = None,
+        *,
+        now: datetime | None = None,
+    ) -> Activation:
+        """The facts laid out for this policy's conditions: one for a lead, shared by all of them."""
+        return self._facts.activation(lead, account, rep, now)
+
+    def first(self, activation: Activation) -> CompiledRule | None:
+        """The first rule of the route that matches: the same as asking each in turn, in fewer questions."""
+        for any_of, routes in self._blocks:
+            if any_of is not None and not any_of.holds(activation):
+                continue
+            for route in routes:
+                if route.when is None or route.when.holds(activation):
+                    return route
+        return None
+
+
+def _blocks(routes: tuple[CompiledRule, ...]) -> list[tuple[Condition | None, tuple[CompiledRule, ...]]]:
+    """The route in blocks of rules, each with a condition that holds if any of its rules does.
+
+    A question costs more by being asked than by its length. An error within an ``||`` is absorbed by any part that is true,
+    so a block's question is true exactly when one of its rules' is.
+    """
+    found: list[tuple[Condition | None, tuple[CompiledRule, ...]]] = []
+    for start in range(0, len(routes), _BLOCK):
+        block = routes[start : start + _BLOCK]
+        conditions = [route.when for route in block if route.when]
+        together = Condition.any_of(conditions) if len(block) == len(conditions) > 1 else None
+        found.append((together, block))
+    return found
