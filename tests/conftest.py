@@ -1,0 +1,55 @@
+"""The database under the tests: at ``DATABASE_URL``, else an embedded one in a temporary folder, shared by all test processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dibs.config.database import django_database
+
+_FOLDER = "DIBS_TEST_DATA"
+_OURS = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One folder for the whole session; pytest-xdist's processes inherit its name."""
+    if _FOLDER not in os.environ and not os.environ.get("DATABASE_URL"):
+        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="dibs-test-")
+        config.stash[_OURS] = Path(os.environ[_FOLDER])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if (folder := config.stash.get(_OURS, None)) is not None:
+        os.environ.pop(_FOLDER, None)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[str]:
+    """The URL of a database on the server that the tests may use. Its role may make databases, and is no superuser."""
+    if url := os.environ.get("DATABASE_URL"):
+        yield url
+        return
+    from dibs.config.embedded import Lease
+
+    lease = Lease(Path(os.environ[_FOLDER]))
+    yield lease.url
+    lease.release(wait=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(database_server: str, django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Point Django at the tests' server, before pytest-django makes the test database there."""
+    from django.conf import settings
+    from django.db import connections
+
+    # A slow hash is for attackers; no test is about it.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    wanted = django_database(database_server)
+    given = connections["default"].settings_dict
+    given.update({name: wanted[name] for name in ("HOST", "PORT", "USER", "PASSWORD", "OPTIONS")})
