@@ -36,9 +36,10 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class InPool:
-    """The lead waits in a pool to be claimed."""
+    """The lead waits in a pool to be claimed. ``since``: its place in line begins anew there; ``None``: it keeps the one it has."""
 
     pool: str
+    since: datetime | None = None
     state: Literal["pooled"] = "pooled"
 
 

@@ -23,10 +23,10 @@ PLACING: Mapping[str, tuple[str, ...]] = {
     "nobody_eligible": ("to",),
     "fell_back": ("to",),
     "pooled": ("pool",),
-    "assigned": ("rep", "team"),
     "offered": ("rep", "team", "until"),
     "in_review": ("queue",),
     "in_nurture": (),
+    "no_policy": (),
 }
 
 #: Why a rep could not be given a lead: the values of ``because`` in ``passed_over``.
@@ -60,19 +60,29 @@ CLAIMING: Mapping[str, tuple[str, ...]] = {
     "claim_lapsed": ("at",),
 }
 
+#: Why a person's act was refused; written by ``dibs.distribution``.
+ACTING: Mapping[str, tuple[str, ...]] = {
+    "not_waiting": (),
+    "not_now": ("state", "act"),
+    "already_ended": ("state", "act"),
+    "too_busy": (),
+}
+
 #: What would make a refusal a yes.
 REMEDIES: Mapping[str, tuple[str, ...]] = {
-    "take_another": (),
+    "choose_another": (),
     "ask_manager": (),
     "accept_the_offer": (),
     "reach_tier": ("tier", "when"),
-    "take_one_within": ("only",),
+    "choose_within": ("only",),
     "take_the_head": ("pool",),
     "contact_first": ("count",),
     "wait_until": ("at",),
     "claim_low_score_first": ("count", "low_below"),
     "claim_one_first": (),
     "claim_again": (),
+    "try_again": (),
+    "publish_policy": (),
 }
 
 #: What time did.
@@ -85,22 +95,21 @@ TIME: Mapping[str, tuple[str, ...]] = {
     "sla_missed": ("rep", "within"),
     "stale": ("after",),
     "reassign_limit": ("limit",),
+    "pool_gone": ("pool",),
 }
 
-#: What people and programs did; written by ``dibs.distribution``.
+#: What people and programs did; written by ``dibs.distribution``. "why" is one of the fixed reasons or the person's own words.
 ACTS: Mapping[str, tuple[str, ...]] = {
-    "received": ("source",),
-    "enriched": ("facts",),
-    "requalified": (),
-    "accepted": ("rep",),
-    "rejected": ("rep", "why"),
-    "released": ("rep", "why"),
-    "contacted": ("rep", "kind"),
-    "assigned_by": ("by", "rep"),
-    "returned": ("by", "pool"),
-    "converted": ("rep", "amount", "currency"),
-    "retired": ("by", "why"),
-    "merged": ("into",),
+    "enriched": ("fields",),
+    "skipped": (),
+    "accepted": (),
+    "rejected": ("why",),
+    "released": ("why",),
+    "contacted": ("kind", "note"),
+    "assigned_by": ("rep", "by", "why"),
+    "returned": ("pool", "by", "why"),
+    "converted": ("amount", "currency", "note"),
+    "retired": ("why", "note"),
 }
 
-CODES: Mapping[str, tuple[str, ...]] = {**PLACING, **CLAIMING, **REMEDIES, **TIME, **ACTS}
+CODES: Mapping[str, tuple[str, ...]] = {**PLACING, **CLAIMING, **ACTING, **REMEDIES, **TIME, **ACTS}

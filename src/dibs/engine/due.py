@@ -1,0 +1,61 @@
+"""When a lead must be looked at again: the earliest of what its policy says can happen to it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from dibs.engine.calendar import after_working
+from dibs.engine.decision import Due
+from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts
+from dibs.engine.rulebook import Rulebook
+
+
+def due_in_pool(
+    book: Rulebook, pool: str, waiting_since: datetime, escalated: int, now: datetime, rank: str | None = None
+) -> Due | None:
+    """The next escalation step, the age cap, or going stale, whichever is first; all count from ``waiting_since``.
+
+    ``escalated`` is how many of the pool's steps are done. What should have happened already is due ``now``: never in the
+    past. A pool that the policy no longer has is due now too, so that its leads find another place. ``rank`` tells whether the
+    lead can go stale. The answer is at or before the age cap.
+    """
+    rules = book.policy.pools.get(pool)
+    if rules is None:
+        return Due(now, "escalate")
+    due = Due(waiting_since + rules.assign_after, "age_cap")
+    for step in rules.escalate[escalated:]:
+        if waiting_since + step.after < due.at:
+            due = Due(waiting_since + step.after, "escalate")
+    stale = due_when_stale(book, rank, waiting_since, now)
+    if stale is not None and stale.at < due.at:
+        due = stale
+    return due if due.at > now else Due(now, due.why)
+
+
+def due_when_stale(book: Rulebook, rank: str | None, waiting_since: datetime, now: datetime) -> Due | None:
+    """When a waiting lead of this rank has been left alone for too long, or ``None`` if it may wait."""
+    stale = book.policy.qualify.stale
+    if stale is None or stale.rank != rank:
+        return None
+    return Due(max(waiting_since + stale.after, now), "stale")
+
+
+def due_when_owned(
+    book: Rulebook, lead: LeadFacts, rep: RepFacts | None, now: datetime, account: AccountFacts | None = None
+) -> Due | None:
+    """When the first contact is due on a lead that became the rep's ``now``, or ``None`` if the policy sets no time for it.
+
+    Counted from when the rep got it, not from when it was received: a rep can't be late for what was not theirs. With
+    ``hours: business`` only the rep's working hours count.
+    """
+    sla = book.policy.sla
+    if sla is None:
+        return None
+    if book.sla_when is not None and not book.sla_when.holds(book.activation(lead, account, now=now)):
+        return None
+    return Due(first_contact_by(sla.first_contact, sla.hours, rep, now), "sla")
+
+
+def first_contact_by(within: timedelta, hours: str, rep: RepFacts | None, since: datetime) -> datetime:
+    """``within`` from ``since`` on, by the clock or in the rep's working hours."""
+    return after_working(rep.hours if rep is not None and hours == "business" else None, since, within)

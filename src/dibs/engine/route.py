@@ -1,0 +1,305 @@
+"""Where a lead goes: qualified, put into its territory, then by the first rule of the policy that matches.
+
+A lead always lands somewhere. When a rule pushes and nobody is eligible, it goes to the rule's fallback, else to the pool of
+the last rule that pulls, else before managers; and the reasons say so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+
+from dibs.engine.calendar import is_away, on_shift
+from dibs.engine.conditions import Activation
+from dibs.engine.decision import (
+    Assigned,
+    Due,
+    InNurture,
+    InPool,
+    InReview,
+    Offered,
+    Param,
+    Placement,
+    Reason,
+    Scalar,
+    Where,
+)
+from dibs.engine.due import due_in_pool as due_in_pool
+from dibs.engine.due import due_when_owned, due_when_stale
+from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
+from dibs.engine.policy_model import Onward, Pull, Push, Rule, Territory
+from dibs.engine.qualify import qualify
+from dibs.engine.roster import Roster
+from dibs.engine.rotate import next_rep, take
+from dibs.engine.rulebook import CompiledRule, Rulebook
+
+#: The review queue for leads that no rule names another for.
+MANAGERS = "managers"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that is asked about when a place is sought for one lead: what stays the same while rules are tried."""
+
+    book: Rulebook
+    lead: LeadFacts
+    account: AccountFacts | None
+    clock: LeadClock
+    now: datetime
+    seed: str
+    territory: Territory | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Where a lead would go (``None``: nobody could be given it), the roster after that, and why."""
+
+    to: Where | None
+    roster: Roster
+    reasons: tuple[Reason, ...]
+
+
+def place(
+    book: Rulebook,
+    lead: LeadFacts,
+    account: AccountFacts | None,
+    clock: LeadClock,
+    roster: Roster,
+    now: datetime,
+    seed: str,
+) -> tuple[Placement, Roster]:
+    """Qualify the lead and find its place. The placement carries score (1..100), rank and territory as they are now.
+
+    ``clock.passed_over`` names reps the lead is not pushed to. A lead that already waits keeps its place in line. ``seed``
+    breaks ties; use the lead's id and the policy's digest.
+    """
+    scored = qualify(book, lead, account, now)
+    lead = replace(lead, score=scored.score, rank=scored.rank)
+    placement, roster = route(book, lead, account, clock, roster, now, seed)
+    reasons = scored.reasons + placement.reasons
+    return replace(placement, reasons=reasons, score=scored.score, rank=scored.rank), roster
+
+
+def route(
+    book: Rulebook,
+    lead: LeadFacts,
+    account: AccountFacts | None,
+    clock: LeadClock,
+    roster: Roster,
+    now: datetime,
+    seed: str,
+) -> tuple[Placement, Roster]:
+    """Find a place for a lead whose score and rank are known: `place` without counting its points again."""
+    activation = book.activation(lead, account, now=now)
+    name, territory = territory_of(book, activation)
+    case = Case(book, lead, account, clock, now, seed, territory)
+    matched = book.first(activation)
+    if matched is None:
+        reasons: tuple[Reason, ...] = (_no_rule(book, lead, account, now), Reason("in_review", {"queue": MANAGERS}))
+        given = Given(InReview(MANAGERS), roster, reasons)
+    else:
+        given = _by_rule(case, matched.rule, roster, f"route[{matched.index}]")
+        given = replace(given, reasons=(_routed(matched, book, lead, account, now), *given.reasons))
+    if name is not None:
+        given = replace(
+            given, reasons=(Reason("in_territory", {"territory": name}, f"territories.{name}"), *given.reasons)
+        )
+    assert given.to is not None
+    stays = clock.state == "pooled" and given.to == InPool(clock.pool or "")
+    due = due_at(case, given.to, given.roster, clock.escalated if stays else 0)
+    return Placement(given.to, due, given.reasons, territory=name), given.roster
+
+
+def territory_of(book: Rulebook, activation: Activation) -> tuple[str | None, Territory | None]:
+    """The first territory whose condition holds."""
+    for name, condition, territory in book.territories:
+        if condition.holds(activation):
+            return name, territory
+    return None, None
+
+
+def due_at(case: Case, to: Where, roster: Roster, escalated: int = 0) -> Due | None:
+    """When the lead must be looked at again if it goes there now. ``escalated``: steps of that pool it has behind it."""
+    book, clock, now = case.book, case.clock, case.now
+    match to:
+        case InPool(pool=pool, since=since):
+            return due_in_pool(book, pool, since or clock.waiting_since or now, escalated, now, case.lead.rank)
+        case Offered(until=until):
+            return Due(until, "offer")
+        case Assigned(rep=rep):
+            return due_when_owned(book, case.lead, roster.reps.get(rep), now, case.account)
+        case InNurture():
+            return due_when_stale(book, case.lead.rank, clock.waiting_since or now, now)
+        case InReview():
+            return None
+
+
+def push_to(case: Case, push: Push, roster: Roster, rule: str, *, outright: bool = False) -> Given:
+    """Give the lead to a rep as a push says, if one is eligible. ``outright``: assigned even where the push would offer."""
+    within = None if outright else push.accept_within
+    owner = case.territory.owner if case.territory is not None else None
+    match push.to:
+        case "account.owner":
+            handle = case.account.owner if case.account is not None else None
+            given = _to_rep(case, handle, "account.owner", roster, rule, offered=within is not None)
+        case "territory.owner" if owner is not None and owner.team is not None:
+            given = _to_team(case, owner.team, push.by, roster, rule)
+        case "territory.owner":
+            given = _to_rep(
+                case, owner.rep if owner else None, "territory.owner", roster, rule, offered=within is not None
+            )
+        case _:
+            assert push.team is not None
+            given = _to_team(case, push.team, push.by, roster, rule)
+    if not isinstance(given.to, Assigned):
+        return given
+    rep, team = given.to.rep, given.to.team
+    if within is None:
+        return given
+    until = case.now + within
+    reason = Reason("offered", {"rep": rep, "team": team, "until": until.isoformat()}, rule)
+    return Given(Offered(rep, until, team), given.roster, (*given.reasons, reason))
+
+
+def go_on(case: Case, onward: Onward, roster: Roster, rule: str) -> Given:
+    """Send the lead on to a team, a pool or a review. Only a team can answer that there is nobody."""
+    if onward.pool is not None:
+        return _waits(case, onward.pool, roster, rule)
+    if onward.review is not None:
+        return reviewed(onward.review, roster, rule)
+    return push_to(case, Push(team=onward.team, by=onward.by), roster, rule)
+
+
+def reviewed(queue: str, roster: Roster, rule: str | None) -> Given:
+    """Put the lead before the managers of ``queue``."""
+    return Given(InReview(queue), roster, (Reason("in_review", {"queue": queue}, rule),))
+
+
+def somewhere(case: Case, roster: Roster) -> Given:
+    """Where a lead goes when nothing else is left: the pool of the last rule that pulls, else before managers."""
+    pull = last_pull(case.book)
+    if pull is None:
+        return reviewed(MANAGERS, roster, None)
+    return _waits(case, pull.pool, roster, None)
+
+
+def last_pull(book: Rulebook) -> Pull | None:
+    """What the last rule that pulls says, the pool that the policy lets most leads end up in."""
+    return next((route.rule.pull for route in reversed(book.routes) if route.rule.pull is not None), None)
+
+
+def _by_rule(case: Case, rule: Rule, roster: Roster, path: str) -> Given:
+    """Do what the matching rule says, and if nobody can be given the lead, what remains."""
+    if rule.pull is not None:
+        return _waits(case, rule.pull.pool, roster, path)
+    if rule.review is not None:
+        return reviewed(rule.review, roster, path)
+    if rule.push is None:
+        return Given(InNurture(), roster, (Reason("in_nurture", rule=path),))
+    given = push_to(case, rule.push, roster, path)
+    if given.to is not None:
+        return given
+    reasons = given.reasons
+    if rule.fallback is not None:
+        fallback = f"{path}.fallback"
+        given = go_on(case, rule.fallback, roster, fallback)
+        reasons += (_fell_back(rule.fallback, fallback), *given.reasons)
+        if given.to is not None:
+            return replace(given, reasons=reasons)
+    last = somewhere(case, roster)
+    return replace(last, reasons=reasons + last.reasons)
+
+
+def _to_team(case: Case, team: str, by: str, roster: Roster, rule: str) -> Given:
+    chosen = next_rep(case.book, team, by, roster, case.clock, case.now, case.seed)
+    if chosen.rep is None:
+        return Given(None, roster, (*chosen.passed_over, Reason("nobody_eligible", {"to": team}, rule)))
+    reason = Reason("chosen", {"rep": chosen.rep, "team": team, "by": by}, rule)
+    return Given(Assigned(chosen.rep, team), take(roster, team, chosen), (*chosen.passed_over, reason))
+
+
+def _to_rep(case: Case, handle: str | None, by: str, roster: Roster, rule: str, *, offered: bool) -> Given:
+    """To a rep whose lead it is by name. Their caps don't count, and their hours only if they have to accept: it is theirs
+    tomorrow morning too. Gone, switched off, on leave, or having declined it, does count."""
+    nobody = Reason("nobody_eligible", {"to": by}, rule)
+    rep = roster.reps.get(handle) if handle is not None else None
+    if rep is None:
+        return Given(None, roster, (nobody,))
+    because: str | None = None
+    if not rep.active:
+        because = "inactive"
+    elif not rep.available:
+        because = "unavailable"
+    elif is_away(rep.hours, case.now):
+        because = "away"
+    elif offered and not on_shift(rep.hours, case.now):
+        because = "off_hours"
+    elif rep.handle in case.clock.passed_over:
+        because = "declined_before"
+    if because is not None:
+        return Given(None, roster, (Reason("passed_over", {"rep": rep.handle, "because": because}), nobody))
+    chosen = Reason("chosen", {"rep": rep.handle, "team": None, "by": by}, rule)
+    return Given(Assigned(rep.handle), roster.pushed(None, rep.handle), (chosen,))
+
+
+def _waits(case: Case, pool: str, roster: Roster, rule: str | None) -> Given:
+    return Given(InPool(pool), roster, (Reason("pooled", {"pool": pool}, rule),))
+
+
+def _fell_back(onward: Onward, rule: str) -> Reason:
+    return Reason("fell_back", {"to": onward.team or onward.pool or onward.review}, rule)
+
+
+# Why the rules before the matching one did not match.
+
+
+def _routed(
+    matched: CompiledRule, book: Rulebook, lead: LeadFacts, account: AccountFacts | None, now: datetime
+) -> Reason:
+    params: dict[str, Param] = {
+        "rule": matched.rule.name,
+        "index": matched.index,
+        "when": matched.rule.when,
+        "tried": _tried(book, matched.index, _unknown(book, lead, account)),
+    }
+    return Reason("routed", params, f"route[{matched.index}]")
+
+
+def _no_rule(book: Rulebook, lead: LeadFacts, account: AccountFacts | None, now: datetime) -> Reason:
+    return Reason("no_rule_matched", {"tried": _tried(book, len(book.routes), _unknown(book, lead, account))})
+
+
+def _unknown(book: Rulebook, lead: LeadFacts, account: AccountFacts | None) -> frozenset[str]:
+    """The facts asked by the route that are not known of this lead."""
+    about_lead, about_account = _asked(book)
+    unknown = {fact for fact, name in about_lead if getattr(lead, name) is None}
+    if about_account:
+        unknown |= {fact for fact, name in about_account if account is None or getattr(account, name) is None}
+    return frozenset(unknown)
+
+
+@lru_cache(maxsize=256)
+def _asked(book: Rulebook) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+    """The facts that the route's conditions ask of lead and account, as (fact, field). Attributes are known as a whole."""
+    facts = sorted({fact for route in book.routes if route.when is not None for fact in route.when.facts})
+    pairs = [(fact, *fact.split(".", 1)) for fact in facts if "." in fact]
+    about_lead = tuple((fact, name) for fact, subject, name in pairs if subject == "lead")
+    return about_lead, tuple((fact, name) for fact, subject, name in pairs if subject == "account")
+
+
+@lru_cache(maxsize=4096)
+def _tried(book: Rulebook, until: int, unknown: frozenset[str]) -> list[dict[str, Scalar]]:
+    """The rules before the ``until``-th and why each did not match: ``false``, or a fact that is not known.
+
+    Leads with the same facts missing share one list, which is never changed.
+    """
+    return [_why_not(route, unknown) for route in book.routes[:until]]
+
+
+def _why_not(route: CompiledRule, unknown: frozenset[str]) -> dict[str, Scalar]:
+    tried: dict[str, Scalar] = {"rule": route.rule.name, "when": route.rule.when, "because": "false"}
+    missing = sorted(route.when.facts & unknown) if route.when is not None else []
+    if missing:
+        tried |= {"because": "unknown", "fact": missing[0]}
+    return tried
