@@ -149,6 +149,10 @@ class Condition:
         """Whether it is true of these facts. An error, such as an unknown fact, is a value that is not ``True``."""
         return self._eval(activation).value() is True
 
+    def constant(self) -> bool:
+        """The value of a condition that asks no facts."""
+        return self.holds(_environment().Activation({}))
+
     def __repr__(self) -> str:
         return f"Condition({self.text!r})"
 
@@ -199,7 +203,19 @@ class Facts:
             given["now"] = now
         for question, name in self._absent:
             given[question] = name not in given
-        return self._activate(given)
+        try:
+            return self._activate(given)
+        except RuntimeError:
+            # The runtime takes no text with half a surrogate pair in it; such text equals nothing a policy can say.
+            return self._activate({name: _sayable(value) for name, value in given.items()})
+
+
+def _sayable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, Mapping):
+        return {_sayable(key): _sayable(inner) for key, inner in value.items()}
+    return [_sayable(inner) for inner in value] if isinstance(value, tuple) else value
 
 
 @cache

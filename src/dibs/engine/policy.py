@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import Any
 
+from dibs.engine.policy_check import People, findings
+from dibs.engine.policy_examples import ExampleResult, run_examples
 from dibs.engine.policy_model import (
-    By,
     ClaimAtLeast,
     Consequence,
     Example,
@@ -22,7 +24,6 @@ from dibs.engine.policy_model import (
     Pull,
     Push,
     Qualify,
-    Rank,
     Ranks,
     Rule,
     Sla,
@@ -32,12 +33,67 @@ from dibs.engine.policy_model import (
     Territory,
     Tier,
 )
+from dibs.engine.policy_reading import read_located
+from dibs.engine.policy_terms import By, Rank
+from dibs.engine.policy_text import PolicyRefused, Problem
+from dibs.engine.rulebook import Rulebook
 
 __all__ = [
-    "By", "ClaimAtLeast", "Consequence", "Example", "Expected", "FairPlay", "Mix", "Onward", "Owner", "Points", "Policy", "Pool",
-    "Pull", "Push", "Qualify", "Rank", "Ranks", "Rule", "Sla", "Stale", "Step", "TeamRules", "Territory", "Tier", "canonical",
-    "digest", "from_canonical", "schema",
+    "By", "Checked", "ClaimAtLeast", "Consequence", "Example", "ExampleResult", "Expected", "FairPlay", "Mix", "Onward", "Owner", "People",
+    "Points", "Policy", "PolicyRefused", "Pool", "Problem", "Pull", "Push", "Qualify", "Rank", "Ranks", "Rule", "Sla", "Stale",
+    "Step", "TeamRules", "Territory", "Tier", "canonical", "check", "digest", "from_canonical", "read", "schema",
 ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check found. ``policy`` is ``None`` if the text has not even a policy's shape."""
+
+    policy: Policy | None
+    problems: tuple[Problem, ...]
+    examples: tuple[ExampleResult, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the policy may be published; warnings do not keep it from that."""
+        return self.policy is not None and not any(problem.severity == "error" for problem in self.problems)
+
+
+def read(text: str) -> Policy:
+    """The policy in ``text`` (YAML). Raises `PolicyRefused` with line and column of each problem of its shape."""
+    return read_located(text)[0]
+
+
+def check(text: str, people: People | None = None) -> Checked:
+    """Read a policy and look for everything wrong with it; if nothing is, run its examples too.
+
+    With ``people``, also look whether the workspace has the teams and reps that it names.
+    """
+    try:
+        policy, located = read_located(text)
+    except PolicyRefused as refused:
+        return Checked(None, refused.problems)
+    problems = [
+        located.problem(code, message, path, at=at, severity=severity)
+        for code, message, path, at, severity in findings(policy, people)
+    ]
+    results: tuple[ExampleResult, ...] = ()
+    if not any(problem.severity == "error" for problem in problems):
+        results = run_examples(policy, Rulebook.of(policy))
+        for result in results:
+            for key in result.missed:
+                came = result.came.get(key, "nothing" if key != "rule" else "no rule")
+                message = f"{result.name}: expected {key} {result.expected[key]}, got {came}{_instead(result)}"
+                path = ("examples", result.index, "expect", key)
+                problems.append(located.problem("example_failed", message, path))
+    problems.sort(key=lambda problem: (problem.line or 0, problem.column or 0, problem.severity))
+    return Checked(policy, tuple(problems), results)
+
+
+def _instead(result: ExampleResult) -> str:
+    """Where the lead went, for a reader who expected another place."""
+    went = ", ".join(f"{key} {value}" for key, value in result.came.items() if key not in result.missed)
+    return f" ({went})" if went else ""
 
 
 def canonical(policy: Policy) -> str:

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from dibs.engine.decision import Reason, Scalar
 from dibs.engine.facts import AccountFacts, LeadFacts
-from dibs.engine.policy_model import Rank, Ranks
+from dibs.engine.policy_model import Ranks
+from dibs.engine.policy_terms import Rank
 from dibs.engine.rulebook import Rulebook
 
 

@@ -24,8 +24,9 @@ SCORING = Knows(
     {"lead.score": "is what is being counted here", "lead.rank": "is only known after scoring"},
 )
 ROUTING = Knows(("lead", "account", "now"))
-TIER = Knows(("rep", "now"))
-SIGHT = Knows(("lead", "account", "rep", "now"))
+TIER = Knows(("rep",))
+SIGHT = Knows(("lead", "rep", "now"))
+FIRST_CONTACT = Knows(("lead", "now"))
 
 #: Rules asked at once before each alone. Seven ORs stay within the runtime's nesting limit, and 7 x 7 makes about fifty rules.
 _BLOCK = 7
@@ -62,7 +63,7 @@ class Rulebook:
         self.tiers: tuple[tuple[Tier, Condition | None, Condition | None], ...] = tuple(
             (tier, compiled(tier.when, TIER), compiled(tier.only, SIGHT)) for tier in policy.tiers
         )
-        self.sla_when: Condition | None = compiled(policy.sla.when, ROUTING) if policy.sla else None
+        self.sla_when: Condition | None = compiled(policy.sla.when, FIRST_CONTACT) if policy.sla else None
         self._blocks = tuple(_blocks(self.routes))
         conditions = [condition for condition, _, _ in self.points]
         conditions += [condition for _, condition, _ in self.territories]
