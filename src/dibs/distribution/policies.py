@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Count, Q
 
-from dibs.delivery.models import Outbox
+from dibs.delivery.outbox import post
 from dibs.delivery.wake import wake
 from dibs.distribution.models import PolicyVersion
 from dibs.engine import policy as documents
@@ -102,11 +102,8 @@ def publish(workspace_id: UUID, text: str, by: User | None, note: str = "") -> P
             note=note[:500],
             published_by=by,
         )
-        Outbox.objects.create(
-            workspace_id=workspace_id,
-            event="policy.published",
-            payload={"number": version.number, "name": version.name, "digest": digest, "by": by.name if by else None},
-        )
+        payload = {"number": version.number, "name": version.name, "digest": digest, "by": by.name if by else None}
+        post(workspace_id, [("policy.published", None, payload)], version.published_at)
         transaction.on_commit(partial(wake, workspace_id))
     return version
 

@@ -1,0 +1,74 @@
+"""Who waits where, in which order: the line of a pool."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+
+from dibs.distribution import ticking
+from dibs.distribution.reading import LEAD_SELECT, lead_facts, lead_row
+from dibs.engine import claim as judge
+from dibs.engine.facts import RepFacts
+from dibs.engine.rulebook import Rulebook
+
+#: How many low-score leads are looked at for one that a tier's condition lets the rep see.
+_LOOKED_AT = 200
+
+
+def order_by(order: Sequence[str]) -> str:
+    """SQL for a policy's ``order`` such as ``[-score, received_at]``; the policy's model allows columns of the lead only."""
+    parts = [f"lead.{name.lstrip('-')} {'DESC' if name.startswith('-') else 'ASC'}" for name in order]
+    return ", ".join([*parts, "lead.id"])
+
+
+def line(workspace_id: UUID, book: Rulebook, pool: str, now: datetime, *, limit: int) -> list[UUID]:
+    """The first leads of a pool, in its own order. Locks that ran out are taken back first, so that their leads stand in it."""
+    take_back(workspace_id, pool, now)
+    rules = book.policy.pools.get(pool)
+    if rules is None:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT lead.id FROM crm_lead lead WHERE lead.workspace_id = %s AND lead.pool = %s AND lead.state = 'pooled' "
+            f"ORDER BY {order_by(rules.order)} LIMIT %s",
+            [workspace_id, pool, limit],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def take_back(workspace_id: UUID, pool: str, now: datetime) -> int:
+    """Write the lapses of a pool's locks that ran out and that no tick has come to yet; returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM crm_lead WHERE workspace_id = %s AND pool = %s AND state = 'owned' AND lock_expires_at <= %s "
+            "ORDER BY lock_expires_at LIMIT 1000",
+            [workspace_id, pool, now],
+        )
+        lapsed = [row[0] for row in cursor.fetchall()]
+    return ticking.settle(workspace_id, lapsed, now)
+
+
+def low_score_waits(
+    workspace_id: UUID, book: Rulebook, rep: RepFacts, teams: frozenset[str], low_below: int, now: datetime
+) -> bool:
+    """Whether a lead with a score under ``low_below`` waits where this rep can see it."""
+    for pool in book.policy.pools:
+        sight = judge.sight(book, rep, teams, pool)
+        if sight.level == "none":
+            continue
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT {LEAD_SELECT} FROM crm_lead lead WHERE lead.workspace_id = %s AND lead.pool = %s "
+                "AND lead.state = 'pooled' AND lead.score < %s ORDER BY lead.score LIMIT %s",
+                [workspace_id, pool, low_below, 1 if sight.only is None else _LOOKED_AT],
+            )
+            rows = [lead_row(values) for values in cursor.fetchall()]
+        if sight.only is None:
+            if rows:
+                return True
+        elif any(sight.only.holds(book.activation(lead_facts(row), rep=rep, now=now)) for row in rows):
+            return True
+    return False

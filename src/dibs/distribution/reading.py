@@ -1,0 +1,312 @@
+"""Reads what the engine needs to know, and nothing more.
+
+Rows come as dicts by column name, as the database holds them; here they become the engine's facts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from dibs.crm.models import Lead
+from dibs.engine import calendar
+from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts, WorkingHours
+from dibs.engine.fairplay import Standing
+from dibs.engine.roster import Roster
+
+Row = dict[str, Any]
+
+LEAD_COLUMNS: tuple[str, ...] = tuple(str(field.column) for field in Lead._meta.concrete_fields)
+LEAD_SELECT = ", ".join(f"lead.{column}" for column in LEAD_COLUMNS)
+
+STANDING_COLUMNS = (
+    "holding",
+    "open_leads",
+    "day",
+    "claims_today",
+    "assigned_today",
+    "week",
+    "claims_this_week",
+    "recent",
+    "skips",
+    "lapses",
+    "last_claim_at",
+)
+
+_PLAIN_FACTS = (
+    "source",
+    "name",
+    "title",
+    "email",
+    "phone",
+    "company",
+    "domain",
+    "industry",
+    "employees",
+    "country",
+    "region",
+    "city",
+    "postal_code",
+    "language",
+    "product",
+    "use_case",
+    "currency",
+    "message",
+    "consent",
+    "received_at",
+    "score",
+    "rank",
+)
+
+
+def lead_row(values: Sequence[Any]) -> Row:
+    """A lead's columns, in the order of `LEAD_COLUMNS`, as a dict; JSON columns read."""
+    row = dict(zip(LEAD_COLUMNS, values, strict=True))
+    if isinstance(row["attributes"], str):
+        row["attributes"] = json.loads(row["attributes"])
+    return row
+
+
+def lead_facts(row: Mapping[str, Any]) -> LeadFacts:
+    """What a policy may ask about this lead."""
+    value = row["deal_value"]
+    return LeadFacts(
+        **{name: row[name] for name in _PLAIN_FACTS},
+        deal_value=None if value is None else float(value),
+        attributes=row["attributes"],
+    )
+
+
+def lead_clock(row: Mapping[str, Any], owner: str | None, passed_over: frozenset[str] = frozenset()) -> LeadClock:
+    """Where this lead stands in its life; ``owner`` is the handle of the rep who has it."""
+    return LeadClock(
+        id=str(row["id"]),
+        state=row["state"],
+        pool=row["pool"],
+        owner=owner,
+        received_at=row["received_at"],
+        waiting_since=row["waiting_since"],
+        lock_expires_at=row["lock_expires_at"],
+        contacted_at=row["contacted_at"],
+        due_at=row["due_at"],
+        due_for=row["due_for"],
+        escalated=row["escalated"],
+        reassigned=row["reassigned"],
+        passed_over=passed_over,
+    )
+
+
+def seed_for(row: Mapping[str, Any], digest: str) -> str:
+    """What breaks ties in the decision on a lead at this version, under this policy: the same for a replay, another next time."""
+    return f"{row['id']}:{digest[:16]}:{row['version']}"
+
+
+def lock_leads(workspace_id: UUID, lead_ids: Iterable[UUID]) -> dict[UUID, Row]:
+    """The leads, locked in the order of their ids until the transaction ends. Unknown ids are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {LEAD_SELECT} FROM crm_lead lead WHERE lead.workspace_id = %s AND lead.id = ANY(%s) ORDER BY lead.id FOR UPDATE",
+            [workspace_id, list(lead_ids)],
+        )
+        rows = [lead_row(values) for values in cursor.fetchall()]
+    return {row["id"]: row for row in rows}
+
+
+def accounts_by_domain(workspace_id: UUID, domains: Iterable[str | None]) -> dict[str, tuple[UUID, AccountFacts]]:
+    """The account of each registered domain that has one."""
+    wanted = sorted({domain for domain in domains if domain})
+    if not wanted:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT account.id, account.name, account.domain, owner.handle
+            FROM crm_account account LEFT JOIN people_rep owner ON owner.id = account.owner_id
+            WHERE account.workspace_id = %s AND account.domain = ANY(%s)
+            """,
+            [workspace_id, wanted],
+        )
+        return {
+            domain: (account_id, AccountFacts(name=name, domain=domain, owner=owner))
+            for account_id, name, domain, owner in cursor.fetchall()
+        }
+
+
+def accounts_by_id(workspace_id: UUID, ids: Iterable[UUID | None]) -> dict[UUID, AccountFacts]:
+    """The accounts that leads were matched to."""
+    wanted = sorted({account for account in ids if account})
+    if not wanted:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT account.id, account.name, account.domain, owner.handle
+            FROM crm_account account LEFT JOIN people_rep owner ON owner.id = account.owner_id
+            WHERE account.workspace_id = %s AND account.id = ANY(%s)
+            """,
+            [workspace_id, wanted],
+        )
+        return {row[0]: AccountFacts(name=row[1], domain=row[2], owner=row[3]) for row in cursor.fetchall()}
+
+
+def passed_over(workspace_id: UUID, lead_ids: Iterable[UUID]) -> dict[UUID, frozenset[str]]:
+    """For each lead, the handles of the reps who let it lapse or declined it."""
+    wanted = list(lead_ids)
+    if not wanted:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT passed.lead_id, array_agg(DISTINCT rep.handle::text)
+            FROM distribution_passedover passed JOIN people_rep rep ON rep.id = passed.rep_id
+            WHERE passed.workspace_id = %s AND passed.lead_id = ANY(%s) GROUP BY passed.lead_id
+            """,
+            [workspace_id, wanted],
+        )
+        return {lead: frozenset(handles) for lead, handles in cursor.fetchall()}
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """The reps of a workspace as the engine knows them, and as the database does."""
+
+    roster: Roster
+    ids: Mapping[str, UUID]
+    handles: Mapping[UUID, str]
+    names: Mapping[str, str]
+    timezones: Mapping[str, str]
+    now: datetime
+
+    def today(self, handle: str) -> date:
+        """The rep's own calendar day: counters by the day turn over at the rep's midnight."""
+        return calendar.local_day(self.timezones[handle], self.now)
+
+    def names_by_id(self) -> dict[UUID, tuple[str, str]]:
+        """Handle and name of each rep, by id."""
+        return {rep: (handle, self.names[handle]) for rep, handle in self.handles.items()}
+
+
+def crew(workspace_id: UUID, now: datetime, *, lock_turns_of: Iterable[str] = ()) -> Crew:
+    """Every rep with hours, absences and load, every team, every rotation.
+
+    ``lock_turns_of`` names teams whose turns are about to be decided: their rows are locked until the transaction ends,
+    in the order of their ids, so that two deciders never give the same turn twice. Leads are locked before this is
+    called, standings after: lead, rotation, standing, everywhere.
+    """
+    teams_to_lock = sorted(set(lock_turns_of))
+    with connection.cursor() as cursor:
+        if teams_to_lock:
+            cursor.execute(
+                "SELECT 1 FROM people_team WHERE workspace_id = %s AND slug = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+                [workspace_id, teams_to_lock],
+            )
+        cursor.execute(_REPS, [now, workspace_id])
+        reps = cursor.fetchall()
+        cursor.execute(
+            """
+            SELECT team.slug, array_agg(rep.handle::text ORDER BY member.id)
+            FROM people_team team JOIN people_membership member ON member.team_id = team.id
+            JOIN people_rep rep ON rep.id = member.rep_id
+            WHERE team.workspace_id = %s GROUP BY team.slug
+            """,
+            [workspace_id],
+        )
+        teams = {slug: tuple(handles) for slug, handles in cursor.fetchall()}
+        cursor.execute(
+            """
+            SELECT turn.key, rep.handle, turn.passed FROM distribution_rotation turn
+            JOIN people_rep rep ON rep.id = turn.rep_id WHERE turn.workspace_id = %s
+            """,
+            [workspace_id],
+        )
+        passes: dict[str, dict[str, float]] = {}
+        for key, handle, passed in cursor.fetchall():
+            passes.setdefault(key, {})[handle] = passed
+    facts = {row[1]: _rep_facts(row, now) for row in reps}
+    return Crew(
+        roster=Roster(reps=facts, teams=teams, passes=passes),
+        ids={row[1]: row[0] for row in reps},
+        handles={row[0]: row[1] for row in reps},
+        names={row[1]: row[2] for row in reps},
+        timezones={row[1]: row[4] for row in reps},
+        now=now,
+    )
+
+
+_REPS = """
+    SELECT rep.id, rep.handle, rep.name, rep.country, rep.timezone, rep.languages, rep.hours, rep.available, rep.active,
+           coalesce(standing.open_leads, 0), standing.day, coalesce(standing.assigned_today, 0),
+           (SELECT json_agg(json_build_array(away.starts, away.ends))
+            FROM people_timeoff away WHERE away.rep_id = rep.id AND away.ends > %s)
+    FROM people_rep rep LEFT JOIN distribution_standing standing ON standing.rep_id = rep.id
+    WHERE rep.workspace_id = %s ORDER BY rep.id
+"""
+
+
+def _rep_facts(row: Sequence[Any], now: datetime) -> RepFacts:
+    _, handle, _, country, timezone, languages, hours, available, active, open_leads, day, assigned, away = row
+    working = working_hours(timezone, hours, away)
+    return RepFacts(
+        handle=handle,
+        active=active,
+        available=available,
+        hours=working,
+        open_leads=open_leads,
+        assigned_today=assigned if day == calendar.local_day(timezone, now) else 0,
+        country=country or None,
+        languages=tuple(languages),
+    )
+
+
+def working_hours(timezone: str, hours: Any, away: Any) -> WorkingHours | None:
+    """A rep's hours and absences as the engine wants them; ``None``: always at work, never away."""
+    if isinstance(hours, str):
+        hours = json.loads(hours)
+    if isinstance(away, str):
+        away = json.loads(away)
+    if hours is None and not away:
+        return None
+    every_day = dict.fromkeys(range(1, 8), (0, 24 * 60))
+    return WorkingHours(
+        timezone=timezone,
+        days=every_day if hours is None else {int(day): (span[0], span[1]) for day, span in hours.items()},
+        away=tuple((datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in away or ()),
+    )
+
+
+def with_record(workspace_id: UUID, rep_id: UUID, rep: RepFacts) -> RepFacts:
+    """The rep's facts with what tiers ask about: leads closed (converted or retired) and the share converted, 0..1."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT count(*), count(*) FILTER (WHERE state = 'converted') FROM crm_lead
+            WHERE workspace_id = %s AND owner_id = %s AND state IN ('converted', 'retired')
+            """,
+            [workspace_id, rep_id],
+        )
+        closed, converted = cursor.fetchone()
+    return replace(rep, closed=closed, conversion_rate=converted / closed if closed else None)
+
+
+def standing_of(values: Sequence[Any]) -> Standing:
+    """A standing from its columns in the order of `STANDING_COLUMNS`."""
+    fields = dict(zip(STANDING_COLUMNS, values, strict=True))
+    fields["recent"] = tuple(fields["recent"])
+    return Standing(**fields)
+
+
+def standing_now(workspace_id: UUID, rep_id: UUID) -> Standing:
+    """A rep's counters as they are; a rep without any yet has them all at nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {', '.join(STANDING_COLUMNS)} FROM distribution_standing WHERE workspace_id = %s AND rep_id = %s",
+            [workspace_id, rep_id],
+        )
+        row = cursor.fetchone()
+    return standing_of(row) if row else Standing()

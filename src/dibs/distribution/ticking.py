@@ -1,0 +1,153 @@
+"""What time does to leads: one pass takes those that are due, asks the engine, writes the answer.
+
+Any number of workers may tick at once: each takes leads that no other has locked. Nothing is kept in memory between passes,
+so a crash loses nothing: a lead that was due still is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from dibs.distribution import policies
+from dibs.distribution.reading import (
+    LEAD_SELECT,
+    Crew,
+    Row,
+    accounts_by_id,
+    crew,
+    lead_clock,
+    lead_facts,
+    lead_row,
+    passed_over,
+    seed_for,
+)
+from dibs.distribution.writing import Outcome, placing, write, write_turns
+from dibs.engine import consequences, timeline
+from dibs.engine.decision import Kept, Moved
+from dibs.engine.facts import LeadClock
+from dibs.people.bulk import update_rows
+from dibs.people.models import Workspace
+from dibs.people.tenancy import enter
+
+
+@dataclass(slots=True)
+class Ticked:
+    """What one pass did: how many leads it looked at, and how many moved by kind of decision."""
+
+    looked_at: int = 0
+    moved: Counter[str] = field(default_factory=Counter)
+    more: bool = False
+
+
+def tick(now: datetime, *, batch: int = 1000, batches: int = 20) -> Ticked:
+    """One pass over all workspaces. ``batch`` leads a transaction, at most ``batches`` transactions a workspace; ``more`` says that
+    some were left, so that the caller ticks again at once.
+    """
+    total = Ticked()
+    for workspace_id in Workspace.objects.order_by("id").values_list("id", flat=True):
+        enter(workspace_id)
+        for _ in range(batches):
+            looked_at = _one_batch(workspace_id, now, batch, total)
+            if looked_at < batch:
+                break
+        else:
+            total.more = True
+    return total
+
+
+def settle(workspace_id: UUID, lead_ids: Sequence[UUID], now: datetime) -> int:
+    """Do at once what the next tick would do to these leads, if they are due; returns how many were."""
+    if not lead_ids:
+        return 0
+    total = Ticked()
+    with transaction.atomic():
+        _settle(workspace_id, _locked(_DUE_OF_THESE, [workspace_id, now, list(lead_ids)]), now, total)
+    return total.looked_at
+
+
+def _one_batch(workspace_id: UUID, now: datetime, batch: int, total: Ticked) -> int:
+    with transaction.atomic():
+        rows = _locked(_DUE, [workspace_id, now, batch])
+        _settle(workspace_id, rows, now, total)
+    return len(rows)
+
+
+# Leads that somebody else has locked are left to them: they are being decided on this moment.
+_DUE = f"""
+    SELECT {LEAD_SELECT} FROM crm_lead lead WHERE lead.workspace_id = %s AND lead.due_at <= %s
+    ORDER BY lead.due_at LIMIT %s FOR UPDATE SKIP LOCKED
+"""
+_DUE_OF_THESE = f"""
+    SELECT {LEAD_SELECT} FROM crm_lead lead WHERE lead.workspace_id = %s AND lead.due_at <= %s AND lead.id = ANY(%s)
+    ORDER BY lead.id FOR UPDATE SKIP LOCKED
+"""
+
+
+def _locked(statement: str, values: list[Any]) -> list[Row]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return [lead_row(row) for row in cursor.fetchall()]
+
+
+def _settle(workspace_id: UUID, rows: Sequence[Row], now: datetime, total: Ticked) -> None:
+    if not rows:
+        return
+    total.looked_at += len(rows)
+    # Read.
+    active = policies.active(workspace_id)
+    known = crew(workspace_id, now, lock_turns_of=active.book.policy.team_names() if active else ())
+    accounts = accounts_by_id(workspace_id, (row["account_id"] for row in rows))
+    skipped = passed_over(workspace_id, (row["id"] for row in rows))
+
+    # Decide.
+    roster = known.roster
+    outcomes: list[Outcome] = []
+    later: list[tuple[Any, ...]] = []
+    for row in rows:
+        if active is None:
+            later.append((row["id"], None, None))
+            continue
+        clock = lead_clock(row, known.handles.get(row["owner_id"]), skipped.get(row["id"], frozenset()))
+        seed = seed_for(row, active.digest)
+        answer, roster = timeline.on_time(
+            active.book, lead_facts(row), accounts.get(row["account_id"]), clock, roster, now, seed
+        )
+        if isinstance(answer, Kept):
+            later.append((row["id"], answer.due.at if answer.due else None, answer.due.why if answer.due else None))
+        else:
+            outcomes.append(_outcome(row, clock, answer, known, seed))
+            total.moved[answer.kind] += 1
+
+    # Write.
+    write_turns(workspace_id, known.roster, roster, known.ids)
+    update_rows("crm_lead", "id", ("due_at", "due_for"), later)
+    write(
+        workspace_id,
+        outcomes,
+        now=now,
+        policy_version=active.number if active else None,
+        crew=known,
+    )
+
+
+def _outcome(row: Row, clock: LeadClock, moved: Moved, known: Crew, seed: str) -> Outcome:
+    """What the engine's answer means for the lead's columns and for the standings of those concerned."""
+    after = consequences.moved(clock, moved, known.now)
+    lapsed = known.ids[moved.lapsed] if moved.lapsed else None
+    return Outcome(
+        lead=row,
+        kind=moved.kind,
+        changes=placing(moved.placement, after, known, by=moved.kind),
+        reasons=moved.placement.reasons,
+        rep=known.ids[after.owner] if after.owner else lapsed,
+        felt=consequences.felt(clock, after, known.now, known.today, lapsed=moved.lapsed),
+        passed_over=(lapsed, "lapsed") if lapsed else None,
+        seed=seed,
+    )

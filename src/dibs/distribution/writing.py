@@ -1,0 +1,270 @@
+"""Writes what was decided: the lead, the turns, the standings, the log and the outbox, in one transaction.
+
+This is the only place that changes who owns a lead and in which state it is (a claim does the same in one statement of
+its own, see ``claiming``). Locks are taken in one order by everybody: leads by id, then rotations by team, then standings by
+rep; the standings last because they are needed only for the few milliseconds of writing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import connection, transaction
+
+from dibs.delivery.outbox import Event, lead_payload, post
+from dibs.delivery.wake import wake
+from dibs.distribution.reading import STANDING_COLUMNS, Crew, Row, standing_of
+from dibs.engine import fairplay
+from dibs.engine.consequences import Felt
+from dibs.engine.decision import InReview, Offered, Placement, Reason
+from dibs.engine.facts import LeadClock
+from dibs.engine.lifecycle import HELD, check_move
+from dibs.engine.roster import Roster
+from dibs.people.bulk import insert_rows, update_rows
+from dibs.people.tenancy import new_id
+
+DECISION_COLUMNS = (
+    "id",
+    "workspace_id",
+    "lead_id",
+    "at",
+    "kind",
+    "before",
+    "after",
+    "rep_id",
+    "actor_id",
+    "pool",
+    "reasons",
+    "policy_version",
+    "seed",
+)
+
+#: Kinds of decision that change facts and not the state, so the state table does not speak of them.
+_STILL = frozenset({"enriched", "skipped"})
+
+
+@dataclass(slots=True)
+class Outcome:
+    """One decision about one lead, ready to be written.
+
+    ``changes`` maps columns of the lead to new values. ``rep`` is whom it concerns, ``actor`` the user who did it (``None``:
+    the policy, or time). ``felt`` lists what it does to standings, by the rep's handle.
+    """
+
+    lead: Row
+    kind: str
+    changes: Mapping[str, Any]
+    reasons: Sequence[Reason]
+    rep: UUID | None = None
+    actor: UUID | None = None
+    felt: Felt = ()
+    passed_over: tuple[UUID, str] | None = None
+    seed: str = ""
+
+    @property
+    def state(self) -> str:
+        return str(self.changes.get("state", self.lead["state"]))
+
+    def holder(self) -> UUID | None:
+        """The rep the decision is about: who has the lead now, or who had it."""
+        owner: UUID | None = self.changes.get("owner_id", self.lead["owner_id"])
+        return self.rep or owner
+
+
+def reasons_json(reasons: Iterable[Reason]) -> str:
+    """Reasons as the log keeps them."""
+    return json.dumps(
+        [{"code": r.code, "params": dict(r.params), "rule": r.rule} for r in reasons], ensure_ascii=False, default=str
+    )
+
+
+def columns_of(clock: LeadClock, crew: Crew, *, by: str, review: str | None = None) -> dict[str, Any]:
+    """The lead's columns for where its clock says it stands now, with a new lease if a rep has come to have it. ``by`` says how:
+    assigned, offered, escalated, aged, ...; ``review`` is the queue of a lead in review.
+    """
+    held = clock.state in HELD
+    return {
+        "state": clock.state,
+        "pool": clock.pool,
+        "review": review,
+        "owner_id": crew.ids[clock.owner] if clock.owner else None,
+        "claim": uuid4() if held else None,
+        "taken_by": by if held else None,
+        "waiting_since": clock.waiting_since,
+        "lock_expires_at": clock.lock_expires_at,
+        "contacted_at": clock.contacted_at,
+        "due_at": clock.due_at,
+        "due_for": clock.due_for,
+        "escalated": clock.escalated,
+        "reassigned": clock.reassigned,
+    }
+
+
+def placing(placement: Placement, clock: LeadClock, crew: Crew, *, by: str) -> dict[str, Any]:
+    """The lead's columns for a placement whose consequence is ``clock``."""
+    to = placement.to
+    columns = columns_of(
+        clock,
+        crew,
+        by="offered" if isinstance(to, Offered) else by,
+        review=to.queue if isinstance(to, InReview) else None,
+    )
+    if placement.score is not None:
+        columns |= {"score": placement.score, "rank": placement.rank, "territory": placement.territory}
+    return columns
+
+
+def write(
+    workspace_id: UUID,
+    outcomes: Sequence[Outcome],
+    *,
+    now: datetime,
+    policy_version: int | None,
+    crew: Crew,
+) -> None:
+    """Write decisions about leads that are there and locked.
+
+    Raises `ForbiddenMove` if the state table does not allow one of them; then nothing is written.
+    """
+    if not outcomes:
+        return
+    for outcome in outcomes:
+        if outcome.kind not in _STILL:
+            check_move(outcome.lead["state"], outcome.kind, outcome.state)
+    _update_leads(outcomes, policy_version)
+    log(workspace_id, outcomes, now=now, policy_version=policy_version, crew=crew)
+    _remember_passed_over(workspace_id, outcomes, now)
+    feel(workspace_id, outcomes, crew)
+    transaction.on_commit(lambda: wake(workspace_id))
+
+
+def log(
+    workspace_id: UUID,
+    outcomes: Sequence[Outcome],
+    *,
+    now: datetime,
+    policy_version: int | None,
+    crew: Crew,
+) -> None:
+    """Append decisions to the log and their events to the outbox."""
+    decisions: list[tuple[Any, ...]] = []
+    events: list[Event] = []
+    names = crew.names_by_id()
+    for outcome in outcomes:
+        lead, rep = outcome.lead, outcome.holder()
+        pool = outcome.changes.get("pool", lead["pool"])
+        decisions.append(
+            (
+                new_id(),
+                workspace_id,
+                lead["id"],
+                now,
+                outcome.kind,
+                lead["state"],
+                outcome.state,
+                rep,
+                outcome.actor,
+                pool,
+                reasons_json(outcome.reasons),
+                policy_version,
+                outcome.seed,
+            )
+        )
+        payload = lead_payload(lead["id"], pool, outcome.state, names.get(rep) if rep else None)
+        events.append((f"lead.{outcome.kind}", lead["id"], payload))
+    insert_rows("distribution_decision", DECISION_COLUMNS, decisions)
+    post(workspace_id, events, now)
+
+
+def feel(workspace_id: UUID, outcomes: Iterable[Outcome], crew: Crew) -> None:
+    """Move the standings of the reps that something happened to, through the engine, each from its latest value."""
+    by_rep: dict[UUID, list[fairplay.Event]] = {}
+    for outcome in outcomes:
+        for handle, event in outcome.felt:
+            by_rep.setdefault(crew.ids[handle], []).append(event)
+    if not by_rep:
+        return
+    reps = sorted(by_rep)
+    begin_standings(workspace_id, reps)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT rep_id, version, {', '.join(STANDING_COLUMNS)} FROM distribution_standing "
+            "WHERE workspace_id = %s AND rep_id = ANY(%s) ORDER BY rep_id FOR UPDATE",
+            [workspace_id, reps],
+        )
+        rows = cursor.fetchall()
+    updated = []
+    for rep, version, *values in rows:
+        standing = standing_of(values)
+        for event in by_rep[rep]:
+            standing = fairplay.after(standing, event)
+        updated.append((rep, version + 1, *standing_values(standing)))
+    update_rows("distribution_standing", "rep_id", ("version", *STANDING_COLUMNS), updated)
+
+
+def begin_standings(workspace_id: UUID, reps: Sequence[UUID]) -> None:
+    """Give reps who have no standing yet an empty one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO distribution_standing (rep_id, workspace_id, holding, open_leads, claims_today, assigned_today, "
+            "claims_this_week, recent, skips, lapses, version) "
+            "SELECT rep, %s, 0, 0, 0, 0, 0, '{}', 0, 0, 0 FROM unnest(%s::uuid[]) AS rep ON CONFLICT DO NOTHING",
+            [workspace_id, list(reps)],
+        )
+
+
+def standing_values(standing: fairplay.Standing) -> list[Any]:
+    """A standing as column values in the order of `STANDING_COLUMNS`."""
+    return [
+        list(value) if isinstance(value, tuple) else value
+        for value in (getattr(standing, column) for column in STANDING_COLUMNS)
+    ]
+
+
+def write_turns(workspace_id: UUID, before: Roster, after: Roster, ids: Mapping[str, UUID]) -> None:
+    """Keep the passes of the rotations that moved. The teams' rows must be locked (see ``reading.crew``)."""
+    moved = [
+        (new_id(), workspace_id, key, ids[handle], passed)
+        for key, passes in after.passes.items()
+        if passes is not before.passes.get(key)
+        for handle, passed in passes.items()
+        if before.passes.get(key, {}).get(handle) != passed and handle in ids
+    ]
+    if not moved:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO distribution_rotation (id, workspace_id, key, rep_id, passed)
+            SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::float8[])
+            ON CONFLICT (workspace_id, key, rep_id) DO UPDATE SET passed = excluded.passed
+            """,
+            [list(column) for column in zip(*moved, strict=True)],
+        )
+
+
+def _update_leads(outcomes: Sequence[Outcome], policy_version: int | None) -> None:
+    """Leads that change the same columns go together, so that a batch is a statement or two."""
+    groups: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+    for outcome in outcomes:
+        changes = {**outcome.changes, "version": outcome.lead["version"] + 1, "policy_version": policy_version}
+        if "attributes" in changes:
+            changes["attributes"] = json.dumps(changes["attributes"], ensure_ascii=False, default=str)
+        columns = tuple(sorted(changes))
+        groups.setdefault(columns, []).append((outcome.lead["id"], *(changes[column] for column in columns)))
+    for columns, rows in groups.items():
+        update_rows("crm_lead", "id", columns, rows)
+
+
+def _remember_passed_over(workspace_id: UUID, outcomes: Sequence[Outcome], now: datetime) -> None:
+    rows = [
+        (new_id(), workspace_id, outcome.lead["id"], *outcome.passed_over, now)
+        for outcome in outcomes
+        if outcome.passed_over
+    ]
+    insert_rows("distribution_passedover", ("id", "workspace_id", "lead_id", "rep_id", "kind", "at"), rows)

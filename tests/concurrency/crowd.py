@@ -1,0 +1,114 @@
+"""Reps as processes of their own, each with its own connections, all on the test's PostgreSQL."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from django.db import connection
+
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+def database_url() -> str:
+    """The test database's address, for a process that starts afresh."""
+    settings = connection.settings_dict
+    name = quote(settings["NAME"])
+    return (
+        f"postgres://{quote(settings['USER'])}@/{name}?host={quote(settings['HOST'])}&port={settings['PORT'] or 5432}"
+    )
+
+
+class Crowd:
+    """Processes that run ``work(job)`` for each job they are sent and answer with what it returned."""
+
+    def __init__(self, size: int, work: Callable[[Any], Any]) -> None:
+        self._pipes = []
+        self.processes = []
+        self._barrier = _SPAWN.Barrier(size)  # kept: the children open it by name
+        for _ in range(size):
+            ours, theirs = _SPAWN.Pipe()
+            process = _SPAWN.Process(target=_serve, args=(database_url(), work, theirs, self._barrier), daemon=True)
+            process.start()
+            self._pipes.append(ours)
+            self.processes.append(process)
+
+    def all(self, jobs: Sequence[Any]) -> list[Any]:
+        """Give each process one job; they start at the same moment. Returns their answers; an error in one is raised here."""
+        for pipe, job in zip(self._pipes, jobs, strict=True):
+            pipe.send(job)
+        answers = []
+        for pipe in self._pipes:
+            error, answer = pipe.recv()
+            if error:
+                raise AssertionError(error)
+            answers.append(answer)
+        return answers
+
+    def send(self, number: int, job: Any) -> None:
+        """Give one process a job and do not wait for it."""
+        self._pipes[number].send(job)
+
+    def close(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.join()
+
+    def __enter__(self) -> Crowd:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _serve(url: str, work: Callable[[Any], Any], pipe: Any, barrier: Any) -> None:
+    os.environ["DATABASE_URL"] = url
+    os.environ["DJANGO_SETTINGS_MODULE"] = "dibs.config.settings"
+    import django
+
+    django.setup()
+    while True:
+        job = pipe.recv()
+        if barrier.parties > 1:
+            barrier.wait(60)
+        try:
+            pipe.send((None, work(job)))
+        except Exception as problem:  # the test process is the one to fail
+            pipe.send((f"{type(problem).__name__}: {problem}", None))
+
+
+def claim_all_one_can(job: tuple[UUID, UUID, list[UUID], str | None, int, datetime]) -> Counter[str]:
+    """Try these leads in a random order, then "next" of the pool until it is empty; what came of it, by answer."""
+    from dibs.distribution.claiming import Claimed, Empty, Refused, claim_lead, claim_next
+    from dibs.people.caller import caller_of
+    from dibs.people.models import User
+
+    workspace_id, user_id, leads, pool, seed, now = job
+    caller = caller_of(User.objects.get(id=user_id, workspace_id=workspace_id))
+    wanted = random.Random(seed).sample(leads, len(leads))
+    came: Counter[str] = Counter()
+
+    def count(answer: object) -> None:
+        if isinstance(answer, Claimed):
+            came["claimed"] += 1
+        elif isinstance(answer, Refused):
+            came[answer.refusal.code] += 1
+        else:
+            came["unknown"] += 1
+
+    for lead in wanted:
+        count(claim_lead(caller, lead, now))
+    while pool is not None:
+        answer = claim_next(caller, pool, now)
+        if not isinstance(answer, Claimed):
+            came["empty" if isinstance(answer, Empty) else "stopped"] += 1
+            break
+        count(answer)
+    return came

@@ -1,0 +1,75 @@
+"""Several workers tick at once while reps claim."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from dibs.distribution.placing import place
+from dibs.people.tenancy import enter
+from tests.concurrency.crowd import Crowd
+from tests.concurrency.truths import assert_true
+from tests.making import MONDAY, make_arrival, make_rep, make_workspace, publish
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+POLICY = """
+policy: Waits, then is pushed
+route:
+  - {name: Everyone, pull: {pool: inbound}}
+teams:
+  closers: {open_at_most: 1000}
+pools:
+  inbound:
+    lock: 15m
+    reclaim_after: 1h
+    escalate:
+      - {after: 30m, push: {team: closers, by: round_robin}}
+    assign_after: 24h
+"""
+
+
+def tick_or_claim(job: tuple[str, Any, datetime]) -> Counter[str]:
+    """One process's part: tick until nothing is due, or claim what it can."""
+    from dibs.distribution.ticking import tick
+
+    kind, rest, now = job
+    if kind == "claim":
+        from tests.concurrency.crowd import claim_all_one_can
+
+        return claim_all_one_can((*rest, now))
+    moved: Counter[str] = Counter()
+    for _ in range(30):
+        moved += tick(now, batch=25, batches=3).moved
+    return moved
+
+
+def test_four_workers_and_four_claimers_share_leads_that_fall_due_at_once():
+    workspace = make_workspace()
+    publish(workspace, POLICY)
+    reps = [make_rep(workspace, f"rep{n}", teams=("closers",)) for n in range(4)]
+    enter(workspace.id)
+    leads = [placed.lead_id for placed in place(workspace.id, [make_arrival() for _ in range(400)], now=MONDAY)]
+    later = MONDAY + timedelta(minutes=31)
+    with Crowd(8, tick_or_claim) as crowd:
+        came = crowd.all(
+            [("tick", None, later)] * 4
+            + [("claim", (workspace.id, rep.user_id, leads[:100], None, n), later) for n, rep in enumerate(reps)]
+        )
+    total = sum(came, Counter())
+    assert total["escalated"] + total["claimed"] == 400
+    enter(workspace.id)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT state, count(*) FROM crm_lead WHERE workspace_id = %s GROUP BY 1", [workspace.id])
+        assert dict(cursor.fetchall()) == {"owned": 400}
+        cursor.execute(
+            "SELECT rep_id, count(*) FROM distribution_decision WHERE workspace_id = %s AND kind = 'escalated' GROUP BY 1",
+            [workspace.id],
+        )
+        turns = [number for _, number in cursor.fetchall()]
+    assert max(turns) - min(turns) <= 1, "equal weights, so nobody is more than one turn ahead"
+    assert_true(workspace.id)
