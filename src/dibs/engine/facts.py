@@ -6,8 +6,9 @@ Facts are plain frozen values. ``None`` means "not known"; a condition on an unk
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from operator import attrgetter
 
 Attribute = str | int | float | bool | None
 
@@ -40,6 +41,14 @@ class LeadFacts:
     score: int | None = None
     rank: str | None = None
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
+
+    def qualified(self, score: int, rank: str) -> LeadFacts:
+        """The same lead with its score and rank: `dataclasses.replace`, at half its cost, for what is done to every lead."""
+        return LeadFacts(*_UP_TO_SCORE(self), score, rank, self.attributes)  # type: ignore[call-arg]
+
+
+#: A lead's facts in the order of its fields, up to the three that end them: score, rank, attributes.
+_UP_TO_SCORE = attrgetter(*[known.name for known in fields(LeadFacts)][:-3])
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,14 @@ class RepFacts:
     closed: int = 0
     country: str | None = None
     languages: tuple[str, ...] = ()
+
+    def with_one_more(self) -> RepFacts:
+        """The same rep with one more open lead, pushed today: `dataclasses.replace`, at half its cost."""
+        handle, active, available, hours, open_leads, today, *rest = _OF_REP(self)
+        return RepFacts(handle, active, available, hours, open_leads + 1, today + 1, *rest)
+
+
+_OF_REP = attrgetter(*[known.name for known in fields(RepFacts)])
 
 
 @dataclass(frozen=True, slots=True)

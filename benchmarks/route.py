@@ -1,0 +1,166 @@
+"""How many leads a second `engine.route.place` decides on one core, with 50 rules and matches spread evenly over them.
+
+Beside it, in the same run, the limit: what the bare conditions cost that finding the same rules one by one takes (one
+activation, then each condition up to the one that holds). The ratio says how much judgement costs beyond asking, and stays
+comparable between machines.
+
+    python benchmarks/route.py [--leads 20000] [--rounds 5] [--json OUT.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dibs.engine.conditions import Condition
+from dibs.engine.decision import Placement
+from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts, WorkingHours
+from dibs.engine.policy_model import Policy
+from dibs.engine.roster import Roster
+from dibs.engine.route import place
+from dibs.engine.rulebook import Rulebook
+
+BUDGET = 15_000
+RULES = 50
+NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
+COUNTRIES = ("JP", "MX", "ID", "BR", "US", "DE", "IN", "ES", "KE", "AU")
+SOURCES = ("webform", "webinar", "demo_request", "referral", "trade_show")
+TEAMS = ("north", "south", "east", "west")
+STRATEGIES = ("round_robin", "weighted_round_robin", "least_open", "first_available")
+
+
+def policy() -> Policy:
+    """50 rules, one for each country and source: half push to a team, half let pull; five conditions give points."""
+    route = []
+    for n in range(RULES):
+        country, source = COUNTRIES[n // len(SOURCES)], SOURCES[n % len(SOURCES)]
+        rule = {"name": f"{country} {source}", "when": f'lead.country == "{country}" && lead.source == "{source}"'}
+        team, by = TEAMS[n % len(TEAMS)], STRATEGIES[n // 2 % len(STRATEGIES)]
+        way = {"push": {"team": team, "by": by}} if n % 2 else {"pull": {"pool": f"pool-{n % 5}"}}
+        route.append(rule | way)
+    points = [
+        {"when": "lead.employees >= 200", "add": 25},
+        {"when": 'lead.source in ["demo_request", "referral"]', "add": 40},
+        {"when": "lead.deal_value >= 50000.0", "add": 20},
+        {"when": "lead.title.lowerAscii().contains('chief')", "add": 10},
+        {"when": "lead.consent == false", "add": -20},
+    ]
+    document = {
+        "policy": "Fifty rules",
+        "qualify": {"score": points},
+        "territories": {"asia": {"when": 'lead.country in ["JP", "ID", "IN"]', "owner": {"team": "east"}}},
+        "route": route,
+        "teams": {team: {"weights": {f"{team}-0": 2}} for team in TEAMS},
+        "pools": {
+            f"pool-{n}": {"escalate": [{"after": "30m", "push": {"team": TEAMS[n % len(TEAMS)]}}]} for n in range(5)
+        },
+        "sla": {"first_contact": "5m", "when": 'lead.rank == "hot"', "hours": "business", "then": {"reassign": 2}},
+    }
+    return Policy.model_validate_json(json.dumps(document))
+
+
+def roster() -> Roster:
+    """Four teams of ten, each with one rep who is off hours at `NOW`."""
+    week = dict.fromkeys(range(1, 6), (9 * 60, 18 * 60))
+    zones = {n: "Asia/Tokyo" if n == 9 else "Europe/London" for n in range(10)}
+    reps = {
+        f"{team}-{n}": RepFacts(f"{team}-{n}", hours=WorkingHours(zones[n], week)) for team in TEAMS for n in range(10)
+    }
+    return Roster(reps, {team: tuple(h for h in reps if h.startswith(team)) for team in TEAMS}, {})
+
+
+def leads(count: int) -> list[tuple[LeadFacts, LeadClock]]:
+    """Leads whose matching rules run through all 50 in turn, far apart from each other."""
+    made = []
+    for n in range(count):
+        rule = n * 7 % RULES
+        lead = LeadFacts(
+            source=SOURCES[rule % len(SOURCES)],
+            country=COUNTRIES[rule // len(SOURCES)],
+            title=("Chief Engineer", "Buyer", "Head of Sales")[n % 3],
+            company=f"Company {n}",
+            employees=(n * 37) % 1000 if n % 5 else None,
+            deal_value=float(n * 977 % 100_000),
+            consent=n % 4 != 0,
+            received_at=NOW,
+        )
+        made.append((lead, LeadClock(f"lead-{n}", "new")))
+    return made
+
+
+def decide(book: Rulebook, team: Roster, given: list[tuple[LeadFacts, LeadClock]]) -> list[Placement]:
+    """Place every lead, each seeing the ones before it."""
+    account, placements = AccountFacts(), []
+    for lead, clock in given:
+        placement, team = place(book, lead, account, clock, team, NOW, clock.id)
+        placements.append(placement)
+    return placements
+
+
+def ask(book: Rulebook, given: list[tuple[LeadFacts, LeadClock]]) -> int:
+    """Only ask the conditions, one by one up to the one that holds, as any judge would have to; how many were asked."""
+    conditions: list[Condition] = [route.when for route in book.routes if route.when is not None]
+    points = [condition for condition, _, _ in book.points]
+    asked = 0
+    for lead, _ in given:
+        activation = book.activation(lead, None, now=NOW)
+        for condition in points:
+            condition.holds(activation)
+        for condition in conditions:
+            asked += 1
+            if condition.holds(activation):
+                break
+    return asked
+
+
+def per_second(work: Callable[[], object], count: int, rounds: int) -> float:
+    """The median over rounds of how many a second, by the time this process had on a core."""
+    speeds = []
+    for _ in range(rounds):
+        start = time.process_time()
+        work()
+        speeds.append(count / (time.process_time() - start))
+    return statistics.median(speeds)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--leads", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    options = parser.parse_args()
+
+    book, team, given = Rulebook.of(policy()), roster(), leads(options.leads)
+    used = {
+        reason.rule
+        for placement in decide(book, team, given)
+        for reason in placement.reasons
+        if reason.code == "routed"
+    }
+    assert len(used) == RULES, "matches are not spread over all rules"
+    decisions = per_second(lambda: decide(book, team, given), len(given), options.rounds)
+    bare = per_second(lambda: ask(book, given), len(given), options.rounds)
+    figures = {
+        "benchmark": "route",
+        "rules": RULES,
+        "leads": len(given),
+        "decisions_per_second": round(decisions),
+        "bare_conditions_per_second": round(bare),
+        "ratio": round(decisions / bare, 2),
+        "budget_per_second": BUDGET,
+        "met": decisions >= BUDGET,
+    }
+    print(f"route: {decisions:,.0f} decisions/s on one core with {RULES} rules (budget {BUDGET:,})")
+    print(f"limit: {bare:,.0f}/s asking the bare conditions one by one; ratio {decisions / bare:.2f}")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    return 0 if figures["met"] else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
