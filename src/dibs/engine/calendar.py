@@ -38,7 +38,7 @@ def local_day(timezone: str, now: datetime) -> date:
 
 def is_away(hours: WorkingHours | None, now: datetime) -> bool:
     """Whether the rep is on time off."""
-    return hours is not None and any(start <= now < end for start, end in hours.away)
+    return hours is not None and bool(hours.away) and any(start <= now < end for start, end in hours.away)
 
 
 def on_shift(hours: WorkingHours | None, now: datetime) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from dibs.engine.calendar import after_working
+from dibs.engine.conditions import Activation
 from dibs.engine.decision import Due
 from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts
 from dibs.engine.rulebook import Rulebook
@@ -48,14 +49,13 @@ def due_when_owned(
     Counted from when the rep got it, not from when it was received: a rep can't be late for what was not theirs. With
     ``hours: business`` only the rep's working hours count.
     """
+    return due_when_contacted_by(book, book.activation(lead, account, now=now), rep, now)
+
+
+def due_when_contacted_by(book: Rulebook, activation: Activation, rep: RepFacts | None, now: datetime) -> Due | None:
+    """`due_when_owned` for a lead whose facts are laid out already."""
     sla = book.policy.sla
-    if sla is None:
+    if sla is None or (book.sla_when is not None and not book.sla_when.holds(activation)):
         return None
-    if book.sla_when is not None and not book.sla_when.holds(book.activation(lead, account, now=now)):
-        return None
-    return Due(first_contact_by(sla.first_contact, sla.hours, rep, now), "sla")
-
-
-def first_contact_by(within: timedelta, hours: str, rep: RepFacts | None, since: datetime) -> datetime:
-    """``within`` from ``since`` on, by the clock or in the rep's working hours."""
-    return after_working(rep.hours if rep is not None and hours == "business" else None, since, within)
+    hours = rep.hours if rep is not None and sla.hours == "business" else None
+    return Due(after_working(hours, now, sla.first_contact), "sla")

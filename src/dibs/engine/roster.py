@@ -28,16 +28,12 @@ class Roster:
         A turn costs ``1 / weight`` of pass. ``team`` ``None`` is a lead that is theirs by name (an account's owner): it
         uses no turn.
         """
-        facts = self.reps[rep]
-        reps = dict(self.reps)
-        reps[rep] = replace(facts, open_leads=facts.open_leads + 1, assigned_today=facts.assigned_today + 1)
+        reps = {**self.reps, rep: self.reps[rep].with_one_more()}
         if team is None:
             return Roster(reps, self.teams, self.passes)
-        passes = dict(self.passes)
-        rotation = dict(passes.get(team, {}))
-        rotation[rep] = rotation.get(rep, 0.0) + 1.0 / weight
-        passes[team] = rotation
-        return Roster(reps, self.teams, passes)
+        rotation = self.passes.get(team, {})
+        passed = rotation.get(rep, 0.0) + 1.0 / weight
+        return Roster(reps, self.teams, {**self.passes, team: {**rotation, rep: passed}})
 
     def given_up(self, rep: str) -> Roster:
         """The roster after ``rep`` no longer has a lead: declined, lapsed, released, ended. The turn stays used."""

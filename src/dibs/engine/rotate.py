@@ -90,7 +90,9 @@ def take(roster: Roster, team: str, chosen: Chosen) -> Roster:
     """The roster after the chosen rep got the lead, everybody else carried along."""
     if chosen.rep is None:
         return roster
-    return roster.joined(team, chosen.along, chosen.level).pushed(team, chosen.rep, chosen.weight)
+    if chosen.along:
+        roster = roster.joined(team, chosen.along, chosen.level)
+    return roster.pushed(team, chosen.rep, chosen.weight)
 
 
 def cannot_take(rep: RepFacts, rules: TeamRules | None, now: datetime) -> str | None:
@@ -117,9 +119,10 @@ def level_of(able: list[str], rotation: Mapping[str, float]) -> float:
     return min(known) if known else max(rotation.values(), default=0.0)
 
 
-def draw(seed: str, handle: str) -> bytes:
-    """A rep's lot in a tie: the same for the same seed, for ever; unrelated to name or age."""
-    return hashlib.blake2b(f"{seed}\0{handle}".encode(), digest_size=8).digest()
+def draw(seed: str, handles: list[str]) -> str:
+    """The one of several equals whom the seed picks: the same for the same seed, for ever; unrelated to name or age."""
+    lot = int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=8).digest())
+    return sorted(handles)[lot % len(handles)]
 
 
 def _order(
@@ -134,11 +137,11 @@ def _order(
 
 
 def _first(handles: list[str], key: Callable[[str], Any], seed: str) -> str:
-    """The handle with the smallest key; among equals the smallest lot."""
+    """The handle with the smallest key; among equals the one that is drawn."""
     keys = [key(handle) for handle in handles]
     least = min(keys)
     equal = [handle for handle, its in zip(handles, keys, strict=True) if its == least]
-    return equal[0] if len(equal) == 1 else min(equal, key=lambda handle: draw(seed, handle))
+    return equal[0] if len(equal) == 1 else draw(seed, equal)
 
 
 @lru_cache(maxsize=65536)

@@ -6,7 +6,7 @@ the last rule that pulls, else before managers; and the reasons say so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
@@ -26,7 +26,7 @@ from dibs.engine.decision import (
     Where,
 )
 from dibs.engine.due import due_in_pool as due_in_pool
-from dibs.engine.due import due_when_owned, due_when_stale
+from dibs.engine.due import due_when_contacted_by, due_when_stale
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
 from dibs.engine.policy_model import Onward, Pull, Push, Rule, Territory
 from dibs.engine.qualify import qualify
@@ -40,7 +40,10 @@ MANAGERS = "managers"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """All that is asked about when a place is sought for one lead: what stays the same while rules are tried."""
+    """All that is asked about when a place is sought for one lead: what stays the same while rules are tried.
+
+    ``lead`` carries its score and rank; ``activation`` is its facts laid out for the policy's conditions.
+    """
 
     book: Rulebook
     lead: LeadFacts
@@ -48,7 +51,26 @@ class Case:
     clock: LeadClock
     now: datetime
     seed: str
-    territory: Territory | None = None
+    activation: Activation
+    territory_name: str | None
+    territory: Territory | None
+
+    @classmethod
+    def of(
+        cls,
+        book: Rulebook,
+        lead: LeadFacts,
+        account: AccountFacts | None,
+        clock: LeadClock,
+        now: datetime,
+        seed: str,
+    ) -> Case:
+        """The case of a lead, with the first territory whose condition holds."""
+        activation = book.activation(lead, account, now=now)
+        for name, condition, territory in book.territories:
+            if condition.holds(activation):
+                return cls(book, lead, account, clock, now, seed, activation, name, territory)
+        return cls(book, lead, account, clock, now, seed, activation, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +80,10 @@ class Given:
     to: Where | None
     roster: Roster
     reasons: tuple[Reason, ...]
+
+    def because(self, *reasons: Reason) -> Given:
+        """The same, with these reasons before its own."""
+        return Given(self.to, self.roster, reasons + self.reasons)
 
 
 def place(
@@ -75,64 +101,34 @@ def place(
     breaks ties; use the lead's id and the policy's digest.
     """
     scored = qualify(book, lead, account, now)
-    lead = replace(lead, score=scored.score, rank=scored.rank)
-    placement, roster = route(book, lead, account, clock, roster, now, seed)
-    reasons = scored.reasons + placement.reasons
-    return replace(placement, reasons=reasons, score=scored.score, rank=scored.rank), roster
+    case = Case.of(book, lead.qualified(scored.score, scored.rank), account, clock, now, seed)
+    given = route(case, roster)
+    to, due = landed(case, given)
+    reasons = scored.reasons + given.reasons
+    return Placement(to, due, reasons, scored.score, scored.rank, case.territory_name), given.roster
 
 
-def route(
-    book: Rulebook,
-    lead: LeadFacts,
-    account: AccountFacts | None,
-    clock: LeadClock,
-    roster: Roster,
-    now: datetime,
-    seed: str,
-) -> tuple[Placement, Roster]:
-    """Find a place for a lead whose score and rank are known: `place` without counting its points again."""
-    activation = book.activation(lead, account, now=now)
-    name, territory = territory_of(book, activation)
-    case = Case(book, lead, account, clock, now, seed, territory)
-    matched = book.first(activation)
+def route(case: Case, roster: Roster) -> Given:
+    """Find a place for a lead by the first rule that matches: `place` without counting its points again."""
+    matched = case.book.first(case.activation)
     if matched is None:
-        reasons: tuple[Reason, ...] = (_no_rule(book, lead, account, now), Reason("in_review", {"queue": MANAGERS}))
-        given = Given(InReview(MANAGERS), roster, reasons)
+        given = reviewed(MANAGERS, roster, None).because(_no_rule(case))
     else:
-        given = _by_rule(case, matched.rule, roster, f"route[{matched.index}]")
-        given = replace(given, reasons=(_routed(matched, book, lead, account, now), *given.reasons))
-    if name is not None:
-        given = replace(
-            given, reasons=(Reason("in_territory", {"territory": name}, f"territories.{name}"), *given.reasons)
-        )
-    assert given.to is not None
-    stays = clock.state == "pooled" and given.to == InPool(clock.pool or "")
-    due = due_at(case, given.to, given.roster, clock.escalated if stays else 0)
-    return Placement(given.to, due, given.reasons, territory=name), given.roster
+        given = _by_rule(case, matched.rule, roster, f"route[{matched.index}]").because(_routed(case, matched))
+    name = case.territory_name
+    return given if name is None else given.because(Reason("in_territory", {"territory": name}, f"territories.{name}"))
 
 
-def territory_of(book: Rulebook, activation: Activation) -> tuple[str | None, Territory | None]:
-    """The first territory whose condition holds."""
-    for name, condition, territory in book.territories:
-        if condition.holds(activation):
-            return name, territory
-    return None, None
+def landed(case: Case, given: Given, escalated: int | None = None) -> tuple[Where, Due | None]:
+    """Where the lead lands, which must be somewhere, and when it must be looked at again there.
 
-
-def due_at(case: Case, to: Where, roster: Roster, escalated: int = 0) -> Due | None:
-    """When the lead must be looked at again if it goes there now. ``escalated``: steps of that pool it has behind it."""
-    book, clock, now = case.book, case.clock, case.now
-    match to:
-        case InPool(pool=pool, since=since):
-            return due_in_pool(book, pool, since or clock.waiting_since or now, escalated, now, case.lead.rank)
-        case Offered(until=until):
-            return Due(until, "offer")
-        case Assigned(rep=rep):
-            return due_when_owned(book, case.lead, roster.reps.get(rep), now, case.account)
-        case InNurture():
-            return due_when_stale(book, case.lead.rank, clock.waiting_since or now, now)
-        case InReview():
-            return None
+    ``escalated``: how many of that pool's steps it has behind it; without it, those it has if it stays where it waits.
+    """
+    assert given.to is not None, "a lead always lands somewhere"
+    if escalated is None:
+        stays = case.clock.state == "pooled" and isinstance(given.to, InPool) and given.to.pool == case.clock.pool
+        escalated = case.clock.escalated if stays else 0
+    return given.to, _due_at(case, given.to, given.roster, escalated)
 
 
 def push_to(case: Case, push: Push, roster: Roster, rule: str, *, outright: bool = False) -> Given:
@@ -152,12 +148,9 @@ def push_to(case: Case, push: Push, roster: Roster, rule: str, *, outright: bool
         case _:
             assert push.team is not None
             given = _to_team(case, push.team, push.by, roster, rule)
-    if not isinstance(given.to, Assigned):
+    if within is None or not isinstance(given.to, Assigned):
         return given
-    rep, team = given.to.rep, given.to.team
-    if within is None:
-        return given
-    until = case.now + within
+    rep, team, until = given.to.rep, given.to.team, case.now + within
     reason = Reason("offered", {"rep": rep, "team": team, "until": until.isoformat()}, rule)
     return Given(Offered(rep, until, team), given.roster, (*given.reasons, reason))
 
@@ -198,17 +191,27 @@ def _by_rule(case: Case, rule: Rule, roster: Roster, path: str) -> Given:
     if rule.push is None:
         return Given(InNurture(), roster, (Reason("in_nurture", rule=path),))
     given = push_to(case, rule.push, roster, path)
-    if given.to is not None:
-        return given
-    reasons = given.reasons
-    if rule.fallback is not None:
-        fallback = f"{path}.fallback"
-        given = go_on(case, rule.fallback, roster, fallback)
-        reasons += (_fell_back(rule.fallback, fallback), *given.reasons)
-        if given.to is not None:
-            return replace(given, reasons=reasons)
-    last = somewhere(case, roster)
-    return replace(last, reasons=reasons + last.reasons)
+    if given.to is None and rule.fallback is not None:
+        reasons = (*given.reasons, _fell_back(rule.fallback, f"{path}.fallback"))
+        given = go_on(case, rule.fallback, roster, f"{path}.fallback").because(*reasons)
+    if given.to is None:
+        given = somewhere(case, roster).because(*given.reasons)
+    return given
+
+
+def _due_at(case: Case, to: Where, roster: Roster, escalated: int) -> Due | None:
+    book, clock, now = case.book, case.clock, case.now
+    match to:
+        case InPool(pool=pool, since=since):
+            return due_in_pool(book, pool, since or clock.waiting_since or now, escalated, now, case.lead.rank)
+        case Offered(until=until):
+            return Due(until, "offer")
+        case Assigned(rep=rep):
+            return due_when_contacted_by(book, case.activation, roster.reps.get(rep), now)
+        case InNurture():
+            return due_when_stale(book, case.lead.rank, clock.waiting_since or now, now)
+        case InReview():
+            return None
 
 
 def _to_team(case: Case, team: str, by: str, roster: Roster, rule: str) -> Given:
@@ -254,25 +257,24 @@ def _fell_back(onward: Onward, rule: str) -> Reason:
 # Why the rules before the matching one did not match.
 
 
-def _routed(
-    matched: CompiledRule, book: Rulebook, lead: LeadFacts, account: AccountFacts | None, now: datetime
-) -> Reason:
+def _routed(case: Case, matched: CompiledRule) -> Reason:
     params: dict[str, Param] = {
         "rule": matched.rule.name,
         "index": matched.index,
         "when": matched.rule.when,
-        "tried": _tried(book, matched.index, _unknown(book, lead, account)),
+        "tried": _tried(case.book, matched.index, _unknown(case)),
     }
     return Reason("routed", params, f"route[{matched.index}]")
 
 
-def _no_rule(book: Rulebook, lead: LeadFacts, account: AccountFacts | None, now: datetime) -> Reason:
-    return Reason("no_rule_matched", {"tried": _tried(book, len(book.routes), _unknown(book, lead, account))})
+def _no_rule(case: Case) -> Reason:
+    return Reason("no_rule_matched", {"tried": _tried(case.book, len(case.book.routes), _unknown(case))})
 
 
-def _unknown(book: Rulebook, lead: LeadFacts, account: AccountFacts | None) -> frozenset[str]:
+def _unknown(case: Case) -> frozenset[str]:
     """The facts asked by the route that are not known of this lead."""
-    about_lead, about_account = _asked(book)
+    about_lead, about_account = _asked(case.book)
+    lead, account = case.lead, case.account
     unknown = {fact for fact, name in about_lead if getattr(lead, name) is None}
     if about_account:
         unknown |= {fact for fact, name in about_account if account is None or getattr(account, name) is None}

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dibs.engine.calendar import next_start
-from dibs.engine.decision import Due, InNurture, InPool, InReview, Kept, Moved, Placement, Reason
+from dibs.engine.decision import Due, InNurture, InPool, Kept, Moved, Placement, Reason
 from dibs.engine.due import due_in_pool, due_when_stale
 from dibs.engine.due import due_when_owned as due_when_owned
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
@@ -24,14 +24,13 @@ from dibs.engine.route import (
     MANAGERS,
     Case,
     Given,
-    due_at,
     go_on,
+    landed,
     place,
     push_to,
     reviewed,
     route,
     somewhere,
-    territory_of,
 )
 from dibs.engine.rulebook import Rulebook
 
@@ -57,7 +56,7 @@ def on_time(
 
     ``lead`` carries its score and rank as last qualified. ``clock.pool`` is where the lead waits or last waited.
     """
-    case = Case(book, lead, account, clock, now, seed, territory_of(book, book.activation(lead, account, now=now))[1])
+    case = Case.of(book, lead, account, clock, now, seed)
     match clock.state:
         case "new":
             placement, roster = place(book, lead, account, clock, roster, now, seed)
@@ -84,7 +83,7 @@ def declined(
     seed: str,
 ) -> tuple[Moved, Roster]:
     """Where a lead goes whose offer its rep turned down: on to the next, as if the offer had run out."""
-    case = Case(book, lead, account, clock, now, seed, territory_of(book, book.activation(lead, account, now=now))[1])
+    case = Case.of(book, lead, account, clock, now, seed)
     return _passed_on(case, roster, "rejected", ())
 
 
@@ -94,8 +93,8 @@ def _waiting(case: Case, roster: Roster) -> Answer:
     rules = book.policy.pools.get(clock.pool or "")
     if rules is None:
         placement, roster = place(book, case.lead, case.account, clock, roster, now, case.seed)
-        gone = Reason("pool_gone", {"pool": clock.pool})
-        return Moved("requalified", _because(placement, gone), reassigned=clock.reassigned), roster
+        placement = replace(placement, reasons=(Reason("pool_gone", {"pool": clock.pool}), *placement.reasons))
+        return Moved("requalified", placement, reassigned=clock.reassigned), roster
     since = clock.waiting_since or now
     if since + rules.assign_after <= now:
         return _aged(case, rules, roster)
@@ -158,8 +157,7 @@ def _aged(case: Case, rules: Pool, roster: Roster) -> Answer:
     given = push_to(case, push, roster, path, outright=True) if push is not None else Given(None, roster, ())
     if given.to is None:
         queue = next((step.review for step in reversed(rules.escalate) if step.review is not None), MANAGERS)
-        last = reviewed(queue, roster, path)
-        given = replace(last, reasons=given.reasons + last.reasons)
+        given = reviewed(queue, roster, path).because(*given.reasons)
     escalated = len(rules.escalate)
     return Moved(
         "aged", _placement(case, given, reason), escalated=escalated, reassigned=case.clock.reassigned
@@ -187,8 +185,7 @@ def _went_stale(case: Case, roster: Roster) -> Answer:
     if isinstance(given.to, InPool):
         given = replace(given, to=replace(given.to, since=case.now))
     elif given.to is None:
-        last = reviewed(MANAGERS, roster, path)
-        given = replace(last, reasons=given.reasons + last.reasons)
+        given = reviewed(MANAGERS, roster, path).because(*given.reasons)
     return Moved("requalified", _placement(case, given, reason), reassigned=clock.reassigned), given.roster
 
 
@@ -249,8 +246,7 @@ def _late(case: Case, roster: Roster) -> Answer:
         return Moved("reassigned", placement, clock.owner, clock.escalated, clock.reassigned), given.roster
     given = _pushed_again(case, roster)
     if given.to is None:
-        last = reviewed(queue, roster, "sla.then")
-        given = replace(last, reasons=given.reasons + last.reasons)
+        given = reviewed(queue, roster, "sla.then").because(*given.reasons)
     placement = _placement(case, given, missed)
     return Moved("reassigned", placement, clock.owner, clock.escalated, clock.reassigned + 1), given.roster
 
@@ -274,10 +270,10 @@ def _passed_on(case: Case, roster: Roster, kind: str, reasons: tuple[Reason, ...
             given = replace(given, to=InPool(clock.pool), reasons=(*given.reasons, back))
         placement = _placement(case, given, *reasons, escalated=clock.escalated)
         return Moved(kind, placement, None, clock.escalated, again), given.roster
-    placement, roster = route(case.book, case.lead, case.account, case.clock, roster, case.now, case.seed)
-    if isinstance(placement.to, InNurture):  # the policy changed since; nobody nurtures what a rep was already offered
-        placement = replace(placement, to=InReview(MANAGERS), due=None)
-    return Moved(kind, _because(placement, *reasons), None, clock.escalated, again), roster
+    given = route(case, roster)
+    if isinstance(given.to, InNurture):  # the policy changed since; nobody nurtures what a rep was already offered
+        given = reviewed(MANAGERS, roster, None).because(*given.reasons)
+    return Moved(kind, _placement(case, given, *reasons), None, clock.escalated, again), given.roster
 
 
 def _pushed_again(case: Case, roster: Roster) -> Given:
@@ -287,14 +283,13 @@ def _pushed_again(case: Case, roster: Roster) -> Given:
         done = pool.escalate[: case.clock.escalated] or pool.escalate
         push = _last_push(done)
         return push_to(case, push, roster, f"pools.{case.clock.pool}.escalate") if push is not None else _nobody(roster)
-    matched = case.book.first(case.book.activation(case.lead, case.account, now=case.now))
+    matched = case.book.first(case.activation)
     if matched is None or matched.rule.push is None:
         return _nobody(roster)
     path = f"route[{matched.index}]"
     given = push_to(case, matched.rule.push, roster, path)
     if given.to is None and matched.rule.fallback is not None and matched.rule.fallback.team is not None:
-        on = go_on(case, matched.rule.fallback, roster, f"{path}.fallback")
-        given = replace(on, reasons=given.reasons + on.reasons)
+        given = go_on(case, matched.rule.fallback, roster, f"{path}.fallback").because(*given.reasons)
     return given
 
 
@@ -321,13 +316,7 @@ def _without_owner(case: Case, roster: Roster) -> tuple[Case, Roster]:
 
 
 def _placement(case: Case, given: Given, *reasons: Reason, escalated: int = 0) -> Placement:
-    assert given.to is not None
-    due = due_at(case, given.to, given.roster, escalated)
-    return Placement(given.to, due, (*reasons, *given.reasons))
-
-
-def _because(placement: Placement, *reasons: Reason) -> Placement:
-    return replace(placement, reasons=(*reasons, *placement.reasons))
+    return Placement(*landed(case, given, escalated), reasons + given.reasons)
 
 
 def _seconds(span: timedelta) -> int:
