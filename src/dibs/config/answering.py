@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.handlers.exception import convert_exception_to_response
@@ -63,6 +63,9 @@ class Headers:
         if is_programs(request):
             response = self.get_response(request)
             response.headers["X-Content-Type-Options"] = "nosniff"
+            if not response.streaming:
+                # Without it the server would send the answer in chunks.
+                response.headers.setdefault("Content-Length", str(len(response.content)))  # type: ignore[attr-defined]
             if not request.path_info.startswith("/static/"):
                 response.headers.setdefault("Cache-Control", "no-store")
             return response
@@ -93,7 +96,7 @@ class Pages:
             layer = import_string(name)(chain)
             if hasattr(layer, "process_view"):
                 self.views.insert(0, layer.process_view)
-            chain = convert_exception_to_response(layer)
+            chain = cast(Answer, convert_exception_to_response(layer))
         self.pages = chain
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
@@ -103,7 +106,8 @@ class Pages:
         if is_programs(request):
             return None
         for look in self.views:
-            if (response := look(request, view, args, kwargs)) is not None:
+            response: HttpResponseBase | None = look(request, view, args, kwargs)
+            if response is not None:
                 return response
         return None
 
@@ -146,7 +150,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         )
     status = 503 if gone else 500
     try:
-        page = render_to_string(f"{status}.html", {"stream_url": ""})
+        page: str = render_to_string(f"{status}.html", {"stream_url": ""})
     except TemplateDoesNotExist:
         page = _PLAIN[status]
     return HttpResponse(page, status=status, headers={"Retry-After": "2"} if gone else None)

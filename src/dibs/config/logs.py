@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import time
 from typing import Any
 
 import structlog
@@ -16,13 +17,19 @@ _SHARED: list[Any] = [
 ]
 
 
-class _DatabaseGoneOnce(logging.Filter):
-    """Leave out the traceback of a request that found no database: one line for each says it all."""
+class _DatabaseGone(logging.Filter):
+    """Requests that find no database say so once in five seconds and without a traceback, not once each."""
+
+    _last = float("-inf")
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if getattr(record, "status_code", None) == 503:
-            record.exc_info = None
-            record.exc_text = None
+        if getattr(record, "status_code", None) != 503:
+            return True
+        if time.monotonic() - self._last < 5:
+            return False
+        self._last = time.monotonic()
+        record.exc_info = None
+        record.exc_text = None
         return True
 
 
@@ -31,7 +38,7 @@ def set_up(*, json: bool, level: str) -> None:
     renderer: Any = (
         structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
     )
-    after = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    after: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if json:
         after.append(structlog.processors.format_exc_info)
     logging.config.dictConfig(
@@ -45,7 +52,7 @@ def set_up(*, json: bool, level: str) -> None:
                     "processors": [*after, renderer],
                 }
             },
-            "filters": {"gone": {"()": _DatabaseGoneOnce}},
+            "filters": {"gone": {"()": _DatabaseGone}},
             "handlers": {"err": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["gone"]}},
             "root": {"handlers": ["err"], "level": level},
             "loggers": {
@@ -53,6 +60,8 @@ def set_up(*, json: bool, level: str) -> None:
                 # A 4xx is the caller's to know.
                 "django.request": {"level": "ERROR"},
                 "httpx": {"level": "WARNING"},
+                # The one that uses the pool says what went wrong.
+                "psycopg.pool": {"level": "ERROR"},
             },
         }
     )

@@ -1,0 +1,190 @@
+"""``dibs user`` and ``dibs token``: who works here, and what programs call with."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dibs.cli.database import connected, tell
+
+if TYPE_CHECKING:
+    from dibs.people.models import Workspace
+
+_ROLES = ["rep", "manager", "ops", "integration"]
+#: What an integration's token may do if nobody said: send leads in, and see what became of them.
+_USUAL_SCOPES = ("leads:write", "leads:read")
+
+_workspace_option = click.option(
+    "--workspace", metavar="SLUG", help="Which workspace; needed only where there are several."
+)
+_json_option = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+
+
+@click.group()
+def user() -> None:
+    """Add and list the people who work here."""
+
+
+@user.command("add")
+@click.argument("email")
+@click.option("--name", help="The person's name; what stands before the @ if none is given.")
+@click.option("--role", type=click.Choice(_ROLES), default="rep", show_default=True)
+@click.option(
+    "--team", "teams", multiple=True, metavar="SLUG", help="A team the rep is in, or the manager manages; repeatable."
+)
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input. Else one is made and shown once."
+)
+@_workspace_option
+@_json_option
+def add(
+    email: str,
+    name: str | None,
+    role: str,
+    teams: tuple[str, ...],
+    password_stdin: bool,
+    workspace: str | None,
+    as_json: bool,
+) -> None:
+    """Add somebody, in the default workspace of a new installation if there is no other.
+
+    An integration gets no password: it calls by token (dibs token create).
+    """
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        validate_email(email, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as problem:
+        raise click.BadParameter(str(problem), param_hint="EMAIL") from None
+    given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    with connected():
+        from django.contrib.auth.password_validation import validate_password
+        from django.core.exceptions import ValidationError
+
+        from dibs.distribution.joining import Known, join
+
+        if given is not None:
+            try:
+                validate_password(given)
+            except ValidationError as problem:
+                raise click.ClickException("This password can't be used. " + " ".join(problem.messages)) from None
+        made = None if role == "integration" or given is not None else secrets.token_urlsafe(12)
+        here = _workspace(workspace)
+        name = name or email.partition("@")[0].replace(".", " ").title()
+        try:
+            somebody = join(here, email, name, role, password=given or made, teams=teams)
+        except Known:
+            raise click.ClickException(f"{email} has an account already. Nothing was changed.") from None
+        rep = getattr(somebody, "rep", None)
+        if as_json:
+            answer = {
+                "id": str(somebody.id),
+                "email": somebody.email,
+                "name": somebody.name,
+                "role": role,
+                "workspace": here.slug,
+                "handle": rep.handle if rep else None,
+                "teams": list(teams),
+                "password": made,
+            }
+            click.echo(json.dumps(answer, ensure_ascii=False))
+            return
+        known_as = f", known to the policy as {rep.handle}" if rep else ""
+        click.echo(f"Added {somebody.name} <{somebody.email}> as {role} in {here.slug}{known_as}.")
+        if made:
+            click.echo(f"Password: {made}")
+
+
+@user.command("list")
+@_workspace_option
+@_json_option
+def list_(workspace: str | None, as_json: bool) -> None:
+    """List who works here."""
+    with connected():
+        from dibs.people.models import User
+        from dibs.people.tenancy import within
+
+        here = _workspace(workspace)
+        with within(here.id):
+            people: list[dict[str, Any]] = [
+                {
+                    "email": person.email,
+                    "name": person.name,
+                    "role": person.role,
+                    "handle": rep.handle if (rep := getattr(person, "rep", None)) else None,
+                    "teams": sorted(team.slug for team in (rep.teams.all() if rep else person.manages.all())),
+                    "active": person.is_active,
+                }
+                for person in User.objects.filter(workspace=here).select_related("rep").order_by("role", "email")
+            ]
+        if as_json:
+            click.echo(json.dumps(people, ensure_ascii=False))
+            return
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table("E-mail", "Name", "Role", "Handle", "Teams", box=None)
+        for row in people:
+            table.add_row(row["email"], row["name"], row["role"], row["handle"] or "", ", ".join(row["teams"]))
+        Console().print(table)
+
+
+@click.group()
+def token() -> None:
+    """Make keys that programs call with."""
+
+
+@token.command("create")
+@click.argument("email")
+@click.option("--name", default="", help="What it is for.")
+@click.option("--scope", "scopes", multiple=True, help="What it may do; repeatable. None: all that a person may.")
+@click.option("--days", type=click.IntRange(min=1), help="Days until it expires; never if not given.")
+@_json_option
+def create(email: str, name: str, scopes: tuple[str, ...], days: int | None, as_json: bool) -> None:
+    """Make a token for a user and print it, alone. It can't be shown again."""
+    with connected():
+        from django.utils.timezone import now
+
+        from dibs.people.access import SCOPES
+        from dibs.people.models import ApiToken, User
+        from dibs.people.tenancy import within
+
+        if unknown := sorted(set(scopes) - SCOPES):
+            raise click.BadParameter(
+                f"{', '.join(unknown)}: there are {', '.join(sorted(SCOPES))}", param_hint="--scope"
+            )
+        somebody = User.objects.filter(email__iexact=email).first()
+        if somebody is None:
+            raise click.ClickException(f"Nobody here has the address {email}. See: dibs user list")
+        if somebody.role == "integration" and not scopes:
+            scopes = _USUAL_SCOPES
+            tell(f"Scopes: {', '.join(scopes)} (choose others with --scope)")
+        with within(somebody.workspace_id):
+            expires_at = now() + timedelta(days=days) if days else None
+            text = ApiToken.issue(somebody, name, list(scopes), expires_at)
+        click.echo(
+            json.dumps({"token": text, "expires_at": expires_at and expires_at.isoformat()}) if as_json else text
+        )
+
+
+def _workspace(slug: str | None) -> Workspace:
+    from dibs.distribution.joining import first_workspace
+    from dibs.people.models import Workspace
+
+    if slug is None:
+        try:
+            return first_workspace()
+        except Workspace.MultipleObjectsReturned as several:
+            raise click.ClickException(
+                f"There are several workspaces; choose one with --workspace: {several}"
+            ) from None
+    found = Workspace.objects.filter(slug=slug).first()
+    if found is None:
+        known = ", ".join(Workspace.objects.order_by("slug").values_list("slug", flat=True)) or "none yet"
+        raise click.ClickException(f"There is no workspace {slug!r}. There are: {known}")
+    return found

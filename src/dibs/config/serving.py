@@ -1,0 +1,77 @@
+"""The children of ``dibs up``: ``python -m dibs.config.serving web HOST PORT``, ``stream HOST PORT``, or ``worker``."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+
+from dibs.config.parent import follow_parent
+
+#: Web processes, and threads in each. A thread that waits for the database lets another run; more of them than this only queue
+#: up for the interpreter's lock.
+WORKERS = int(os.environ.get("DIBS_WORKERS", "2"))
+THREADS = int(os.environ.get("DIBS_THREADS", "4"))
+
+
+def serve_web(host: str, port: int) -> None:
+    # Imported before the workers fork from here: they start at once and share its memory.
+    import dibs.config.wsgi  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+    os.register_at_fork(after_in_child=follow_parent)
+    Granian(
+        "dibs.config.wsgi:application",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=WORKERS,
+        blocking_threads=THREADS,
+        # A thread keeps its connection to the database, so it is kept too.
+        blocking_threads_idle_timeout=600,
+        backlog=2048,
+        backpressure=512,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(keep_alive=True),
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        workers_kill_timeout=5,
+    ).serve()
+
+
+def serve_stream(host: str, port: int) -> None:
+    Granian(
+        "dibs.config.stream:application",
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        workers=1,
+        backlog=2048,
+        backpressure=10_000,
+        http=HTTPModes.http1,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        # Readers never hang up by themselves.
+        workers_kill_timeout=2,
+    ).serve()
+
+
+if __name__ == "__main__":
+    follow_parent()
+    match sys.argv[1:]:
+        case ["web", host, port]:
+            serve_web(host, int(port))
+        case ["stream", host, port]:
+            serve_stream(host, int(port))
+        case ["worker"]:
+            from dibs.config.worker import work_until_told
+
+            work_until_told()
+        case _:
+            sys.exit(__doc__)

@@ -1,0 +1,102 @@
+"""The worker: jobs from the queue, and the tick that lets time act on leads.
+
+Run as many as you like on one database: each takes what no other has taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import structlog
+
+_log = structlog.get_logger()
+
+#: Seconds from one tick to the next, and after one that failed.
+_EVERY = 1.0
+_AFTER_FAILURE = 2.0
+#: Seconds that running jobs have to finish when the worker is told to stop; a job cut short is taken again.
+_PATIENCE = 5.0
+
+
+def tick_until(stop: threading.Event) -> None:
+    """Tick once a second until told to stop. A pass that fails, as without a database, is logged and tried again."""
+    from django.db import close_old_connections
+
+    from dibs.distribution.ticking import tick
+
+    while not stop.is_set():
+        began = time.monotonic()
+        close_old_connections()
+        try:
+            ticked = tick(datetime.now(UTC))
+        except Exception as problem:
+            _log.error("tick_failed", problem=_first_line(problem), exc_info=not _is_gone(problem))
+            stop.wait(_AFTER_FAILURE)
+            continue
+        if ticked.looked_at:
+            _log.info("ticked", looked_at=ticked.looked_at, **ticked.moved)
+        if not ticked.more:
+            stop.wait(max(0.0, _EVERY - (time.monotonic() - began)))
+
+
+async def take_jobs(stop: threading.Event) -> None:
+    """Run jobs until told to stop, coming back whenever the database was gone."""
+    from procrastinate.contrib.django import app
+
+    worker_app = app.with_connector(app.connector.get_worker_connector())
+    while not stop.is_set():
+        try:
+            async with worker_app.open_async():
+                await _until(stop, worker_app.run_worker_async(install_signal_handlers=False, concurrency=4))
+        except Exception as problem:
+            _log.error("jobs_stopped", problem=_first_line(problem), exc_info=not _is_gone(problem))
+            await asyncio.sleep(_AFTER_FAILURE)
+
+
+async def _until(stop: threading.Event, work: object) -> None:
+    task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+    while not stop.is_set() and not task.done():
+        await asyncio.wait([task], timeout=0.1)
+    if not task.done():
+        task.cancel()  # the worker takes it as "finish what you are doing"
+        await asyncio.wait([task], timeout=_PATIENCE)
+        task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _is_gone(problem: BaseException) -> bool:
+    import psycopg
+
+    from dibs.config.answering import database_is_gone
+
+    while not isinstance(problem, psycopg.OperationalError) and problem.__cause__ is not None:
+        if database_is_gone(problem):
+            return True
+        problem = problem.__cause__
+    return isinstance(problem, psycopg.OperationalError) or database_is_gone(problem)
+
+
+def _first_line(problem: BaseException) -> str:
+    return (str(problem) or type(problem).__name__).splitlines()[0]
+
+
+def work_until_told() -> None:
+    """Take jobs and tick until SIGTERM or SIGINT."""
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dibs.config.settings")
+    django.setup()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    ticking = threading.Thread(target=tick_until, args=(stop,), name="dibs-tick")
+    ticking.start()
+    asyncio.run(take_jobs(stop))
+    ticking.join(_PATIENCE)
