@@ -6,22 +6,17 @@ import json
 import secrets
 import sys
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from dibs.cli.database import connected, tell
-
-if TYPE_CHECKING:
-    from dibs.people.models import Workspace
+from dibs.cli.workspaces import chosen_workspace, workspace_option
 
 _ROLES = ["rep", "manager", "ops", "integration"]
 #: What an integration's token may do if nobody said: send leads in, and see what became of them.
 _USUAL_SCOPES = ("leads:write", "leads:read")
 
-_workspace_option = click.option(
-    "--workspace", metavar="SLUG", help="Which workspace; needed only where there are several."
-)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 
 
@@ -40,7 +35,7 @@ def user() -> None:
 @click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input. Else one is made and shown once."
 )
-@_workspace_option
+@workspace_option
 @_json_option
 def add(
     email: str,
@@ -74,7 +69,7 @@ def add(
             except ValidationError as problem:
                 raise click.ClickException("This password can't be used. " + " ".join(problem.messages)) from None
         made = None if role == "integration" or given is not None else secrets.token_urlsafe(12)
-        here = _workspace(workspace)
+        here = chosen_workspace(workspace)
         name = name or email.partition("@")[0].replace(".", " ").title()
         try:
             somebody = join(here, email, name, role, password=given or made, teams=teams)
@@ -101,7 +96,7 @@ def add(
 
 
 @user.command("list")
-@_workspace_option
+@workspace_option
 @_json_option
 def list_(workspace: str | None, as_json: bool) -> None:
     """List who works here."""
@@ -109,7 +104,7 @@ def list_(workspace: str | None, as_json: bool) -> None:
         from dibs.people.models import User
         from dibs.people.tenancy import within
 
-        here = _workspace(workspace)
+        here = chosen_workspace(workspace)
         with within(here.id):
             people: list[dict[str, Any]] = [
                 {
@@ -170,21 +165,3 @@ def create(email: str, name: str, scopes: tuple[str, ...], days: int | None, as_
         click.echo(
             json.dumps({"token": text, "expires_at": expires_at and expires_at.isoformat()}) if as_json else text
         )
-
-
-def _workspace(slug: str | None) -> Workspace:
-    from dibs.distribution.joining import first_workspace
-    from dibs.people.models import Workspace
-
-    if slug is None:
-        try:
-            return first_workspace()
-        except Workspace.MultipleObjectsReturned as several:
-            raise click.ClickException(
-                f"There are several workspaces; choose one with --workspace: {several}"
-            ) from None
-    found = Workspace.objects.filter(slug=slug).first()
-    if found is None:
-        known = ", ".join(Workspace.objects.order_by("slug").values_list("slug", flat=True)) or "none yet"
-        raise click.ClickException(f"There is no workspace {slug!r}. There are: {known}")
-    return found

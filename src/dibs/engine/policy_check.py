@@ -284,27 +284,31 @@ def _odd_ends(policy: Policy) -> Iterator[Found]:
 
 
 def _people_named(policy: Policy, people: People) -> Iterator[Found]:
-    """Teams and reps that the workspace does not have. They may come later, so this warns, save where nobody could see a pool."""
+    """Teams and reps that the workspace does not have, each told once. They may come later, so these are warnings."""
+    told: set[tuple[str, str]] = set()
     for path, team, use in teams_in(policy):
-        if team in people.teams:
-            if use == "push" and not people.teams[team]:
-                yield (
-                    "team_empty",
-                    f"the team {team} has no active reps, so nothing can be pushed to it",
-                    path,
-                    None,
-                    "warning",
-                )
-        elif use == "review" and team == REVIEWERS:
+        if (team, use) in told or (use == "review" and team == REVIEWERS):
             continue
-        else:
-            hint = did_you_mean(team, people.teams) or "; add it under People"
-            yield "unknown_team", f"the workspace has no team {team}{hint}", path, None, "warning"
+        told.add((team, use))
+        if team not in people.teams:
+            if (team, "") not in told:
+                hint = did_you_mean(team, people.teams) or "; add it under People"
+                yield "unknown_team", f"the workspace has no team {team}{hint}", path, None, "warning"
+            told.add((team, ""))
+        elif use == "push" and not people.teams[team]:
+            yield (
+                "team_empty",
+                f"the team {team} has no active reps, so nothing can be pushed to it",
+                path,
+                None,
+                "warning",
+            )
     for path, handle in reps_in(policy):
-        if handle not in people.reps:
+        if handle not in people.reps and (handle, "rep") not in told:
+            told.add((handle, "rep"))
             hint = did_you_mean(handle, people.reps)
             yield "unknown_rep", f"the workspace has no active rep {handle}{hint}", path, None, "warning"
     for name, pool in policy.pools.items():
-        if pool.teams and not any(team in people.teams for team in pool.teams):
-            message = f"nobody can see the pool {name}: the workspace has none of its teams"
-            yield "pool_unseen", message, ("pools", name, "teams"), None, "error"
+        if pool.teams and not any(people.teams.get(team) for team in pool.teams):
+            message = f"nobody can see the pool {name} now: no active rep is in {' or '.join(pool.teams)}"
+            yield "pool_unseen", message, ("pools", name, "teams"), None, "warning"

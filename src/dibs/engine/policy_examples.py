@@ -53,8 +53,11 @@ def _run(policy: Policy, book: Rulebook, index: int, example: Example) -> Exampl
 
 
 def made_up_roster(policy: Policy, example: Example) -> Roster:
-    """The policy's teams with the reps it names for them; a team for which it names none holds one rep, named like it."""
+    """The policy's teams with the reps named for them, by it or by the example; a team without any holds one, named like it."""
     teams = {name: tuple(rules.weights) for name, rules in policy.teams.items()}
+    for handle, rep in example.reps.items():
+        if rep.team and handle not in teams.get(rep.team, ()):
+            teams[rep.team] = (*teams.get(rep.team, ()), handle)
     for _, team, use in teams_in(policy):
         if use == "push":
             teams.setdefault(team, ())
@@ -65,7 +68,7 @@ def made_up_roster(policy: Policy, example: Example) -> Roster:
         handles.add(example.account.owner)
     reps = {handle: RepFacts(handle=handle) for handle in sorted(handles)}
     for handle, rep in example.reps.items():
-        reps[handle] = RepFacts(handle=handle, **rep.model_dump())
+        reps[handle] = RepFacts(handle=handle, **rep.model_dump(exclude={"team"}))
     return Roster(reps=reps, teams=teams)
 
 

@@ -282,8 +282,9 @@ class AccountInExample(Part):
 
 
 class RepInExample(Part):
-    """How a rep stands in an example; what is left out is: at work, with nothing open."""
+    """How a rep stands in an example; what is left out is: at work, with nothing open. ``team`` puts the rep in a team."""
 
+    team: Name | None = None
     active: bool = True
     available: bool = True
     open_leads: Annotated[int, Field(ge=0)] = 0
@@ -319,8 +320,8 @@ class Expected(Part):
 class Example(Part):
     """A lead and what must come of it. ``check`` and every publish run it.
 
-    The teams hold the reps that the policy names for them (``weights``) and those in ``reps``; a team without any holds one
-    made-up rep, named like the team.
+    The teams hold the reps that the policy names for them (``weights``) and those that ``reps`` puts there; a team without any
+    holds one made-up rep, named like the team.
     """
 
     name: Title | None = None

@@ -1,0 +1,316 @@
+"""``dibs policy``: check policies, compare them, publish them and go back. Problems are told as FILE:LINE:COLUMN."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dibs.cli.workspaces import chosen_workspace, workspace_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dibs.engine.policy import Checked, PolicyRefused, Problem
+    from dibs.people.models import User
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+_by_option = click.option("--by", metavar="EMAIL", help="Who publishes it, for the record.")
+_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+
+
+@click.group()
+def policy() -> None:
+    """Check, compare, publish and roll back policies."""
+
+
+@policy.command("check")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.option("--people", is_flag=True, help="Look too whether the workspace has the teams and reps that are named.")
+@workspace_option
+@_json_option
+def check(files: tuple[str, ...], people: bool, workspace: str | None, as_json: bool) -> None:
+    """Look for everything wrong with policies and run their examples.
+
+    Exit codes: 0 they may be published (warnings are told), 1 something is wrong. Needs no database without --people.
+    """
+    from dibs.engine.policy import check as check_alone
+
+    if not people:
+        results = [(file, *_checked(file, check_alone)) for file in files]
+    else:
+        from dibs.cli.database import connected
+
+        with connected():
+            from dibs.distribution import policies
+            from dibs.people.tenancy import within
+
+            here = chosen_workspace(workspace)
+            with within(here.id):
+                results = [(file, *_checked(file, lambda text: policies.check(here.id, text))) for file in files]
+    if as_json:
+        answers = [_as_json(file, checked) for file, _, checked in results]
+        click.echo(json.dumps(answers if len(answers) > 1 else answers[0], ensure_ascii=False))
+    else:
+        for file, text, checked in results:
+            _tell_problems(file, text, checked.problems)
+            _tell_summary(file, checked)
+    if not all(checked.ok for _, _, checked in results):
+        sys.exit(1)
+
+
+@policy.command("diff")
+@_file
+@click.option(
+    "--to", "number", type=click.IntRange(min=1), help="The version to compare with; the active one if none is given."
+)
+@workspace_option
+@_json_option
+def diff(file: str, number: int | None, workspace: str | None, as_json: bool) -> None:
+    """Show what publishing a file would change.
+
+    Exit codes: 0 nothing (but perhaps comments), 1 it differs, or cannot be read.
+    """
+    from dibs.cli.database import connected
+    from dibs.engine.policy import PolicyRefused, digest, read
+
+    text = _text(file)
+    with connected():
+        from dibs.distribution.models import PolicyVersion
+        from dibs.people.tenancy import within
+
+        here = chosen_workspace(workspace)
+        with within(here.id):
+            versions = PolicyVersion.objects.filter(workspace=here)
+            found = versions.filter(number=number).first() if number else versions.filter(active=True).first()
+    if number and found is None:
+        raise click.ClickException(f"There is no policy version {number}. See: dibs policy list")
+    try:
+        differs = found is None or digest(read(text)) != found.digest
+    except PolicyRefused as refused:
+        _refuse(file, text, refused, as_json)
+    before = found.source if found else ""
+    name = f"version {found.number}" if found else "nothing"
+    lines = list(difflib.unified_diff(before.splitlines(), text.splitlines(), name, file, lineterm=""))
+    if as_json:
+        click.echo(
+            json.dumps({"from": found.number if found else None, "differs": differs, "diff": lines}, ensure_ascii=False)
+        )
+    else:
+        for line in lines:
+            colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[0]) if line else None
+            click.secho(line, fg=colour)
+        if not differs:
+            click.echo(f"Means the same as {name}." if lines else f"Is the same as {name}.")
+    if differs:
+        sys.exit(1)
+
+
+@policy.command("publish")
+@_file
+@click.option("--note", default="", help="Why, for those who read the list of versions later.")
+@_by_option
+@workspace_option
+@_json_option
+def publish(file: str, note: str, by: str | None, workspace: str | None, as_json: bool) -> None:
+    """Make a file the active policy.
+
+    Exit codes: 0 published, or active already; 1 refused, and nothing is changed.
+    """
+    from dibs.cli.database import connected
+    from dibs.engine.policy import PolicyRefused
+
+    text = _text(file)
+    with connected():
+        from dibs.distribution import policies
+        from dibs.people.tenancy import within
+
+        here = chosen_workspace(workspace)
+        with within(here.id):
+            before = policies.active(here.id)
+            warnings = [found for found in policies.check(here.id, text).problems if found.severity == "warning"]
+            try:
+                version = policies.publish(here.id, text, _publisher(here.id, by), note)
+            except PolicyRefused as refused:
+                _refuse(file, text, refused, as_json)
+    _tell_version(version, new=before is None or before.version_id != version.id, warnings=warnings, as_json=as_json)
+    if not as_json:
+        _tell_problems(file, text, warnings)
+
+
+@policy.command("rollback")
+@click.argument("number", type=click.IntRange(min=1))
+@_by_option
+@workspace_option
+@_json_option
+def rollback(number: int, by: str | None, workspace: str | None, as_json: bool) -> None:
+    """Publish the text of version NUMBER anew.
+
+    Exit codes: 0 published, or active already; 1 refused, and nothing is changed.
+    """
+    from dibs.cli.database import connected
+    from dibs.engine.policy import PolicyRefused
+
+    with connected():
+        from dibs.distribution import policies
+        from dibs.people.tenancy import within
+
+        here = chosen_workspace(workspace)
+        with within(here.id):
+            before = policies.active(here.id)
+            try:
+                version = policies.rollback(here.id, number, _publisher(here.id, by))
+            except policies.UnknownVersion as unknown:
+                raise click.ClickException(
+                    f"There is no policy version {unknown.number}. See: dibs policy list"
+                ) from None
+            except PolicyRefused as refused:
+                _refuse(f"version {number}", "", refused, as_json)
+    _tell_version(version, new=before is None or before.version_id != version.id, warnings=[], as_json=as_json)
+
+
+@policy.command("list")
+@workspace_option
+@_json_option
+def list_(workspace: str | None, as_json: bool) -> None:
+    """List the published versions, newest first."""
+    from dibs.cli.database import connected
+
+    with connected():
+        from dibs.distribution.models import PolicyVersion
+        from dibs.people.tenancy import within
+
+        here = chosen_workspace(workspace)
+        with within(here.id):
+            versions = [
+                {
+                    "number": version.number,
+                    "name": version.name,
+                    "active": version.active,
+                    "published_at": version.published_at.isoformat(timespec="seconds"),
+                    "published_by": version.published_by.email if version.published_by else None,
+                    "note": version.note,
+                    "digest": version.digest,
+                }
+                for version in PolicyVersion.objects.filter(workspace=here)
+                .select_related("published_by")
+                .order_by("-number")
+            ]
+    if as_json:
+        click.echo(json.dumps(versions, ensure_ascii=False))
+        return
+    if not versions:
+        click.echo("No policy is published yet. See: dibs policy publish FILE")
+    for row in versions:
+        mark = "*" if row["active"] else " "
+        by = f" by {row['published_by']}" if row["published_by"] else ""
+        note = f"  {row['note']}" if row["note"] else ""
+        click.echo(f"{mark} {row['number']:>4}  {row['published_at']}{by}  {row['name']}{note}")
+
+
+@policy.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of policies, for editors that check while you write."""
+    from dibs.engine.policy import schema as schema_of_policies
+
+    click.echo(json.dumps(schema_of_policies(), indent=2))
+
+
+def _checked(file: str, check_text: Any) -> tuple[str, Checked]:
+    text = _text(file)
+    return text, check_text(text)
+
+
+def _text(file: str) -> str:
+    """A file's text, or that of standard input for ``-``. Raises `ClickException` where it is not UTF-8."""
+    raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = raw[: problem.start].count(b"\n") + 1
+        raise click.ClickException(f"{file}:{line}: not UTF-8. Save the policy as UTF-8 and try again.") from None
+
+
+def _refuse(file: str, text: str, refused: PolicyRefused, as_json: bool) -> None:
+    """Tell why a policy is refused, and end with 1."""
+    if as_json:
+        click.echo(
+            json.dumps({"ok": False, "problems": [asdict(found) for found in refused.problems]}, ensure_ascii=False)
+        )
+    else:
+        _tell_problems(file, text, refused.problems)
+        click.echo(f"{file} is refused; nothing was changed.", err=True)
+    sys.exit(1)
+
+
+def _tell_problems(file: str, text: str, problems: Iterable[Problem]) -> None:
+    rows = text.splitlines()
+    for problem in problems:
+        place = f"{file}:{problem.line}:{problem.column}" if problem.line else file
+        colour = "red" if problem.severity == "error" else "yellow"
+        click.echo(f"{place}: {click.style(problem.severity, fg=colour)}: {problem.message} [{problem.code}]", err=True)
+        if problem.line and problem.column and problem.line <= len(rows):
+            row = rows[problem.line - 1]
+            start = max(0, problem.column - 60)
+            click.echo(f"    {row[start : start + 100]}", err=True)
+            click.echo("    " + " " * (problem.column - 1 - start) + "^", err=True)
+
+
+def _tell_summary(file: str, checked: Checked) -> None:
+    errors = sum(found.severity == "error" for found in checked.problems)
+    warnings = len(checked.problems) - errors
+    held = sum(example.held for example in checked.examples)
+    parts = [f"{errors} {'error' if errors == 1 else 'errors'}"] if errors else []
+    if checked.examples:
+        parts.append(f"{held} of {len(checked.examples)} examples hold")
+    elif not errors:
+        parts.append("no examples")
+    if warnings:
+        parts.append(f"{warnings} {'warning' if warnings == 1 else 'warnings'}")
+    click.echo(f"{file}: {'ok' if checked.ok else 'refused'} ({', '.join(parts)})")
+
+
+def _as_json(file: str, checked: Checked) -> dict[str, Any]:
+    return {
+        "file": file,
+        "ok": checked.ok,
+        "policy": checked.policy.policy if checked.policy else None,
+        "problems": [asdict(found) for found in checked.problems],
+        "examples": [
+            {"name": example.name, "held": example.held, "expected": example.expected, "came": example.came}
+            for example in checked.examples
+        ],
+    }
+
+
+def _tell_version(version: Any, *, new: bool, warnings: list[Problem], as_json: bool) -> None:
+    if as_json:
+        answer = {
+            "ok": True,
+            "number": version.number,
+            "name": version.name,
+            "digest": version.digest,
+            "new": new,
+            "problems": [asdict(found) for found in warnings],
+        }
+        click.echo(json.dumps(answer, ensure_ascii=False))
+    elif new:
+        click.echo(f"Published “{version.name}” as version {version.number}.")
+    else:
+        click.echo(f"Nothing changed: version {version.number} is this policy already.")
+
+
+def _publisher(workspace_id: Any, email: str | None) -> User | None:
+    from dibs.people.models import User
+
+    if email is None:
+        return None
+    found = User.objects.filter(workspace_id=workspace_id, email__iexact=email).first()
+    if found is None:
+        raise click.ClickException(f"Nobody here has the address {email}. See: dibs user list")
+    return found
