@@ -2,21 +2,19 @@
 
 Beside it, in the same run, the limit: what the bare conditions cost that finding the same rules one by one takes (one
 activation, then each condition up to the one that holds). The ratio says how much judgement costs beyond asking, and stays
-comparable between machines.
-
-    python benchmarks/route.py [--leads 20000] [--rounds 5] [--json OUT.json]
+comparable between machines. Run it with ``python -m benchmarks route [--json FILE]``.
 """
 
 from __future__ import annotations
 
-import argparse
+import gc
 import json
 import statistics
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
+from benchmarks.measure import Measure
 from dibs.engine.conditions import Condition
 from dibs.engine.decision import Placement
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts, WorkingHours
@@ -40,7 +38,7 @@ def policy() -> Policy:
     for n in range(RULES):
         country, source = COUNTRIES[n // len(SOURCES)], SOURCES[n % len(SOURCES)]
         rule = {"name": f"{country} {source}", "when": f'lead.country == "{country}" && lead.source == "{source}"'}
-        team, by = TEAMS[n % len(TEAMS)], STRATEGIES[n // 2 % len(STRATEGIES)]
+        team, by = TEAMS[n // 2 % len(TEAMS)], STRATEGIES[n // 8 % len(STRATEGIES)]
         way = {"push": {"team": team, "by": by}} if n % 2 else {"pull": {"pool": f"pool-{n % 5}"}}
         route.append(rule | way)
     points = [
@@ -118,49 +116,27 @@ def ask(book: Rulebook, given: list[tuple[LeadFacts, LeadClock]]) -> int:
     return asked
 
 
-def per_second(work: Callable[[], object], count: int, rounds: int) -> float:
-    """The median over rounds of how many a second, by the time this process had on a core."""
-    speeds = []
-    for _ in range(rounds):
-        start = time.process_time()
-        work()
-        speeds.append(count / (time.process_time() - start))
-    return statistics.median(speeds)
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--leads", type=int, default=20_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path, help="write the figures here")
-    options = parser.parse_args()
-
-    book, team, given = Rulebook.of(policy()), roster(), leads(options.leads)
-    used = {
-        reason.rule
-        for placement in decide(book, team, given)
-        for reason in placement.reasons
-        if reason.code == "routed"
-    }
+def measure(*, quick: bool = False) -> list[Measure]:
+    """Decisions a second and the bare conditions', each the median of rounds taken in turn, so that both feel the same load."""
+    book, team, given = Rulebook.of(policy()), roster(), leads(2_000 if quick else 10_000)
+    placements = decide(book, team, given)
+    used = {reason.rule for placement in placements for reason in placement.reasons if reason.code == "routed"}
     assert len(used) == RULES, "matches are not spread over all rules"
-    decisions = per_second(lambda: decide(book, team, given), len(given), options.rounds)
-    bare = per_second(lambda: ask(book, given), len(given), options.rounds)
-    figures = {
-        "benchmark": "route",
-        "rules": RULES,
-        "leads": len(given),
-        "decisions_per_second": round(decisions),
-        "bare_conditions_per_second": round(bare),
-        "ratio": round(decisions / bare, 2),
-        "budget_per_second": BUDGET,
-        "met": decisions >= BUDGET,
-    }
-    print(f"route: {decisions:,.0f} decisions/s on one core with {RULES} rules (budget {BUDGET:,})")
-    print(f"limit: {bare:,.0f}/s asking the bare conditions one by one; ratio {decisions / bare:.2f}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
-    return 0 if figures["met"] else 1
+    decisions, bare = [], []
+    for _ in range(1 if quick else 7):
+        decisions.append(per_second(lambda: decide(book, team, given), len(given)))
+        bare.append(per_second(lambda: ask(book, given), len(given)))
+    asking = statistics.median(bare)
+    speed = statistics.median(decisions)
+    return [
+        Measure(f"route, {RULES} rules", speed, "decisions a second", asking, "conditions alone"),
+        Measure("route, one core", speed, "decisions a second", budget_at_least=BUDGET),
+    ]
 
 
-if __name__ == "__main__":
-    raise SystemExit(main())
+def per_second(work: Callable[[], object], count: int) -> float:
+    """How many a second, by the time this process had on a core; what earlier rounds left is cleared away first."""
+    gc.collect()
+    start = time.process_time()
+    work()
+    return count / (time.process_time() - start)

@@ -36,7 +36,6 @@ from dibs.engine import consequences, fairplay, route, timeline
 from dibs.engine.decision import Assigned, Due, InPool, Placement, Reason, Refusal
 from dibs.engine.due import due_in_pool, due_when_owned
 from dibs.engine.facts import LeadClock
-from dibs.engine.lifecycle import ENDED, TRANSITIONS
 from dibs.people.caller import Caller
 from dibs.people.models import Role
 from dibs.people.tenancy import enter
@@ -356,10 +355,7 @@ def _may(scene: _Scene, kind: str, claim: UUID | None) -> Refusal | None:
         refusal = judge.may_act(scene.clock, caller.handle or "", token_matches, scene.now)
         if refusal:
             return refusal
-    if kind not in TRANSITIONS[row["state"]]:
-        code = "already_ended" if row["state"] in ENDED else "not_now"
-        return Refusal((Reason(code, {"state": row["state"], "act": kind}),), remedy=Reason("choose_another"))
-    return None
+    return judge.may_move(scene.clock, kind)
 
 
 def _back_in(scene: _Scene, pool: str, because: Reason) -> Placement:

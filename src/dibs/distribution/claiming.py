@@ -8,12 +8,13 @@ it, the other learns who did.
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 
 from dibs.delivery.outbox import lead_payload
 from dibs.delivery.wake import wake
@@ -170,7 +171,7 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
         if isinstance(answer, Refusal):
             if answer.code == "holding_cap" and _settle_own(workspace_id, seen.rep_id, now):
                 continue
-            if answer.code in _UNSEEN:
+            if answer.code in _UNSEEN or not _may_know_of(active.book, rep, seen, now):
                 return None
             return Refused(answer, seen.holder_name)
 
@@ -198,6 +199,14 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
 
 #: Refusals that a caller may not tell from "there is no such lead".
 _UNSEEN = frozenset({"pool_not_in_sight", "tier_sees_none"})
+
+
+def _may_know_of(book: Rulebook, rep: RepFacts, seen: _Seen, now: datetime) -> bool:
+    """Whether a refused rep may learn that there is such a lead: it is theirs, or of a pool that they look into."""
+    assert seen.lead is not None
+    if seen.lead["owner_id"] == seen.rep_id:
+        return True
+    return judge.sight(book, rep, seen.teams, seen.lead["pool"] or "", now).level != "none"
 
 
 @dataclass(slots=True)
@@ -260,9 +269,8 @@ def _read(statement: str, workspace_id: UUID, who: Any, lead_id: UUID, now: date
         row = cursor.fetchone()
     if row is None:
         return None
-    user, role, scopes, rep_id, handle, name, active, available, timezone, teams, policy, holder, holder_name, lapse = (
-        row[:_BEFORE_STANDING]
-    )
+    user, role, scopes, rep_id, handle, name, active, available, timezone, teams, policy, *about = row[:_BEFORE_STANDING]
+    holder, holder_name, account, lapse = about
     version, *counters = row[_BEFORE_STANDING : _BEFORE_STANDING + 1 + len(STANDING_COLUMNS)]
     lead = row[-len(LEAD_COLUMNS) :]
     return _Seen(
@@ -277,6 +285,7 @@ def _read(statement: str, workspace_id: UUID, who: Any, lead_id: UUID, now: date
         policy_id=policy,
         holder_handle=holder,
         holder_name=holder_name,
+        account=account,
         last_lapse_at=lapse,
         lead=None if lead[0] is None else lead_row(lead),
         user_id=user,
@@ -343,8 +352,10 @@ def _write(
         "event": new_id(),
         "payload": json.dumps(lead_payload(lead_id, pool, after.state, (seen.rep.handle, seen.rep_name))),
     }
+    # Inside somebody's transaction a refusal by the database must not take that with it: hence a savepoint there.
+    keep = transaction.atomic() if connection.in_atomic_block else nullcontext()
     try:
-        with connection.cursor() as cursor:
+        with keep, connection.cursor() as cursor:
             cursor.execute(_TAKE, values)
             return bool(cursor.fetchone()[0])
     except DatabaseError as problem:

@@ -82,7 +82,7 @@ def _one_batch(workspace_id: UUID, now: datetime, batch: int, total: Ticked) -> 
 # Leads that somebody else has locked are left to them: they are being decided on this moment.
 _DUE = f"""
     SELECT {LEAD_SELECT} FROM crm_lead lead WHERE lead.workspace_id = %s AND lead.due_at <= %s
-    ORDER BY lead.due_at LIMIT %s FOR UPDATE SKIP LOCKED
+    ORDER BY lead.due_at, lead.id LIMIT %s FOR UPDATE SKIP LOCKED
 """
 _DUE_OF_THESE = f"""
     SELECT {LEAD_SELECT} FROM crm_lead lead WHERE lead.workspace_id = %s AND lead.due_at <= %s AND lead.id = ANY(%s)

@@ -14,6 +14,7 @@ from dibs.engine.decision import Ask, Due, Grant, Param, Reason, Refusal
 from dibs.engine.due import due_when_owned
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
 from dibs.engine.fairplay import Standing, mix_state, on_day
+from dibs.engine.lifecycle import ENDED, TRANSITIONS
 from dibs.engine.policy_model import Pool, Tier
 from dibs.engine.rulebook import Rulebook
 
@@ -114,6 +115,14 @@ def may_act(clock: LeadClock, rep_handle: str, token_matches: bool, now: datetim
     return None
 
 
+def may_move(clock: LeadClock, kind: str) -> Refusal | None:
+    """Whether this kind of act is for a lead in this state at all; ``kind`` as in ``lifecycle.TRANSITIONS``."""
+    if kind in TRANSITIONS[clock.state]:  # type: ignore[index]
+        return None
+    code = "already_ended" if clock.state in ENDED else "not_now"
+    return _no(code, {"state": clock.state, "act": kind}, Reason("choose_another"))
+
+
 def lock_ran_out(clock: LeadClock, now: datetime) -> bool:
     """Whether the lead is held under a lock that has ended without a contact."""
     return (
@@ -129,7 +138,7 @@ def sight(book: Rulebook, rep: RepFacts, teams: frozenset[str], pool: str, now: 
 
     ``cherry_pick`` shows everything, ``pool`` and ``queue`` the pool's preview, a queue of its head alone. A policy with tiers
     shows nothing to a rep whom none of them fits. A pool for other teams, or that the policy does not have, does not exist
-    for the rep. ``now`` is for tiers that ask the time.
+    for the rep.
     """
     rules = book.policy.pools.get(pool)
     if rules is None or (rules.teams is not None and teams.isdisjoint(rules.teams)):
@@ -141,16 +150,16 @@ def sight(book: Rulebook, rep: RepFacts, teams: frozenset[str], pool: str, now: 
     )
     if not book.tiers:
         return shown
-    tier, only = tier_of(book, rep, now)
+    tier, only = tier_of(book, rep)
     if tier is None or tier.sees == "none":
         return Sight("none", tier=tier.name if tier is not None else None, why_none="tier_sees_none")
     level = "full" if shown.level == tier.sees == "full" else "preview"
     return replace(shown, level=level, only=only, tier=tier.name)
 
 
-def tier_of(book: Rulebook, rep: RepFacts, now: datetime | None = None) -> tuple[Tier | None, Condition | None]:
+def tier_of(book: Rulebook, rep: RepFacts) -> tuple[Tier | None, Condition | None]:
     """The first tier that fits the rep, and the condition on leads that it sees only."""
-    activation = book.activation(rep=rep, now=now)
+    activation = book.activation(rep=rep)
     for tier, when, only in book.tiers:
         if when is None or when.holds(activation):
             return tier, only
@@ -180,7 +189,7 @@ def _not_in_sight(
 ) -> Refusal | None:
     """The pool, the rep's tier or the queue's order keeps the lead from the rep."""
     assert clock.pool is not None
-    seen = sight(book, rep, teams, clock.pool, now)
+    seen = sight(book, rep, teams, clock.pool)
     if seen.why_none == "pool_not_in_sight":
         return _no("pool_not_in_sight", {"pool": clock.pool}, Reason("ask_manager"), f"pools.{clock.pool}.teams")
     if seen.why_none == "tier_sees_none":

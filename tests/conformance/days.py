@@ -1,0 +1,131 @@
+"""Scripted days: what happens when, drawn from a seed, the same for whichever store plays them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Literal
+
+Act = Literal["arrive", "claim", "contact", "release", "accept", "reject", "convert", "retire", "assign", "tick"]
+
+REPS = ("aiko", "budi", "carmen", "diego")
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """At ``at``, ``rep`` does ``act`` to the ``lead``-th lead that has arrived; the other fields are an arriving lead's."""
+
+    at: datetime
+    act: Act
+    lead: int = 0
+    rep: str = ""
+    employees: int | None = None
+    country: str | None = None
+    source: str = "webform"
+    domain: str | None = None
+
+
+_ODDS: tuple[tuple[Act, int], ...] = (
+    ("arrive", 20),
+    ("claim", 34),
+    ("contact", 14),
+    ("release", 5),
+    ("accept", 5),
+    ("reject", 5),
+    ("convert", 4),
+    ("retire", 4),
+    ("assign", 2),
+    ("tick", 25),
+)
+
+
+def a_day(seed: int, start: datetime, happenings: int = 250) -> Iterator[Happening]:
+    """Happenings in order of time, the gaps between them from seconds to hours. Many make no sense when they come, on purpose."""
+    draw = Random(seed)
+    now, arrived = start, 0
+    acts = [act for act, odds in _ODDS for _ in range(odds)]
+    for _ in range(happenings):
+        now += timedelta(seconds=draw.choice((1, 5, 30, 60, 240, 600, 900, 1800, 5400)))
+        act = draw.choice(acts) if arrived else "arrive"
+        if act == "arrive":
+            arrived += 1
+            yield Happening(
+                now,
+                "arrive",
+                employees=draw.choice((None, 3, 40, 250, 4000)),
+                country=draw.choice((None, "JP", "MX", "ES")),
+                source=draw.choice(("webform", "demo_request", "webinar")),
+                domain=draw.choice((None, "named.example", f"c{arrived}.example")),
+            )
+        else:
+            # Late leads are wanted most, as in life.
+            lead = max(0, arrived - 1 - int(draw.expovariate(0.25)))
+            yield Happening(now, act, lead=lead, rep=draw.choice(REPS))
+
+
+POLICIES = {
+    "everything": """
+        policy: Everything at once
+        qualify:
+          score:
+            - {when: 'lead.employees >= 200', add: 45}
+            - {when: 'lead.source == "demo_request"', add: 40}
+            - {when: 'lead.employees >= 20', add: 20}
+          rank: {hot: 75, warm: 40}
+          stale: {after: 20h, rank: warm, then: {team: field}}
+        territories:
+          japan: {when: 'lead.country == "JP"', owner: {team: field}}
+        route:
+          - {name: Named, when: 'account.owner != null', push: {to: account.owner}}
+          - {name: Hot, when: 'lead.score >= 75', push: {team: closers, by: weighted_round_robin, accept_within: 5m}}
+          - {name: Spain, when: 'lead.country == "ES"', push: {team: field, by: least_open}, fallback: {pool: second}}
+          - {name: Japan, when: 'lead.country == "JP"', pull: {pool: second}}
+          - {name: Rest, pull: {pool: inbound}}
+        teams:
+          closers: {weights: {aiko: 2}, open_at_most: 6, per_day: 9}
+          field: {open_at_most: 4}
+        pools:
+          inbound:
+            lock: 15m
+            reclaim_after: 1h
+            escalate:
+              - {after: 30m, push: {team: closers, by: round_robin}}
+              - {after: 60m, review: managers}
+            assign_after: 24h
+          second:
+            lock: 30m
+            escalate:
+              - {after: 45m, push: {team: field, by: first_available, accept_within: 10m}}
+            assign_after: 3h
+        fair_play:
+          hold_at_most: 4
+          mix: {low_below: 50, share: 30%, over: 10}
+        sla: {first_contact: 90m, when: 'lead.rank == "hot"', then: {reassign: 2, review: managers}}
+    """,
+    "queue": """
+        policy: In line
+        route:
+          - {name: Everyone, pull: {pool: line}}
+        pools:
+          line:
+            mode: queue
+            order: [received_at]
+            lock: 10m
+            reclaim_after: 2h
+            escalate: [{after: 2h, push: {team: closers}}]
+            assign_after: 5h
+        fair_play: {hold_at_most: 3}
+    """,
+    "push only": """
+        policy: Round and round
+        route:
+          - {name: Big, when: 'lead.employees >= 200', push: {team: closers, by: least_open, accept_within: 3m}}
+          - {name: Everyone, push: {team: field, by: round_robin}, fallback: {review: managers}}
+        teams:
+          closers: {per_day: 5}
+          field: {open_at_most: 8}
+        sla: {first_contact: 30m, then: {reassign: 1, review: managers}}
+    """,
+}

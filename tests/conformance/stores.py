@@ -1,0 +1,180 @@
+"""The two stores that a day is played on: the floor in memory, and the live service on PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from dibs.crm.arrival import Arrival
+from dibs.distribution import acting, claiming, policies
+from dibs.distribution.placing import place
+from dibs.distribution.reading import STANDING_COLUMNS, standing_of
+from dibs.distribution.ticking import tick
+from dibs.engine.claim import sight
+from dibs.engine.decision import Refusal
+from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts
+from dibs.people.caller import Caller, caller_of
+from dibs.people.models import Rep, Workspace
+from dibs.simulation.floor import Floor, FloorRep
+from tests.conformance.days import Happening
+from tests.making import make_user
+
+NAMED = AccountFacts(name="Named", domain="named.example", owner="carmen")
+
+_CLOCK = (
+    "state",
+    "pool",
+    "owner",
+    "waiting_since",
+    "lock_expires_at",
+    "contacted_at",
+    "due_at",
+    "due_for",
+    "escalated",
+    "reassigned",
+)
+
+
+def facts_of(happening: Happening) -> LeadFacts:
+    return LeadFacts(
+        source=happening.source,
+        employees=happening.employees,
+        country=happening.country,
+        domain=happening.domain,
+        received_at=happening.at,
+    )
+
+
+class InMemory:
+    """The floor."""
+
+    def __init__(self, floor: Floor) -> None:
+        self.floor = floor
+        self.ids: list[str] = []
+
+    @classmethod
+    def of(cls, active: policies.Active, teams: dict[str, list[str]]) -> InMemory:
+        handles = sorted({handle for members in teams.values() for handle in members})
+        reps = [
+            FloorRep(RepFacts(handle), teams=frozenset(team for team, members in teams.items() if handle in members))
+            for handle in handles
+        ]
+        return cls(Floor(active.book, active.digest, reps, teams))
+
+    def arrive(self, happening: Happening, lead_id: UUID) -> str:
+        self.ids.append(str(lead_id))
+        account = NAMED if happening.domain == NAMED.domain else None
+        self.floor.place(str(lead_id), facts_of(happening), account, happening.at)
+        return "placed"
+
+    def do(self, happening: Happening) -> str:
+        floor, at, rep = self.floor, happening.at, happening.rep
+        if happening.act == "tick":
+            return str(floor.tick(at) > 0)
+        lead_id = self.ids[happening.lead]
+        if happening.act == "claim":
+            answer = floor.claim(lead_id, rep, at)
+            if not isinstance(answer, Refusal):
+                return "claimed"
+            # What a rep may not know of, the live service does not refuse: to the rep it is not there.
+            clock, teams = floor.leads[lead_id].clock, floor.reps[rep].teams
+            in_sight = sight(floor.book, floor.reps[rep].facts, teams, clock.pool or "", at).level != "none"
+            return answer.code if clock.owner == rep or in_sight else "unseen"
+        if happening.act in {"convert", "retire"}:
+            refusal = floor.end(lead_id, rep, "converted" if happening.act == "convert" else "retired", at)
+        else:
+            refusal = getattr(floor, happening.act)(lead_id, rep, at)
+        return refusal.code if refusal else "done"
+
+    def leads(self) -> dict[str, tuple[Any, ...]]:
+        return {
+            lead_id: (*(getattr(lead.clock, name) for name in _CLOCK), lead.facts.score, lead.facts.rank, lead.version)
+            for lead_id, lead in self.floor.leads.items()
+        }
+
+    def standings(self) -> dict[str, Any]:
+        return {handle: rep.standing for handle, rep in self.floor.reps.items()}
+
+    def turns(self) -> dict[tuple[str, str], float]:
+        return {(team, handle): turn for team, turns in self.floor.passes.items() for handle, turn in turns.items()}
+
+
+class Live:
+    """The service."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.callers: dict[str, Caller] = {
+            rep.handle: caller_of(rep.user) for rep in Rep.objects.filter(workspace=workspace).select_related("user")
+        }
+        self.manager = caller_of(make_user(workspace, "manager"))
+        self.ids: list[UUID] = []
+
+    def arrive(self, happening: Happening, lead_id: UUID) -> str:
+        self.ids.append(lead_id)
+        facts = facts_of(happening)
+        arrival = Arrival(
+            source=happening.source,
+            received_at=happening.at,
+            lead_id=lead_id,
+            employees=facts.employees,
+            country=facts.country,
+            domain=facts.domain,
+        )
+        place(self.workspace.id, [arrival], now=happening.at)
+        return "placed"
+
+    def do(self, happening: Happening) -> str:
+        at, caller = happening.at, self.callers.get(happening.rep)
+        if happening.act == "tick":
+            return str(sum(tick(at).moved.values()) > 0)
+        assert caller is not None
+        lead_id = self.ids[happening.lead]
+        if happening.act == "claim":
+            answer = claiming.claim_lead(caller, lead_id, at)
+            if isinstance(answer, claiming.Refused):
+                return answer.refusal.code
+            return "claimed" if isinstance(answer, claiming.Claimed) else "unseen"
+        if happening.act == "assign":
+            return _told(acting.assign(self.manager, lead_id, happening.rep, at))
+        if happening.act == "retire":
+            return _told(acting.retire(caller, lead_id, at, why="no_answer"))
+        return _told(getattr(acting, happening.act)(caller, lead_id, at))
+
+    def leads(self) -> dict[str, tuple[Any, ...]]:
+        columns = ", ".join(
+            "rep.handle" if name == "owner" else f"lead.{name}" for name in (*_CLOCK, "score", "rank", "version")
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT lead.id::text, {columns} FROM crm_lead lead LEFT JOIN people_rep rep ON rep.id = lead.owner_id "
+                "WHERE lead.workspace_id = %s",
+                [self.workspace.id],
+            )
+            return {row[0]: row[1:] for row in cursor.fetchall()}
+
+    def standings(self) -> dict[str, Any]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT rep.handle, {', '.join(f's.{name}' for name in STANDING_COLUMNS)} FROM distribution_standing s "
+                "JOIN people_rep rep ON rep.id = s.rep_id WHERE s.workspace_id = %s",
+                [self.workspace.id],
+            )
+            return {row[0]: standing_of(row[1:]) for row in cursor.fetchall()}
+
+    def turns(self) -> dict[tuple[str, str], float]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT turn.key, rep.handle, turn.passed FROM distribution_rotation turn "
+                "JOIN people_rep rep ON rep.id = turn.rep_id WHERE turn.workspace_id = %s",
+                [self.workspace.id],
+            )
+            return {(key, handle): passed for key, handle, passed in cursor.fetchall()}
+
+
+def _told(answer: acting.Answer) -> str:
+    if isinstance(answer, acting.Refused):
+        return answer.refusal.code
+    return "done" if answer else "unknown"

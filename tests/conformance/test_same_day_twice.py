@@ -1,0 +1,55 @@
+"""The same scripted day on the floor in memory and on PostgreSQL: after every step the two agree."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from textwrap import dedent
+
+import pytest
+
+from dibs.crm.models import Account
+from dibs.distribution import policies
+from dibs.people.models import Rep
+from dibs.people.tenancy import enter, new_id
+from tests.conformance.days import POLICIES, a_day
+from tests.conformance.stores import NAMED, InMemory, Live
+from tests.making import make_rep, make_workspace, publish
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+START = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
+TEAMS = {"closers": ["aiko", "budi", "carmen"], "field": ["carmen", "diego"]}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_day_goes_the_same_way_in_memory_and_on_the_database(policy: str, seed: int) -> None:
+    workspace = make_workspace()
+    for handle in ("aiko", "budi", "carmen", "diego"):
+        teams = tuple(team for team, members in TEAMS.items() if handle in members)
+        make_rep(workspace, handle, teams=teams)
+    owner = Rep.objects.get(workspace=workspace, handle="carmen")
+    Account.objects.create(workspace=workspace, name=NAMED.name, domain=NAMED.domain, owner=owner)
+    publish(workspace, dedent(POLICIES[policy]))
+    active = policies.active(workspace.id)
+    assert active is not None
+    memory, live = InMemory.of(active, TEAMS), Live(workspace)
+    came = set()
+
+    for happening in a_day(seed, START):
+        enter(workspace.id)
+        if happening.act == "arrive":
+            lead_id = new_id()
+            told = memory.arrive(happening, lead_id), live.arrive(happening, lead_id)
+        else:
+            told = memory.do(happening), live.do(happening)
+        came.add((happening.act, told[0]))
+        assert told[0] == told[1], happening
+        enter(workspace.id)
+        assert memory.leads() == live.leads(), happening
+        kept = live.standings()
+        assert {handle: s for handle, s in memory.standings().items() if handle in kept} == kept, happening
+        assert memory.turns() == live.turns(), happening
+
+    # The day was not an empty one.
+    assert {("claim", "claimed"), ("contact", "done")} <= came or policy == "push only"
