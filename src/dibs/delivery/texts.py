@@ -1,0 +1,256 @@
+"""What each reason is called: the English text of every code, and of the words that stand in for values.
+
+Texts are templates over a reason's parameters; the catalogues in ``dibs/locale`` hold them in the other languages.
+`dibs.delivery.wording` fills them in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.utils.translation import gettext_noop as _
+from django.utils.translation import ngettext_lazy, npgettext_lazy
+
+TEXTS: Mapping[str, str] = {
+    # Why a lead was placed where it was.
+    "scored": _("Scored {score}, {rank}"),
+    "no_domain": _("No company domain to find an account by"),
+    "no_account": _("No account with the domain {domain}"),
+    "matched_account": _("Belongs to the account {account}"),
+    "in_territory": _("In the territory {territory}"),
+    "routed": _("“{rule}” was the first rule that matched"),
+    "no_rule_matched": _("No rule matched"),
+    "passed_over": _("{rep} was passed over: {because}"),
+    "nobody_eligible": _("Nobody in {to} could take it"),
+    "fell_back": _("So it went on to {to}"),
+    "pooled": _("Went to the pool {pool}"),
+    "offered": _("Offered to {rep}, to accept by {until}"),
+    "in_review": _("Put before the managers: {queue}"),
+    "in_nurture": _("Not ready for sales yet"),
+    "no_policy": _("No policy is published yet"),
+    # What a rep was granted, or refused.
+    "claimed": _("{rep} claimed it from {pool}, to contact by {until}"),
+    "lock_had_lapsed": _("{rep} had it until {at}, without contact"),
+    "mix_waived": _("No lead with a score under {low_below} was waiting, so the low-score rule was waived"),
+    "already_claimed": _("{by} took it"),
+    "not_claimable": _("It cannot be claimed: it is {state}"),
+    "inactive": _("You are not active as a rep"),
+    "pool_not_in_sight": _("The pool {pool} is not open to you"),
+    "tier_sees_none": _("Reps of the tier {tier} get their leads without choosing"),
+    "not_in_your_tier": _("The tier {tier} takes other leads: {only}"),
+    "not_the_head": _("In {pool}, whoever is first in line is taken first"),
+    "reclaim_too_soon": _("You had this lead and its time ran out. It is open to you again at {until}"),
+    "mix": _("{low} of {of} claims, with this one, would be low-score ones; {need} are needed"),
+    "not_yours": _("{by} has it"),
+    "claim_lapsed": _("Your time for it ran out at {at}"),
+    # Why a person's act was refused.
+    "not_waiting": _("It is not waiting any more"),
+    "not_now": _("That cannot be done with a lead that is {state}"),
+    "already_ended": _("It is over with this lead: it is {state}"),
+    "too_busy": _("Too many people are at it right now"),
+    # What would make a refusal a yes.
+    "choose_another": _("Choose another lead."),
+    "ask_manager": _("Ask your manager."),
+    "accept_the_offer": _("It is offered to you: accept it first."),
+    "reach_tier": _("Reach the tier {tier}: {when}."),
+    "choose_within": _("Choose a lead like this: {only}."),
+    "take_the_head": _("Take the first one in {pool}."),
+    "wait_until": _("Wait until {at}."),
+    "claim_one_first": _("Claim one first."),
+    "claim_again": _("Claim it again."),
+    "try_again": _("Try again in a moment."),
+    "publish_policy": _("Publish a policy first."),
+    # What time did.
+    "lock_lapsed": _("{rep} had it until {at}, without contact"),
+    "offer_lapsed": _("{rep} had until {at} to accept it"),
+    "back_in_pool": _("Back in {pool}, in its old place in line"),
+    "escalated": _("Waited {after} in {pool}: on to step {step}"),
+    "aged": _("Waited {after} in {pool}, the longest allowed"),
+    "sla_missed": _("{rep} made no contact within {within}"),
+    "stale": _("Nothing happened for {after}"),
+    "pool_gone": _("The pool {pool} is no longer in the policy"),
+    # What people and programs did.
+    "enriched": _("New facts: {fields}"),
+    "skipped": _("Looked at and passed by"),
+    "accepted": _("Accepted"),
+    "rejected": _("Declined: {why}"),
+    "released": _("Given back: {why}"),
+    "contacted": _("Contact: {kind}"),
+    "assigned_by": _("{by} gave it to {rep}: {why}"),
+    "returned": _("{by} sent it back to {pool}: {why}"),
+    "converted": _("Became business worth {amount}"),
+    "retired": _("Given up: {why}"),
+}
+
+#: What to say instead where a parameter has no value, as (code, parameter).
+WITHOUT: Mapping[tuple[str, str], str] = {
+    ("claimed", "until"): _("{rep} claimed it from {pool}"),
+    ("already_claimed", "by"): _("Somebody else took it"),
+    ("not_yours", "by"): _("It is not yours"),
+    ("claim_lapsed", "at"): _("Your claim is no longer good"),
+    ("rejected", "why"): _("Declined"),
+    ("released", "why"): _("Given back"),
+    ("assigned_by", "why"): _("{by} gave it to {rep}"),
+    ("returned", "why"): _("{by} sent it back to {pool}"),
+    ("converted", "amount"): _("Became business"),
+}
+
+#: ``chosen``, by the way of choosing.
+CHOSEN: Mapping[str, str] = {
+    "round_robin": _("{rep} was next in line in {team}"),
+    "weighted_round_robin": _("{rep} was next in line in {team}"),
+    "least_open": _("{rep} had the fewest open leads in {team}"),
+    "best_match": _("{rep} was the best match in {team}"),
+    "first_available": _("{rep} was the first free in {team}"),
+    "account.owner": _("{rep} owns the account"),
+    "territory.owner": _("{rep} owns the territory"),
+}
+
+#: ``nobody_eligible`` where the push was to an owner.
+NO_OWNER: Mapping[str, str] = {
+    "account.owner": _("The owner of the account could not take it"),
+    "territory.owner": _("The owner of the territory could not take it"),
+}
+
+#: Texts that depend on a number: the parameter that counts, and the text for one and for many.
+COUNTED: Mapping[str, tuple[str, object]] = {
+    "holding_cap": (
+        "have",
+        ngettext_lazy(
+            "You hold {have} lead without contact, and {limit} is the most allowed",
+            "You hold {have} leads without contact, and {limit} is the most allowed",
+        ),
+    ),
+    "skip_limit": (
+        "have",
+        ngettext_lazy(
+            "You have passed by {have} lead since your last claim, and {limit} is the most allowed",
+            "You have passed by {have} leads since your last claim, and {limit} is the most allowed",
+        ),
+    ),
+    "contact_first": (
+        "count",
+        ngettext_lazy("Contact one of your leads first.", "Contact {count} of your leads first."),
+    ),
+    "claim_low_score_first": (
+        "count",
+        ngettext_lazy(
+            "Claim a lead with a score under {low_below} first.",
+            "Claim {count} leads with a score under {low_below} first.",
+        ),
+    ),
+    "reassign_limit": (
+        "limit",
+        ngettext_lazy(
+            "It had been passed on once, and that is the most allowed",
+            "It had been passed on {limit} times, and that is the most allowed",
+        ),
+    ),
+}
+
+#: Values that stand for themselves in logs and have a word of their own for people, by parameter.
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "rank": {"hot": _("hot"), "warm": _("warm"), "cool": _("cool")},
+    "state": {
+        "new": _("new"),
+        "pooled": _("waiting in a pool"),
+        "offered": _("offered to a rep"),
+        "owned": _("with a rep"),
+        "review": _("in review"),
+        "nurture": _("not ready for sales"),
+        "working": _("being worked on"),
+        "converted": _("converted"),
+        "retired": _("retired"),
+        "merged": _("merged into another"),
+    },
+    "because": {
+        "inactive": _("not active"),
+        "unavailable": _("not available just now"),
+        "away": _("away"),
+        "off_hours": _("outside working hours"),
+        "open_at_most": _("has as many open leads as allowed"),
+        "per_day": _("has had the day's share"),
+        "declined_before": _("had this lead before"),
+    },
+    "kind": {"call": _("call"), "mail": _("mail"), "meeting": _("meeting"), "message": _("message")},
+    "why": {
+        "no_interest": _("no interest"),
+        "not_a_fit": _("not a fit"),
+        "cannot_verify": _("cannot be verified"),
+        "duplicate": _("duplicate"),
+        "no_answer": _("no answer"),
+        "spam": _("spam"),
+        "other": _("another reason"),
+    },
+}
+
+#: The fields of a lead as people call them.
+FIELDS: Mapping[str, str] = {
+    "source": _("Source"),
+    "external_id": _("Id at the source"),
+    "received_at": _("Came in"),
+    "name": _("Name"),
+    "title": _("Job title"),
+    "email": _("E-mail"),
+    "phone": _("Phone"),
+    "company": _("Company"),
+    "domain": _("Domain"),
+    "industry": _("Industry"),
+    "employees": _("Employees"),
+    "country": _("Country"),
+    "region": _("Region"),
+    "city": _("City"),
+    "postal_code": _("Postal code"),
+    "language": _("Language"),
+    "product": _("Product"),
+    "use_case": _("Use case"),
+    "deal_value": _("Deal value"),
+    "currency": _("Currency"),
+    "message": _("Message"),
+    "consent": _("Consent"),
+    "attributes": _("More"),
+    "score": _("Score"),
+    "rank": _("Rank"),
+    "territory": _("Territory"),
+    "account": _("Account"),
+    "waiting_since": _("Waiting since"),
+    "pool": _("Pool"),
+    "account.owner": _("Owner of the account"),
+    "account.name": _("Account"),
+    "account.domain": _("Domain of the account"),
+    "rep.conversion_rate": _("Share of leads converted"),
+    "rep.closed": _("Leads closed"),
+    "rep.open_leads": _("Open leads"),
+}
+
+#: What could not be right in a lead's input and was kept as it came (``Lead.flags``).
+FLAGS: Mapping[str, str] = {
+    "email_invalid": _("The e-mail address cannot be right; it is kept as it came"),
+    "phone_invalid": _("The phone number cannot be right; it is kept as it came"),
+    "phone_no_country": _("It is not known which country the phone number is of"),
+    "domain_invalid": _("The web domain cannot be right"),
+    "employees_invalid": _("The number of employees could not be read"),
+    "deal_value_invalid": _("The deal value could not be read"),
+    "received_at_invalid": _("The date could not be read; the time of arrival was taken"),
+}
+
+#: A simple condition on one fact, by its operator.
+COMPARED: Mapping[str, str] = {
+    "==": _("{field} is {value}"),
+    "!=": _("{field} is not {value}"),
+    ">=": _("{field} {value} or more"),
+    "<=": _("{field} {value} at most"),
+    ">": _("{field} over {value}"),
+    "<": _("{field} under {value}"),
+    "in": _("{field} is one of {value}"),
+    "known": _("{field} is known"),
+    "unknown": _("{field} is not known"),
+}
+
+#: Spans, largest first, as (seconds, text).
+SPANS: tuple[tuple[int, object], ...] = (
+    (86_400, npgettext_lazy("span", "{n} day", "{n} days")),
+    (3_600, npgettext_lazy("span", "{n} hour", "{n} hours")),
+    (60, npgettext_lazy("span", "{n} minute", "{n} minutes")),
+    (1, npgettext_lazy("span", "{n} second", "{n} seconds")),
+)
