@@ -36,15 +36,22 @@ def local_day(timezone: str, now: datetime) -> date:
     return now.astimezone(ZoneInfo(timezone)).date()
 
 
-def is_away(hours: WorkingHours | None, now: datetime) -> bool:
-    """Whether the rep is on time off."""
-    return hours is not None and bool(hours.away) and any(start <= now < end for start, end in hours.away)
-
-
-def on_shift(hours: WorkingHours | None, now: datetime) -> bool:
-    """Whether this is within the hours of the week, time off aside. No hours known means always."""
+@lru_cache(maxsize=4096)
+def absence(hours: WorkingHours | None, now: datetime) -> str | None:
+    """Why a rep is not at work: ``away`` (time off), ``off_hours``, or ``None`` for at work. No hours known means always at work."""
     if hours is None:
-        return True
+        return None
+    if any(start <= now < end for start, end in hours.away):
+        return "away"
+    return None if _on_shift(hours, now) else "off_hours"
+
+
+def at_work(hours: WorkingHours | None, now: datetime) -> bool:
+    """Whether the rep works at this moment."""
+    return absence(hours, now) is None
+
+
+def _on_shift(hours: WorkingHours, now: datetime) -> bool:
     today = local_day(hours.timezone, now)
     for day in (today, today - _DAY):  # yesterday's shift may run past midnight
         if span := hours.days.get(day.isoweekday()):
@@ -52,11 +59,6 @@ def on_shift(hours: WorkingHours | None, now: datetime) -> bool:
             if starts <= now < ends:
                 return True
     return False
-
-
-def at_work(hours: WorkingHours | None, now: datetime) -> bool:
-    """Whether the rep works at this moment. No hours known means always."""
-    return hours is None or (on_shift(hours, now) and not is_away(hours, now))
 
 
 def working_spans(hours: WorkingHours, since: datetime) -> Iterator[tuple[datetime, datetime]]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -146,8 +146,21 @@ class Condition:
         return cls(rewritten, rewritten, frozenset().union(*(condition.facts for condition in conditions)), expression)
 
     def holds(self, activation: Activation) -> bool:
-        """Whether it is true of these facts. An error, such as an unknown fact, is a value that is not ``True``."""
-        return self._eval(activation).value() is True
+        """Whether it is true of these facts. An error, such as an unknown fact, is a value that is not ``True``.
+
+        The runtime raises only for work without end and for text with half a surrogate pair in it; that is not true either.
+        """
+        try:
+            return self._eval(activation).value() is True
+        except RuntimeError:
+            return False
+
+    def may_hold(self, activation: Activation) -> bool:
+        """`holds`, but true where the runtime gives up: what is asked of several conditions at once is then asked of each."""
+        try:
+            return self._eval(activation).value() is True
+        except RuntimeError:
+            return True
 
     def constant(self) -> bool:
         """The value of a condition that asks no facts."""
@@ -155,6 +168,43 @@ class Condition:
 
     def __repr__(self) -> str:
         return f"Condition({self.text!r})"
+
+
+class Together:
+    """Several conditions asked as one question: what costs is asking, far more than what is asked.
+
+    The answer is exact or there is none: where a condition errs, as on an unknown fact, each has to be asked alone.
+    """
+
+    __slots__ = ("_eval",)
+
+    def __init__(self, expression: Any) -> None:
+        self._eval = expression.eval
+
+    @classmethod
+    def first_of(cls, conditions: Iterable[Condition | None]) -> Together | None:
+        """Which is the first that holds, counted from 0? -1: none does. ``None`` among them stands for one that always holds."""
+        asked = (f"({condition.rewritten}\n)" if condition else "true" for condition in conditions)
+        return cls._compiled("".join(f"{text} ? {place} : " for place, text in enumerate(asked)) + "-1")
+
+    @classmethod
+    def set_of(cls, conditions: Iterable[Condition]) -> Together | None:
+        """Which ones hold? Bit n of the answer is the n-th's."""
+        asked = (f"({condition.rewritten}\n)" for condition in conditions)
+        return cls._compiled(" + ".join(f"({text} ? {1 << place} : 0)" for place, text in enumerate(asked)))
+
+    @classmethod
+    def _compiled(cls, text: str) -> Together | None:
+        """``None`` where the runtime will not nest that deep."""
+        try:
+            return cls(_environment().compile(text))
+        except RuntimeError:
+            return None
+
+    def ask(self, activation: Activation) -> int | None:
+        """The answer, or ``None`` if one of them errs."""
+        value = self._eval(activation).value()
+        return value if type(value) is int else None
 
 
 class Facts:
@@ -169,7 +219,7 @@ class Facts:
         self._attributes = _ATTRIBUTES in known
         self._lead, self._account, self._rep = (
             tuple(
-                (name, name.partition(".")[2], FACTS[name] == cel.Type.DOUBLE)
+                (name, name.partition(".")[2], _converted(FACTS[name]))
                 for name in known
                 if name.startswith(subject + ".") and name != _ATTRIBUTES
             )
@@ -190,10 +240,10 @@ class Facts:
         for subject, wanted in ((lead, self._lead), (account, self._account), (rep, self._rep)):
             if subject is None:
                 continue
-            for name, field, fractional in wanted:
+            for name, field, converted in wanted:
                 value = getattr(subject, field)
                 if value is not None:
-                    given[name] = float(value) if fractional else value
+                    given[name] = value if converted is None else converted(value)
         if self._attributes and lead is not None:
             attributes = lead.attributes
             if None in attributes.values():
@@ -203,19 +253,14 @@ class Facts:
             given["now"] = now
         for question, name in self._absent:
             given[question] = name not in given
-        try:
-            return self._activate(given)
-        except RuntimeError:
-            # The runtime takes no text with half a surrogate pair in it; such text equals nothing a policy can say.
-            return self._activate({name: _sayable(value) for name, value in given.items()})
+        return self._activate(given)
 
 
-def _sayable(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode(errors="replace").decode()
-    if isinstance(value, Mapping):
-        return {_sayable(key): _sayable(inner) for key, inner in value.items()}
-    return [_sayable(inner) for inner in value] if isinstance(value, tuple) else value
+def _converted(kind: Any) -> Callable[[Any], Any] | None:
+    """What makes a fact of this type what the runtime takes, where that is not the fact itself."""
+    if kind == cel.Type.DOUBLE:
+        return float
+    return list if kind == cel.Type.List(cel.Type.STRING) else None
 
 
 @cache
@@ -384,12 +429,12 @@ def _made_fractional(error: str, rewritten: str, tokens: list[_Token], edits: li
 
 def _refusal(error: str, rewritten: str, edits: list[Edit], tokens: list[_Token]) -> ConditionRefused:
     """The runtime's complaint in words that help, at the place in the text as written."""
+    if "recursion" in error:
+        return ConditionRefused("condition_too_deep", "the condition is nested too deeply; split it into several rules")
     complaint = _COMPLAINT.search(error)
     if complaint is None:
         return ConditionRefused("condition_invalid", error.split("[")[0].strip())
     at, said = _place(complaint, rewritten, edits), complaint[3]
-    if "recursion" in said:
-        return ConditionRefused("condition_too_deep", "the condition is nested too deeply; split it into several rules")
     if undeclared := re.match(r"undeclared reference to '(.+?)'", said):
         name = undeclared[1]
         within = next((token for token in tokens if token.kind == "name" and token.start <= at <= token.end), None)

@@ -7,7 +7,7 @@ from datetime import datetime
 from dibs.engine.calendar import after_working
 from dibs.engine.conditions import Activation
 from dibs.engine.decision import Due
-from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts
+from dibs.engine.facts import LeadFacts, RepFacts
 from dibs.engine.rulebook import Rulebook
 
 
@@ -41,15 +41,13 @@ def due_when_stale(book: Rulebook, rank: str | None, waiting_since: datetime, no
     return Due(max(waiting_since + stale.after, now), "stale")
 
 
-def due_when_owned(
-    book: Rulebook, lead: LeadFacts, rep: RepFacts | None, now: datetime, account: AccountFacts | None = None
-) -> Due | None:
+def due_when_owned(book: Rulebook, lead: LeadFacts, rep: RepFacts | None, now: datetime) -> Due | None:
     """When the first contact is due on a lead that became the rep's ``now``, or ``None`` if the policy sets no time for it.
 
     Counted from when the rep got it, not from when it was received: a rep can't be late for what was not theirs. With
     ``hours: business`` only the rep's working hours count.
     """
-    return due_when_contacted_by(book, book.activation(lead, account, now=now), rep, now)
+    return due_when_contacted_by(book, book.activation(lead, now=now), rep, now)
 
 
 def due_when_contacted_by(book: Rulebook, activation: Activation, rep: RepFacts | None, now: datetime) -> Due | None:

@@ -72,6 +72,10 @@ class WorkingHours:
     days: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     away: tuple[tuple[datetime, datetime], ...] = ()
 
+    def __hash__(self) -> int:
+        """Mappings have none of their own; zone and time off tell most people's hours apart."""
+        return hash((self.timezone, self.away))
+
 
 @dataclass(frozen=True, slots=True)
 class RepFacts:

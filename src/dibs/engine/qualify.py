@@ -30,12 +30,9 @@ def qualify(book: Rulebook, lead: LeadFacts, account: AccountFacts | None, now: 
     """Count the points of every condition that holds. Without any, the score is 1."""
     total = 0
     parts: list[dict[str, Scalar]] = []
-    if book.points:
-        activation = book.activation(lead, account, now=now)
-        for condition, add, text in book.points:
-            if condition.holds(activation):
-                total += add
-                parts.append({"when": text, "add": add})
+    for _, add, text in book.scored(lead, account, now):
+        total += add
+        parts.append({"when": text, "add": add})
     score = min(max(total, 1), 100)
     rank = rank_of(score, book.policy.qualify.rank)
     return Qualified(score, rank, (Reason("scored", {"score": score, "rank": rank, "parts": parts}, "qualify.score"),))

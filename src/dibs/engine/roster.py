@@ -22,18 +22,24 @@ class Roster:
     teams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     passes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
-    def pushed(self, team: str | None, rep: str, weight: float = 1.0) -> Roster:
+    def pushed(
+        self, team: str | None, rep: str, weight: float = 1.0, along: Iterable[str] = (), level: float = 0.0
+    ) -> Roster:
         """The roster after ``rep`` got a lead: one more open lead, one more today and, in a team, one turn used.
 
-        A turn costs ``1 / weight`` of pass. ``team`` ``None`` is a lead that is theirs by name (an account's owner): it
-        uses no turn.
+        A turn costs ``1 / weight`` of pass. ``along`` are reps to be no further behind in the rotation than ``level``: new or
+        back, they start level with the rest. ``team`` ``None`` is a lead that is theirs by name (an account's owner): it uses
+        no turn.
         """
         reps = {**self.reps, rep: self.reps[rep].with_one_more()}
         if team is None:
             return Roster(reps, self.teams, self.passes)
-        rotation = self.passes.get(team, {})
-        passed = rotation.get(rep, 0.0) + 1.0 / weight
-        return Roster(reps, self.teams, {**self.passes, team: {**rotation, rep: passed}})
+        rotation = dict(self.passes.get(team, {}))
+        for handle in along:
+            if rotation.get(handle, -1.0) < level:
+                rotation[handle] = level
+        rotation[rep] = rotation.get(rep, 0.0) + 1.0 / weight
+        return Roster(reps, self.teams, {**self.passes, team: rotation})
 
     def given_up(self, rep: str) -> Roster:
         """The roster after ``rep`` no longer has a lead: declined, lapsed, released, ended. The turn stays used."""
@@ -41,11 +47,3 @@ class Roster:
         if facts is None:
             return self
         return replace(self, reps={**self.reps, rep: replace(facts, open_leads=max(0, facts.open_leads - 1))})
-
-    def joined(self, team: str, handles: Iterable[str], level: float) -> Roster:
-        """The roster with these reps no further behind in the team's rotation than ``level``: new, or back, without a flood."""
-        rotation = self.passes.get(team, {})
-        behind = [handle for handle in handles if rotation.get(handle, -1.0) < level]
-        if not behind:
-            return self
-        return replace(self, passes={**self.passes, team: {**rotation, **dict.fromkeys(behind, level)}})

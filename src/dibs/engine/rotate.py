@@ -23,7 +23,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from dibs.engine.calendar import is_away, on_shift
+from dibs.engine.calendar import absence
 from dibs.engine.decision import Reason
 from dibs.engine.facts import LeadClock, RepFacts
 from dibs.engine.roster import Roster
@@ -90,9 +90,7 @@ def take(roster: Roster, team: str, chosen: Chosen) -> Roster:
     """The roster after the chosen rep got the lead, everybody else carried along."""
     if chosen.rep is None:
         return roster
-    if chosen.along:
-        roster = roster.joined(team, chosen.along, chosen.level)
-    return roster.pushed(team, chosen.rep, chosen.weight)
+    return roster.pushed(team, chosen.rep, chosen.weight, chosen.along, chosen.level)
 
 
 def cannot_take(rep: RepFacts, rules: TeamRules | None, now: datetime) -> str | None:
@@ -101,10 +99,8 @@ def cannot_take(rep: RepFacts, rules: TeamRules | None, now: datetime) -> str | 
         return "inactive"
     if not rep.available:
         return "unavailable"
-    if is_away(rep.hours, now):
-        return "away"
-    if not on_shift(rep.hours, now):
-        return "off_hours"
+    if (because := absence(rep.hours, now)) is not None:
+        return because
     if rules is not None:
         if rules.open_at_most is not None and rep.open_leads >= rules.open_at_most:
             return "open_at_most"

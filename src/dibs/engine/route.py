@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from dibs.engine.calendar import is_away, on_shift
+from dibs.engine.calendar import absence
 from dibs.engine.conditions import Activation
 from dibs.engine.decision import (
     Assigned,
@@ -229,15 +229,13 @@ def _to_rep(case: Case, handle: str | None, by: str, roster: Roster, rule: str, 
     rep = roster.reps.get(handle) if handle is not None else None
     if rep is None:
         return Given(None, roster, (nobody,))
-    because: str | None = None
+    because = absence(rep.hours, case.now)
+    if because == "off_hours" and not offered:
+        because = None
     if not rep.active:
         because = "inactive"
     elif not rep.available:
         because = "unavailable"
-    elif is_away(rep.hours, case.now):
-        because = "away"
-    elif offered and not on_shift(rep.hours, case.now):
-        because = "off_hours"
     elif rep.handle in case.clock.passed_over:
         because = "declined_before"
     if because is not None:
