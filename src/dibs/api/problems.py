@@ -1,0 +1,105 @@
+"""Errors as ``application/problem+json`` (RFC 9457), each with a stable ``code``.
+
+`CODES` lists those the API itself gives. A claim or an act that the rules refuse answers with the refusal's own code (see the
+reference of reasons) and with what would make it a yes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.http import HttpResponse
+
+from dibs.engine.decision import Refusal
+from dibs.insight.story import told
+
+MEDIA_TYPE = "application/problem+json"
+
+#: code: (HTTP status, title)
+CODES: Mapping[str, tuple[int, str]] = {
+    "bad_json": (400, "The body is not JSON"),
+    "bad_cursor": (400, "The cursor was not given out for this list"),
+    "bad_idempotency_key": (400, "An Idempotency-Key is 1 to 200 visible ASCII characters"),
+    "not_authenticated": (401, "A valid token is needed"),
+    "not_allowed": (403, "The role or the token's scopes do not allow this"),
+    "not_a_rep": (403, "Only a rep can take leads"),
+    "not_found": (404, "There is no such thing here"),
+    "method_not_allowed": (405, "This address does not answer that method"),
+    "body_too_large": (413, "The body is too large"),
+    "unsupported_media_type": (415, "The body must be application/json"),
+    "invalid": (422, "The request does not fit its schema"),
+    "bad_filter": (422, "There is no such filter or order here"),
+    "idempotency_key_reused": (422, "This Idempotency-Key was used for another request"),
+    "policy_refused": (422, "The policy was refused"),
+    "unknown_rep": (422, "There is no active rep with this handle"),
+    "internal_error": (500, "Something went wrong in Dibs"),
+    "database_gone": (503, "The database cannot be reached"),
+}
+
+#: Refusals that are about what the lead is just now; all others are about what the caller may (403).
+CONFLICTS = frozenset(
+    {
+        "already_claimed",
+        "already_ended",
+        "claim_lapsed",
+        "no_policy",
+        "not_claimable",
+        "not_now",
+        "not_waiting",
+    }
+)
+#: Refusals that say "not at this moment, try again".
+BUSY = frozenset({"too_busy"})
+
+
+class Problem(Exception):
+    """Ends a request with an error. ``more`` is added to the answer's members."""
+
+    def __init__(self, code: str, detail: str = "", headers: Mapping[str, str] | None = None, **more: Any) -> None:
+        super().__init__(code)
+        self.code, self.detail, self.more = code, detail, more
+        self.headers = headers or {}
+
+    def response(self) -> HttpResponse:
+        status, title = CODES[self.code]
+        return problem(status, self.code, title, self.detail or title, headers=self.headers, **self.more)
+
+
+def problem(
+    status: int, code: str, title: str, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any
+) -> HttpResponse:
+    body = {"type": "about:blank", "status": status, "code": code, "title": title, "detail": detail, **more}
+    given = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    return HttpResponse(
+        json.dumps(body, ensure_ascii=False, default=str),
+        status=status,
+        content_type=MEDIA_TYPE,
+        headers={**given, **(headers or {})},
+    )
+
+
+def refused(refusal: Refusal, language: str, by: str | None = None) -> HttpResponse:
+    """The rules said no: why, in the caller's language, what would make it a yes, and who has the lead, if that is why."""
+    code = refusal.code
+    status = 503 if code in BUSY else 409 if code in CONFLICTS else 403
+    more: dict[str, Any] = {"reasons": list(told(refusal.reasons, language))}
+    if by and code == "already_claimed":
+        more["by"] = by
+    if refusal.remedy is not None:
+        more["remedy"] = told([refusal.remedy], language)[0]
+    why = more["reasons"][0]["text"]
+    return problem(status, code, why, why, headers={"Retry-After": "1"} if status == 503 else None, **more)
+
+
+def field_errors(errors: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What pydantic found, without the input itself: where, a code, and what is wrong."""
+    return [
+        {
+            "where": [part for part in error["loc"] if part not in {"body", "query", "wanted", "asked"}],
+            "code": error["type"],
+            "message": error["msg"],
+        }
+        for error in errors
+    ]

@@ -1,0 +1,119 @@
+"""Policies: what was published, and publishing."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.timezone import now
+from ninja import Query, Router
+from pydantic import Field
+
+from dibs.api import answers
+from dibs.api.documentation import reads, writes
+from dibs.api.idempotency import once
+from dibs.api.problems import Problem
+from dibs.api.shapes import Incoming, PolicyIn, PolicyOut, PolicyPage, text
+from dibs.api.tokens import Token
+from dibs.distribution import policies
+from dibs.distribution.models import PolicyVersion
+from dibs.engine.policy import PolicyRefused
+from dibs.insight.pages import BadCursor, Page, cursor_after, last_seen
+from dibs.people.access import Action
+from dibs.people.caller import Caller
+from dibs.people.models import User
+
+router = Router(tags=["policies"])
+
+_SEE = Token(Action.SEE_POLICY)
+
+
+class PolicyQuestion(Incoming):
+    cursor: text(200, 1) | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 50
+
+
+@router.get("/policies", auth=_SEE, response=reads(PolicyPage), summary="List the published policies, newest first")
+def list_policies(request: HttpRequest, asked: Query[PolicyQuestion]) -> HttpResponse:
+    caller: Caller = request.auth  # type: ignore[attr-defined]
+    question = f"policies {caller.workspace_id}"
+    versions = PolicyVersion.objects.filter(workspace_id=caller.workspace_id).select_related("published_by")
+    if asked.cursor:
+        last = versions.filter(id=last_seen(asked.cursor, question)).first()
+        if last is None:
+            raise BadCursor
+        versions = versions.filter(number__lt=last.number)
+    found = list(versions.defer("document", "source").order_by("-number")[: asked.limit + 1])
+    shown = found[: asked.limit]
+    return answers.page(
+        Page(shown, cursor_after(shown[-1].id, question) if len(found) > asked.limit else None), _summary
+    )
+
+
+@router.get("/policies/{number}", auth=_SEE, response=reads(PolicyOut), summary="Read a published policy")
+def read_policy(request: HttpRequest, number: str) -> HttpResponse:
+    """By its number, or `active`."""
+    caller: Caller = request.auth  # type: ignore[attr-defined]
+    versions = PolicyVersion.objects.filter(workspace_id=caller.workspace_id).select_related("published_by")
+    if number == "active":
+        version = versions.filter(active=True).first()
+    elif number.isascii() and number.isdigit() and len(number) < 10:
+        version = versions.filter(number=int(number)).first()
+    else:
+        version = None
+    if version is None:
+        raise Problem("not_found")
+    return answers.answer(_whole(version))
+
+
+@router.post(
+    "/policies",
+    auth=Token(Action.PUBLISH_POLICY),
+    response=writes({201: PolicyOut, 200: PolicyOut}),
+    summary="Publish a policy",
+)
+def publish_policy(request: HttpRequest, body: PolicyIn) -> HttpResponse:
+    """Checked, its own examples run, then active at once. The same as the active one is no new version: 200."""
+    caller: Caller = request.auth  # type: ignore[attr-defined]
+    at = now()
+
+    def write() -> HttpResponse:
+        before = policies.active(caller.workspace_id)
+        by = User.objects.get(id=caller.user_id)
+        try:
+            version = policies.publish(caller.workspace_id, body.source, by=by, note=body.note)
+        except PolicyRefused as refused:
+            errors = [
+                {
+                    "where": [problem.path],
+                    "code": problem.code,
+                    "message": problem.message,
+                    "line": problem.line,
+                    "column": problem.column,
+                    "severity": problem.severity,
+                }
+                for problem in refused.problems
+            ]
+            first = next((e for e in errors if e["severity"] == "error"), errors[0])
+            where = f"Line {first['line']}, column {first['column']}: " if first["line"] else ""
+            raise Problem("policy_refused", f"{where}{first['message']}", errors=errors) from None
+        new = before is None or before.version_id != version.id
+        return answers.answer(_whole(version), 201 if new else 200)
+
+    return once(request, caller, at, write)
+
+
+def _summary(version: PolicyVersion) -> dict[str, Any]:
+    return {
+        "number": version.number,
+        "name": version.name,
+        "digest": version.digest,
+        "active": version.active,
+        "note": version.note,
+        "published_at": version.published_at,
+        "published_by": version.published_by.name if version.published_by else None,
+    }
+
+
+def _whole(version: PolicyVersion) -> dict[str, Any]:
+    return {**_summary(version), "source": version.source}

@@ -1,0 +1,95 @@
+"""Pools: which the caller may look into, and the leads that wait there."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Literal
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.timezone import now
+from ninja import Query, Router
+from pydantic import Field
+
+from dibs.api import answers
+from dibs.api.documentation import reads
+from dibs.api.problems import Problem
+from dibs.api.shapes import Incoming, LeadPage, Pools, text
+from dibs.api.tokens import Token
+from dibs.insight.pools import BY_RANGE, BY_VALUE, SORTS, pool_page, pools_in_sight
+from dibs.people.access import Action
+from dibs.people.caller import Caller
+
+router = Router(tags=["pools"])
+
+_SEE = Token(Action.SEE_POOLS)
+_FILTERS_LIMIT = 20
+#: What a bound of a range can be at most; every field that has a range fits.
+_BOUND = Decimal(10**15)
+
+
+class PoolQuestion(Incoming):
+    q: text(200) = Field("", description="Text to look for in the fields that the caller sees.")
+    filter: list[text(300, 3)] = Field(
+        [],
+        max_length=_FILTERS_LIMIT,
+        description=f"`field:value` for {', '.join(BY_VALUE)}; several of one field mean any of them. "
+        f"`field:least..most` for {', '.join(BY_RANGE)}, where one end may be left out.",
+    )
+    sort: Literal[("", *SORTS)] = Field("", description="Left out: the pool's own order.")  # type: ignore[valid-type]
+    cursor: text(200, 1) | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 50
+
+
+@router.get("/pools", auth=_SEE, response=reads(Pools), summary="List the pools in sight")
+def list_pools(request: HttpRequest) -> HttpResponse:
+    caller: Caller = request.auth  # type: ignore[attr-defined]
+    return answers.answer({"items": pools_in_sight(caller, now())})
+
+
+@router.get("/pools/{name}/leads", auth=_SEE, response=reads(LeadPage), summary="List the leads that wait in a pool")
+def list_pool_leads(request: HttpRequest, name: str, asked: Query[PoolQuestion]) -> HttpResponse:
+    """Only what the pool and the caller's tier show. Filters and search reach only fields that the caller sees. A page of a
+    search may be short, even empty, and still have a next one: go on until `next` is null."""
+    caller: Caller = request.auth  # type: ignore[attr-defined]
+    page = pool_page(
+        caller,
+        name,
+        q=asked.q,
+        filters=_filters(asked.filter),
+        sort=asked.sort,
+        cursor=asked.cursor,
+        limit=asked.limit,
+        now=now(),
+    )
+    if page is None:
+        raise Problem("not_found")
+    return answers.page(page, answers.lead)
+
+
+def _filters(given: list[str]) -> dict[str, Any]:
+    """``field:value`` and ``field:least..most``. Raises `Problem`."""
+    filters: dict[str, Any] = {}
+    for one in given:
+        name, colon, value = one.partition(":")
+        if not colon or not value:
+            raise Problem("bad_filter", f"{one} is not field:value.")
+        if name in BY_RANGE:
+            least, dots, most = value.partition("..")
+            filters[name] = (_bound(least, one), _bound(most if dots else least, one))
+        elif name in BY_VALUE:
+            filters.setdefault(name, []).append(value)
+        else:
+            raise Problem("bad_filter", f"There is no filter {name}.")
+    return filters
+
+
+def _bound(text: str, one: str) -> Decimal | None:
+    if not text:
+        return None
+    try:
+        bound = Decimal(text)
+    except InvalidOperation:
+        raise Problem("bad_filter", f"{one} has no number where one is needed.") from None
+    if not bound.is_finite() or abs(bound) > _BOUND:
+        raise Problem("bad_filter", f"{one} is out of range.")
+    return bound

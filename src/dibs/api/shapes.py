@@ -1,0 +1,328 @@
+"""What comes in and goes out, as OpenAPI describes it. Requests are checked against these; answers are held to them by tests."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from dibs.distribution.acting import CONTACT_KINDS, RETIRE_REASONS
+from dibs.engine.lifecycle import State
+
+#: PostgreSQL keeps no NUL in text, so none comes in.
+_NO_NUL = r"^[^\x00]*$"
+
+
+def text(longest: int, shortest: int = 0) -> Any:
+    return Annotated[str, StringConstraints(min_length=shortest, max_length=longest, pattern=_NO_NUL)]
+
+
+Line = text(300)
+Name = text(200)
+Code = text(100, 1)
+Note = text(5_000)
+Attribute = text(10_000) | int | float | bool | None
+
+
+class Incoming(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Outgoing(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class LeadIn(Incoming):
+    """A lead as a source sends it. Text that cannot be right (an e-mail, a phone) is kept as it came, and flagged."""
+
+    source: Code = Field(description="Where it comes from; with external_id it names the lead.")
+    external_id: text(200, 1) | None = Field(None, description="The source's own id: sent again, the lead is enriched.")
+    received_at: datetime | None = Field(None, description="When it came in; now, if left out.")
+    name: Line | None = None
+    title: Line | None = None
+    email: text(320) | None = None
+    phone: text(64) | None = None
+    company: Line | None = None
+    domain: text(253) | None = None
+    industry: Name | None = None
+    employees: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    country: text(60) | None = Field(None, description="ISO 3166 alpha-2, or a name of the country.")
+    region: Name | None = None
+    city: Name | None = None
+    postal_code: text(32) | None = None
+    language: text(16) | None = Field(None, description="BCP 47, such as es-MX.")
+    product: Name | None = None
+    use_case: Line | None = None
+    deal_value: Annotated[Decimal, Field(ge=0, lt=10**15)] | None = None
+    currency: text(3) | None = Field(None, description="ISO 4217.")
+    message: text(100_000) | None = None
+    consent: bool | None = None
+    attributes: dict[text(100, 1), Attribute] = Field(default_factory=dict, description="The rest, by name.")
+
+
+class LeadsIn(Incoming):
+    """Up to 1,000 leads. Each is checked and answered by itself, in its place."""
+
+    # Not list[LeadIn]: then one that does not fit would refuse them all. OpenAPI is told what they are.
+    leads: Annotated[list[Any], Field(min_length=1, max_length=1000)]
+
+
+class LeadOut(Outgoing):
+    """A lead as the caller may see it. A masked field is absent and named in ``hidden``."""
+
+    id: UUID
+    state: State
+    pool: str | None
+    waiting_since: datetime | None
+    due_at: datetime | None
+    due_for: str | None
+    hidden: list[str]
+    source: str | None = None
+    external_id: str | None = None
+    received_at: datetime | None = None
+    name: str | None = None
+    title: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    company: str | None = None
+    domain: str | None = None
+    industry: str | None = None
+    employees: int | None = None
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    postal_code: str | None = None
+    language: str | None = None
+    product: str | None = None
+    use_case: str | None = None
+    deal_value: float | None = None
+    currency: str | None = None
+    message: str | None = None
+    consent: bool | None = None
+    attributes: dict[str, Any] | None = None
+    flags: list[str] | None = None
+    score: Annotated[int, Field(ge=1, le=100)] | None = None
+    rank: Literal["hot", "warm", "cool"] | None = None
+    territory: str | None = None
+    account: str | None = None
+    owner: str | None = Field(None, description="The handle of the rep who has it.")
+    owner_name: str | None = None
+    review: str | None = None
+    taken_by: str | None = None
+    lock_expires_at: datetime | None = None
+    contacted_at: datetime | None = None
+    escalated: int | None = None
+    reassigned: int | None = None
+    policy_version: int | None = None
+    claim: UUID | None = Field(
+        None, description="The lease. For who has the lead alone: show it when acting on the lead."
+    )
+
+
+class LeadPage(Outgoing):
+    items: list[LeadOut]
+    next: str | None = Field(description="The cursor of the next page; null: this was the last one.")
+
+
+class FieldError(Outgoing):
+    """What is wrong where. In a policy with line and column, from 1, and whether it is an error or a warning."""
+
+    where: list[str | int]
+    code: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+    severity: Literal["error", "warning"] | None = None
+
+
+class Receipt(Outgoing):
+    """What became of a lead that was sent."""
+
+    outcome: Literal["placed", "enriched", "unchanged", "refused"]
+    id: UUID | None = None
+    state: State | None = None
+    pool: str | None = None
+    owner: str | None = None
+    review: str | None = None
+    score: int | None = None
+    rank: str | None = None
+    flags: list[str] = []
+    errors: list[FieldError] = []
+
+
+class Receipts(Outgoing):
+    items: list[Receipt] = Field(description="One for each lead, in the order they were sent.")
+
+
+class ReasonOut(Outgoing):
+    code: str
+    params: dict[str, Any]
+    rule: str | None
+    text: str = Field(description="In the caller's language.")
+
+
+class EntryOut(Outgoing):
+    at: datetime
+    kind: str
+    before: str
+    after: str
+    pool: str | None
+    rep: str | None = Field(description="The name of the rep it is about.")
+    by: str | None = Field(description="Who did it; null: the policy, or time.")
+    policy_version: int | None
+    reasons: list[ReasonOut]
+
+
+class Timeline(Outgoing):
+    lead: UUID
+    items: list[EntryOut]
+
+
+class PoolOut(Outgoing):
+    name: str
+    mode: Literal["queue", "pool", "cherry_pick"]
+    level: Literal["full", "preview"] = Field(description="How much of its leads the caller sees.")
+    waiting: int
+    more: bool = Field(description="There are more than were counted.")
+    oldest: datetime | None
+
+
+class Pools(Outgoing):
+    items: list[PoolOut]
+
+
+class Counters(Outgoing):
+    holding: int
+    open_leads: int
+    claims_today: int
+    claims_this_week: int
+    assigned_today: int
+    skips: int
+    lapses: int
+    last_claim_at: datetime | None
+
+
+class RuleProgress(Outgoing):
+    rule: str
+    have: int
+    ok: bool
+    at_most: int | None
+    at_least: int | None
+    params: dict[str, Any] | None
+
+
+class StandingOut(Outgoing):
+    today: date
+    policy: str | None
+    policy_version: int | None
+    counters: Counters
+    rules: list[RuleProgress]
+
+
+class Me(Outgoing):
+    user: UUID
+    name: str
+    role: Literal["rep", "manager", "ops", "integration"]
+    rep: str | None = Field(description="The caller's handle, if the caller is a rep.")
+    teams: list[str]
+    manages: list[str]
+    scopes: list[str]
+    language: str
+    standing: StandingOut | None
+
+
+class Load(Outgoing):
+    holding: int
+    open_leads: int
+    claims_today: int
+    assigned_today: int
+    skips: int
+    lapses: int
+
+
+class RepOut(Outgoing):
+    handle: str
+    name: str
+    country: str
+    timezone: str
+    languages: list[str]
+    teams: list[str]
+    active: bool
+    available: bool
+    at_work: bool
+    load: Load | None = Field(description="null: not for the caller to see.")
+
+
+class Reps(Outgoing):
+    items: list[RepOut]
+
+
+class PolicyIn(Incoming):
+    source: text(1_000_000, 1) = Field(description="The policy document, as YAML.")
+    note: text(500) = ""
+
+
+class PolicyOut(Outgoing):
+    number: int
+    name: str
+    digest: str
+    active: bool
+    note: str
+    published_at: datetime
+    published_by: str | None
+    source: str | None = Field(None, description="The document as it was published; in lists left out.")
+
+
+class PolicyPage(Outgoing):
+    items: list[PolicyOut]
+    next: str | None
+
+
+class ContactIn(Incoming):
+    kind: Literal[CONTACT_KINDS] = "call"  # type: ignore[valid-type]
+    note: Note = ""
+    claim: UUID | None = Field(None, description="The lease; a lapsed one is refused.")
+
+
+class AcceptIn(Incoming):
+    claim: UUID | None = None
+
+
+class WhyIn(Incoming):
+    why: text(500) = ""
+    claim: UUID | None = None
+
+
+class ConvertIn(Incoming):
+    amount: Annotated[Decimal, Field(ge=0, lt=10**15)] | None = None
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = None
+    note: Note = ""
+    claim: UUID | None = None
+
+
+class RetireIn(Incoming):
+    why: Literal[RETIRE_REASONS]  # type: ignore[valid-type]
+    note: Note = ""
+    claim: UUID | None = None
+
+
+class AssignIn(Incoming):
+    rep: Code = Field(description="The handle of the rep who gets the lead.")
+    why: text(500) = ""
+
+
+class Problem(BaseModel):
+    """RFC 9457. ``code`` is stable; a refusal by the rules also says why, and what would make it a yes."""
+
+    type: str
+    status: int
+    code: str
+    title: str
+    detail: str
+    errors: list[FieldError] | None = None
+    reasons: list[ReasonOut] | None = None
+    remedy: ReasonOut | None = None
+    by: str | None = Field(None, description="Who has the lead, if that is why.")

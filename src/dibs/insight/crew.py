@@ -1,0 +1,90 @@
+"""The reps as a caller may see them: who there is to everybody, and how loaded they are to who leads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+
+from dibs.distribution.reading import working_hours
+from dibs.engine import calendar
+from dibs.insight.sight import Eyes
+from dibs.people.caller import Caller
+from dibs.people.tenancy import enter
+
+
+@dataclass(frozen=True, slots=True)
+class RepLoad:
+    """How much a rep has, now and today."""
+
+    holding: int
+    open_leads: int
+    claims_today: int
+    assigned_today: int
+    skips: int
+    lapses: int
+
+
+@dataclass(frozen=True, slots=True)
+class RepCard:
+    """A rep. ``at_work``: within working hours, not away, and available. ``load`` is ``None`` for who may not see it."""
+
+    id: UUID
+    handle: str
+    name: str
+    country: str
+    timezone: str
+    languages: tuple[str, ...]
+    teams: tuple[str, ...]
+    active: bool
+    available: bool
+    at_work: bool
+    load: RepLoad | None
+
+
+def reps_in_sight(caller: Caller, now: datetime) -> list[RepCard]:
+    """Every rep of the workspace by name; load of oneself, of one's teams, or of all, as the role has it."""
+    enter(caller.workspace_id)
+    eyes = Eyes(caller, now)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT rep.id, rep.handle, rep.name, rep.country, rep.timezone, rep.languages, rep.active, rep.available, rep.hours,
+                   (SELECT json_agg(json_build_array(away.starts, away.ends)) FROM people_timeoff away
+                    WHERE away.rep_id = rep.id AND away.ends > %s),
+                   array(SELECT team.slug::text FROM people_membership member JOIN people_team team ON team.id = member.team_id
+                         WHERE member.rep_id = rep.id ORDER BY team.slug),
+                   coalesce(standing.holding, 0), coalesce(standing.open_leads, 0), standing.day,
+                   coalesce(standing.claims_today, 0), coalesce(standing.assigned_today, 0),
+                   coalesce(standing.skips, 0), coalesce(standing.lapses, 0)
+            FROM people_rep rep LEFT JOIN distribution_standing standing ON standing.rep_id = rep.id
+            WHERE rep.workspace_id = %s ORDER BY rep.name, rep.id
+            """,
+            [now, caller.workspace_id],
+        )
+        rows = cursor.fetchall()
+    cards = []
+    for row in rows:
+        rep_id, handle, name, country, timezone, languages, active, available, hours, away, teams, *counters = row
+        holding, open_leads, day, claims, assigned, skips, lapses = counters
+        if day != calendar.local_day(timezone, now):
+            claims = assigned = 0
+        seen = eyes.sees_all or rep_id == caller.rep_id or (eyes.leads_a_team and rep_id in eyes.reports)
+        cards.append(
+            RepCard(
+                id=rep_id,
+                handle=handle,
+                name=name,
+                country=country,
+                timezone=timezone,
+                languages=tuple(languages),
+                teams=tuple(teams),
+                active=active,
+                available=available,
+                at_work=active and available and calendar.at_work(working_hours(timezone, hours, away), now),
+                load=RepLoad(holding, open_leads, claims, assigned, skips, lapses) if seen else None,
+            )
+        )
+    return cards

@@ -1,0 +1,216 @@
+"""The floor at a glance, for who leads it: what waits and ages, what is at risk, who is loaded, what just happened.
+
+Everything that could be large is counted up to a limit or over the latest few thousand, so that the page costs the same in a
+workspace of a million leads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from dibs.insight.crew import RepCard, reps_in_sight
+from dibs.insight.pools import COUNT_LIMIT
+from dibs.insight.sight import SELECT, Eyes, row_of
+from dibs.people.caller import Caller
+from dibs.people.tenancy import enter
+
+#: Ends of the age bands of waiting leads, in minutes; the last band is open.
+AGES = (5, 15, 30, 60)
+#: A lock or an offer with less than this left is at risk.
+AT_RISK = timedelta(minutes=2)
+#: What "just now" goes back to, and how many of the latest decisions are looked at for medians and shares.
+_DAY, _HOUR, _LATEST, _FEED = timedelta(hours=24), timedelta(hours=1), 5_000, 30
+
+
+@dataclass(frozen=True, slots=True)
+class PoolAges:
+    """How long leads have waited in a pool: how many in each band of `AGES`, each counted up to ``COUNT_LIMIT``."""
+
+    name: str
+    mode: str
+    ages: tuple[int, ...]
+    oldest: datetime | None
+    claims_last_hour: int
+
+    @property
+    def waiting(self) -> int:
+        return sum(self.ages)
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that just happened to a lead in the caller's range. ``what`` names the lead."""
+
+    at: datetime
+    kind: str
+    lead: UUID
+    what: str
+    pool: str | None
+    who: str | None
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """``median_to_claim`` is of the latest claims of the last 24 hours; ``contacted_in_time`` the share (0..1) of their first
+    contacts that kept the policy's promise ``promise``, ``None`` where there is none to keep."""
+
+    pools: tuple[PoolAges, ...]
+    median_to_claim: timedelta | None
+    contacted_in_time: float | None
+    promise: timedelta | None
+    at_risk: int
+    lapsed_today: int
+    in_review: int
+    reps: tuple[RepCard, ...]
+    feed: tuple[Happening, ...]
+
+    @property
+    def waiting(self) -> int:
+        return sum(pool.waiting for pool in self.pools)
+
+    @property
+    def over_an_hour(self) -> int:
+        return sum(pool.ages[-1] for pool in self.pools)
+
+
+def floor(caller: Caller, now: datetime) -> Floor:
+    """The floor as far as the caller leads it: a manager's own teams and the pools open to them, everything for operations."""
+    enter(caller.workspace_id)
+    eyes = Eyes(caller, now)
+    pools = [name for name in (eyes.book.policy.pools if eyes.book else ()) if eyes.window(name).level == "full"]
+    reps = [card for card in reps_in_sight(caller, now) if card.active and card.load is not None]
+    ids = [card.id for card in reps]
+    claims = _claims_last_hour(caller, now)
+    sla = eyes.book.policy.sla if eyes.book else None
+    return Floor(
+        pools=tuple(_ages(eyes, name, claims.get(name, 0)) for name in pools),
+        median_to_claim=_median_to_claim(caller, ids, now),
+        contacted_in_time=_contacted_in_time(caller, ids, sla.first_contact, now) if sla else None,
+        promise=sla.first_contact if sla else None,
+        at_risk=_one(
+            "SELECT count(*) FROM crm_lead WHERE workspace_id = %s AND owner_id = ANY(%s) AND state IN ('owned', 'offered') "
+            "AND contacted_at IS NULL AND lock_expires_at > %s AND lock_expires_at <= %s",
+            [caller.workspace_id, ids, now, now + AT_RISK],
+        ),
+        lapsed_today=_one(
+            "SELECT count(*) FROM distribution_decision WHERE workspace_id = %s AND at > %s AND at <= %s AND kind = 'lapsed' "
+            "AND rep_id = ANY(%s)",
+            [caller.workspace_id, now - _DAY, now, ids],
+        ),
+        in_review=_in_review(eyes),
+        reps=tuple(reps),
+        feed=tuple(_feed(eyes)),
+    )
+
+
+def _one(statement: str, values: list[Any]) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchone()[0]
+
+
+def _ages(eyes: Eyes, pool: str, claims: int) -> PoolAges:
+    now, where = eyes.now, "workspace_id = %s AND pool = %s AND state = 'pooled'"
+    ends = [now - timedelta(minutes=minutes) for minutes in AGES]
+    bands: list[tuple[datetime | None, datetime | None]] = list(zip([*ends, None], [None, *ends], strict=True))
+    parts, values = [], []
+    for older, newer in bands:
+        part = f"SELECT FROM crm_lead WHERE {where}"
+        values += [eyes.caller.workspace_id, pool]
+        if older is not None:
+            part, values = part + " AND waiting_since > %s", [*values, older]
+        if newer is not None:
+            part, values = part + " AND waiting_since <= %s", [*values, newer]
+        parts.append(f"(SELECT count(*) FROM ({part} LIMIT {COUNT_LIMIT}) band)")
+    values += [eyes.caller.workspace_id, pool]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(parts)}, (SELECT min(waiting_since) FROM crm_lead WHERE {where})", values)
+        *ages, oldest = cursor.fetchone()
+    assert eyes.book is not None
+    return PoolAges(pool, eyes.book.policy.pools[pool].mode, tuple(ages), oldest, claims)
+
+
+def _claims_last_hour(caller: Caller, now: datetime) -> dict[str, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pool, count(*) FROM distribution_decision WHERE workspace_id = %s AND at > %s AND at <= %s "
+            "AND kind = 'claimed' GROUP BY pool",
+            [caller.workspace_id, now - _HOUR, now],
+        )
+        return dict(cursor.fetchall())
+
+
+_LATEST_OF_KIND = f"""
+    SELECT decision.lead_id, decision.at FROM distribution_decision decision
+    WHERE decision.workspace_id = %s AND decision.at > %s AND decision.at <= %s AND decision.kind = %s
+      AND decision.rep_id = ANY(%s)
+    ORDER BY decision.at DESC LIMIT {_LATEST}
+"""
+
+
+def _median_to_claim(caller: Caller, reps: list[UUID], now: datetime) -> timedelta | None:
+    seconds = _one(
+        f"""
+        SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM claimed.at - lead.waiting_since))
+        FROM ({_LATEST_OF_KIND}) claimed JOIN crm_lead lead ON lead.id = claimed.lead_id
+        """,
+        [caller.workspace_id, now - _DAY, now, "claimed", reps],
+    )
+    return None if seconds is None else timedelta(seconds=float(seconds))
+
+
+def _contacted_in_time(caller: Caller, reps: list[UUID], promise: timedelta, now: datetime) -> float | None:
+    share = _one(
+        f"""
+        SELECT avg((contacted.at <= lead.received_at + %s)::int) FROM ({_LATEST_OF_KIND}) contacted
+        JOIN crm_lead lead ON lead.id = contacted.lead_id AND lead.contacted_at = contacted.at
+        WHERE lead.rank = 'hot'
+        """,
+        [promise, caller.workspace_id, now - _DAY, now, "contacted", reps],
+    )
+    return None if share is None else float(share)
+
+
+def _in_review(eyes: Eyes) -> int:
+    caller = eyes.caller
+    queues, values = ("", []) if eyes.sees_all else (" AND review = ANY(%s)", [["managers", *caller.manages]])
+    return int(
+        _one(
+            f"SELECT count(*) FROM (SELECT FROM crm_lead WHERE workspace_id = %s AND state = 'review'{queues} "
+            f"LIMIT {COUNT_LIMIT}) found",
+            [caller.workspace_id, *values],
+        )
+    )
+
+
+def _feed(eyes: Eyes) -> list[Happening]:
+    """The latest decisions about leads in the caller's range; arrivals are many and say little, so they are left out."""
+    caller = eyes.caller
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT decision.at, decision.kind, decision.lead_id, decision.pool, rep.name, actor.name, {SELECT}
+            FROM (SELECT * FROM distribution_decision WHERE workspace_id = %s AND at <= %s AND kind NOT IN ('placed', 'enriched', 'skipped')
+                  ORDER BY at DESC, id DESC LIMIT {4 * _FEED}) decision
+            JOIN crm_lead lead ON lead.id = decision.lead_id
+            LEFT JOIN people_rep owner ON owner.id = lead.owner_id
+            LEFT JOIN crm_account account ON account.id = lead.account_id
+            LEFT JOIN people_rep rep ON rep.id = decision.rep_id
+            LEFT JOIN people_user actor ON actor.id = decision.actor_id
+            ORDER BY decision.at DESC, decision.id DESC
+            """,
+            [caller.workspace_id, eyes.now],
+        )
+        rows = cursor.fetchall()
+    told: list[Happening] = []
+    for at, kind, lead_id, pool, who, by, *values in rows:
+        row = row_of(values)
+        if len(told) < _FEED and eyes.level(row).level == "full":
+            told.append(Happening(at, kind, lead_id, row["company"] or row["name"] or str(lead_id)[:8], pool, who, by))
+    return told

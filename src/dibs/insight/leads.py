@@ -1,0 +1,79 @@
+"""All the leads that are a caller's to look at, newest first: a rep's own, a manager's teams', everybody's for operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from dibs.insight.pages import Page, cursor_after, last_seen
+from dibs.insight.sight import ANY_MANAGER, SELECT, TABLES, Eyes, SeenLead, row_of
+from dibs.people.caller import Caller
+from dibs.people.tenancy import enter
+
+#: Filter: the SQL it stands for.
+FILTERS: Mapping[str, str] = {
+    "state": "lead.state = %s",
+    "pool": "lead.pool = %s",
+    "review": "lead.review = %s",
+    "owner": "owner.handle = %s",
+    "source": "lead.source = %s",
+    "external_id": "lead.external_id = %s",
+    "email": "lead.email = %s",
+    "domain": "lead.domain = %s",
+    "country": "lead.country = %s",
+    "industry": "lead.industry = %s",
+    "rank": "lead.rank = %s",
+    "received_from": "lead.received_at >= %s",
+    "received_before": "lead.received_at < %s",
+}
+
+_LAPSED = "(lead.state = 'owned' AND lead.lock_expires_at <= %s)"
+
+
+def leads_page(
+    caller: Caller, filters: Mapping[str, Any], *, cursor: str | None = None, limit: int = 50, now: datetime
+) -> Page[SeenLead]:
+    """A page of leads in the caller's own range; what waits in a pool, a rep reads through the pool.
+
+    ``filters`` are of `FILTERS`. Raises `BadCursor`.
+    """
+    enter(caller.workspace_id)
+    eyes = Eyes(caller, now)
+    wanted = {name: value for name, value in sorted(filters.items()) if value is not None}
+    question = repr(("leads", str(caller.workspace_id), wanted))
+    scope, values = _range(eyes)
+    conditions = [scope, *(FILTERS[name] for name in wanted)]
+    values += wanted.values()
+    if cursor:
+        conditions.append("lead.id < %s")
+        values.append(last_seen(cursor, question))
+    with connection.cursor() as ask:
+        ask.execute(
+            f"SELECT {SELECT} FROM {TABLES} WHERE lead.workspace_id = %s AND {' AND '.join(conditions)} "
+            "ORDER BY lead.id DESC LIMIT %s",
+            [caller.workspace_id, *values, limit + 1],
+        )
+        rows = [row_of(row) for row in ask.fetchall()]
+    items = [seen for row in rows[:limit] if (seen := eyes.see(row)) is not None]
+    return Page(items, cursor_after(rows[limit - 1]["id"], question) if len(rows) > limit else None)
+
+
+def _range(eyes: Eyes) -> tuple[str, list[Any]]:
+    """SQL for the leads that are the caller's to look at. `Eyes.see` has the last word on each of them."""
+    caller = eyes.caller
+    if eyes.sees_all:
+        return "true", []
+    mine = [caller.rep_id] if caller.rep_id else []
+    held = f"(lead.owner_id = ANY(%s) AND NOT {_LAPSED})"
+    if not eyes.leads_a_team:
+        return held, [mine, eyes.now]
+    pools = [name for name in (eyes.book.policy.pools if eyes.book else ()) if eyes.window(name).level == "full"]
+    return (
+        f"({held} OR ((lead.state = 'pooled' OR {_LAPSED}) AND lead.pool = ANY(%s)) "
+        "OR (lead.state = 'review' AND lead.review = ANY(%s)) "
+        "OR (lead.owner_id IS NULL AND lead.state NOT IN ('pooled', 'review')))",
+        [[*mine, *eyes.reports], eyes.now, eyes.now, pools, [ANY_MANAGER, *caller.manages]],
+    )

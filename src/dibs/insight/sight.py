@@ -1,0 +1,322 @@
+"""What a caller may see of a lead. Everything that shows leads goes through here, and masks before it sends.
+
+A field that is masked is absent from what comes out of this module: there is nothing for a page or the API to hide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Literal
+from uuid import UUID
+
+from django.db import connection
+
+from dibs.distribution import policies
+from dibs.distribution.lines import order_by
+from dibs.distribution.reading import LEAD_COLUMNS, LEAD_SELECT, lead_facts, lead_row, with_record
+from dibs.engine import claim as judge
+from dibs.engine.conditions import Condition
+from dibs.engine.facts import RepFacts
+from dibs.engine.rulebook import Rulebook
+from dibs.people.caller import Caller
+from dibs.people.models import Role
+from dibs.people.tenancy import enter
+
+Level = Literal["full", "preview", "none"]
+
+#: Where a lead stands: not the lead's own fields, and shown with every lead in sight.
+STANDING_FIELDS = ("id", "state", "pool", "waiting_since", "due_at", "due_for")
+#: The lead's own fields: masked unless the pool's preview names them.
+OWN_FIELDS = (
+    "source",
+    "external_id",
+    "received_at",
+    "name",
+    "title",
+    "email",
+    "phone",
+    "company",
+    "domain",
+    "industry",
+    "employees",
+    "country",
+    "region",
+    "city",
+    "postal_code",
+    "language",
+    "product",
+    "use_case",
+    "deal_value",
+    "currency",
+    "message",
+    "consent",
+    "attributes",
+    "flags",
+    "score",
+    "rank",
+    "territory",
+    "account",
+)
+#: What became of it: shown with leads in full only.
+HISTORY_FIELDS = (
+    "owner",
+    "owner_name",
+    "review",
+    "taken_by",
+    "lock_expires_at",
+    "contacted_at",
+    "escalated",
+    "reassigned",
+    "policy_version",
+)
+
+#: Columns of a lead and of whom it belongs to, and the tables they come from; `row_of` reads them.
+SELECT = f"{LEAD_SELECT}, owner.handle, owner.name, account.name"
+TABLES = (
+    "crm_lead lead LEFT JOIN people_rep owner ON owner.id = lead.owner_id "
+    "LEFT JOIN crm_account account ON account.id = lead.account_id"
+)
+
+#: Who sees everything there is in the workspace; an integration's scopes were asked at the door.
+_SEE_ALL = frozenset({Role.OPS.value, Role.INTEGRATION.value})
+#: The review queue of a policy that names no team: every manager's.
+ANY_MANAGER = "managers"
+
+
+class SeenLead(dict[str, Any]):
+    """A lead as one caller may see it. ``hidden`` names the fields that are masked, whether or not they have a value."""
+
+    __slots__ = ("hidden", "level")
+
+    def __init__(self, values: Mapping[str, Any], level: Level, hidden: tuple[str, ...] = ()) -> None:
+        super().__init__(values)
+        self.level = level
+        self.hidden = hidden
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a caller sees of the leads that wait in one pool.
+
+    ``fields`` are of `OWN_FIELDS`; ``only`` narrows the leads; ``head_only``: nothing but the first in line.
+    """
+
+    level: Level
+    fields: frozenset[str]
+    only: Condition | None = None
+    head_only: bool = False
+
+
+_EVERYTHING = Window("full", frozenset(OWN_FIELDS))
+_NOTHING = Window("none", frozenset())
+
+
+class Eyes:
+    """One caller, looking now. What the answer needs about the caller is read once, when it is first needed."""
+
+    def __init__(self, caller: Caller, now: datetime) -> None:
+        self.caller = caller
+        self.now = now
+        self._windows: dict[str, Window] = {}
+
+    @property
+    def sees_all(self) -> bool:
+        return self.caller.role in _SEE_ALL
+
+    @property
+    def leads_a_team(self) -> bool:
+        return self.caller.role == Role.MANAGER
+
+    @cached_property
+    def book(self) -> Rulebook | None:
+        """The active policy; ``None`` in a workspace that has not published one."""
+        active = policies.active(self.caller.workspace_id)
+        return active.book if active else None
+
+    @cached_property
+    def rep(self) -> RepFacts:
+        """The caller as the engine knows a rep. Only policies with tiers ask for a rep's record, so only they pay for it."""
+        caller = self.caller
+        facts = RepFacts(handle=caller.handle or "")
+        if caller.rep_id and self.book is not None and self.book.tiers:
+            return with_record(caller.workspace_id, caller.rep_id, facts)
+        return facts
+
+    @cached_property
+    def reports(self) -> frozenset[UUID]:
+        """The reps of the teams that the caller manages."""
+        if not self.caller.manages:
+            return frozenset()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT member.rep_id FROM people_membership member JOIN people_team team ON team.id = member.team_id "
+                "WHERE team.workspace_id = %s AND team.slug = ANY(%s)",
+                [self.caller.workspace_id, list(self.caller.manages)],
+            )
+            return frozenset(row[0] for row in cursor.fetchall())
+
+    def window(self, pool: str) -> Window:
+        """What the caller sees of the leads that wait in this pool."""
+        if pool not in self._windows:
+            self._windows[pool] = self._open(pool)
+        return self._windows[pool]
+
+    def _open(self, pool: str) -> Window:
+        if self.book is None or pool not in self.book.policy.pools:
+            # Leads may still wait in a pool that a newer policy no longer has: only who sees everything sees those.
+            return _EVERYTHING if self.sees_all else _NOTHING
+        if self.sees_all:
+            return _EVERYTHING
+        if self.leads_a_team:
+            teams = self.book.policy.pools[pool].teams
+            if teams is None or self.caller.manages.intersection(teams):
+                return _EVERYTHING
+        if self.caller.rep_id is None:
+            return _NOTHING
+        sight = judge.sight(self.book, self.rep, self.caller.teams, pool, self.now)
+        if sight.level == "none":
+            return _NOTHING
+        full = sight.level == "full"
+        fields = frozenset(OWN_FIELDS) if full else _shown(sight.fields)
+        return Window("full" if full else "preview", fields, sight.only, sight.head_only)
+
+    def level(self, row: Mapping[str, Any]) -> Window:
+        """What the caller sees of this lead; ``row`` as `row_of` makes it."""
+        if self.sees_all:
+            return _EVERYTHING
+        if waits_in_pool(row, self.now):
+            window = self.window(row["pool"])
+            return window if window.level != "none" and self.admits(window, row) else _NOTHING
+        owner = row["owner_id"]
+        if owner is not None and (owner == self.caller.rep_id or (self.leads_a_team and owner in self.reports)):
+            return _EVERYTHING
+        if self.leads_a_team and owner is None and self._reviews(row):
+            return _EVERYTHING
+        return _NOTHING
+
+    def head(self, pool: str) -> UUID | None:
+        """The lead that is first in the pool's line."""
+        assert self.book is not None
+        order = order_by(self.book.policy.pools[pool].order)
+        places = " UNION ALL ".join(
+            f"(SELECT lead.* FROM crm_lead lead WHERE lead.workspace_id = %s AND lead.pool = %s AND {state} ORDER BY {order} LIMIT 1)"
+            for state in ("lead.state = 'pooled'", "lead.state = 'owned' AND lead.lock_expires_at <= %s")
+        )
+        where = [self.caller.workspace_id, pool]
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT id FROM ({places}) lead ORDER BY {order} LIMIT 1", [*where, *where, self.now])
+            row = cursor.fetchone()
+        return row[0] if row else None
+
+    def admits(self, window: Window, row: Mapping[str, Any]) -> bool:
+        """Whether the queue's order and the tier's condition on leads, as far as there are any, let this lead through."""
+        if window.head_only and row["id"] != self.head(row["pool"]):
+            return False
+        if window.only is None:
+            return True
+        assert self.book is not None
+        return bool(window.only.holds(self.book.activation(lead_facts(row), rep=self.rep, now=self.now)))
+
+    def _reviews(self, row: Mapping[str, Any]) -> bool:
+        """Leads that nobody has and that wait in no pool are for managers: in review for those whose queue it is, else for all."""
+        return row["state"] != "review" or row["review"] == ANY_MANAGER or row["review"] in self.caller.manages
+
+    def see(self, row: Mapping[str, Any]) -> SeenLead | None:
+        """The lead as the caller may see it; ``None``: not at all."""
+        window = self.level(row)
+        return None if window.level == "none" else self.through(window, row)
+
+    def through(self, window: Window, row: Mapping[str, Any]) -> SeenLead:
+        """The lead with what the window shows of it, and nothing else."""
+        mine = self.caller.rep_id is not None and row["owner_id"] == self.caller.rep_id
+        return masked(row, window, mine=mine, lapsed=lock_ran_out(row, self.now))
+
+
+def _shown(fields: Collection[str]) -> frozenset[str]:
+    """The fields of a preview. The rank says less than the score, so who may see the score may see the rank."""
+    return frozenset(fields) | ({"rank"} if "score" in fields else frozenset())
+
+
+def waits_in_pool(row: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the lead can be claimed from its pool now: it waits there, or its lock ran out, tick or no tick."""
+    if row["state"] == "pooled":
+        return True
+    return lock_ran_out(row, now)
+
+
+def lock_ran_out(row: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the rep who holds the lead has let its lock run out."""
+    until = row["lock_expires_at"]
+    return row["state"] == "owned" and until is not None and until <= now and row["pool"] is not None
+
+
+def row_of(values: Any) -> dict[str, Any]:
+    """A lead's columns with the owner's handle and name and the account's name, from `SELECT`."""
+    row = lead_row(values[: len(LEAD_COLUMNS)])
+    row["owner"], row["owner_name"], row["account"] = values[len(LEAD_COLUMNS) :]
+    return row
+
+
+def masked(row: Mapping[str, Any], window: Window, *, mine: bool, lapsed: bool) -> SeenLead:
+    """The lead with what the window shows of it, and nothing else. ``mine``: the caller has it; ``lapsed``: its lock ran out."""
+    seen = {name: row[name] for name in STANDING_FIELDS}
+    seen.update((name, row[name]) for name in OWN_FIELDS if name in window.fields)
+    if window.level == "full":
+        seen.update((name, row[name]) for name in HISTORY_FIELDS)
+        if mine and not lapsed:
+            # The lease is its holder's alone: with it one acts on the lead.
+            seen["claim"] = row["claim"]
+    if lapsed:
+        # To everybody it waits again; the tick only has not written so yet.
+        seen |= {"state": "pooled", "due_at": None, "due_for": None}
+        if window.level == "full":
+            seen.update(dict.fromkeys(("owner", "owner_name", "taken_by", "lock_expires_at")))
+    hidden = () if window.level == "full" else tuple(name for name in OWN_FIELDS if name not in window.fields)
+    return SeenLead(seen, window.level, hidden)
+
+
+def in_full(row: Mapping[str, Any], owner: str, owner_name: str, account: str | None) -> SeenLead:
+    """A lead that the caller has just been given, whole, with its lease."""
+    return masked(
+        {**row, "owner": owner, "owner_name": owner_name, "account": account}, _EVERYTHING, mine=True, lapsed=False
+    )
+
+
+def outline(row: Mapping[str, Any]) -> SeenLead:
+    """Where a lead stands and nothing of its own, for who has just let go of it."""
+    return SeenLead({name: row[name] for name in STANDING_FIELDS}, "preview", OWN_FIELDS)
+
+
+def read_lead(workspace_id: UUID, lead_id: UUID) -> dict[str, Any] | None:
+    """The lead's row, whole and unmasked; ``None`` if this workspace has none such. For this package only."""
+    enter(workspace_id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {SELECT} FROM {TABLES} WHERE lead.workspace_id = %s AND lead.id = %s", [workspace_id, lead_id]
+        )
+        values = cursor.fetchone()
+    return row_of(values) if values else None
+
+
+def lead_in_sight(caller: Caller, lead_id: UUID, now: datetime) -> SeenLead | None:
+    """The lead as the caller may see it. ``None``: there is none such, or not for this caller; which, is not told."""
+    row = read_lead(caller.workspace_id, lead_id)
+    return Eyes(caller, now).see(row) if row else None
+
+
+def may_know_of(caller: Caller, lead_id: UUID, now: datetime) -> bool:
+    """Whether the caller may learn why an act on this lead is refused: it is in sight, or it was theirs before."""
+    if lead_in_sight(caller, lead_id, now) is not None:
+        return True
+    if caller.rep_id is None:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM distribution_decision WHERE workspace_id = %s AND lead_id = %s AND rep_id = %s "
+            "AND kind <> 'skipped')",
+            [caller.workspace_id, lead_id, caller.rep_id],
+        )
+        return bool(cursor.fetchone()[0])

@@ -1,0 +1,121 @@
+"""A lead's story: every decision about it, with its reasons and the policy version. The page, the API and `dibs explain`
+all tell this one.
+
+Reasons can say what is in a lead ("country is MX"). To a caller who sees a lead masked, only what is known to hold nothing
+of it is told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from dibs.delivery.wording import say
+from dibs.engine.decision import Reason
+from dibs.insight.sight import Eyes, SeenLead, read_lead
+from dibs.people.caller import Caller
+
+#: What may be told of a lead that is seen masked: code and the parameters that hold nothing of the lead.
+_SAFE: Mapping[str, frozenset[str]] = {
+    "received": frozenset(),
+    "pooled": frozenset({"pool"}),
+    "back_in_pool": frozenset({"pool", "since"}),
+    "claimed": frozenset({"rep", "pool", "until", "nth_today"}),
+    "lock_lapsed": frozenset({"rep", "at"}),
+    "offer_lapsed": frozenset({"rep", "at"}),
+    "escalated": frozenset({"pool", "step", "after"}),
+    "returned": frozenset({"by", "pool"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One decision as it was logged. ``who`` is the rep it is about, ``by`` the user who made it (``None``: the policy, or
+    time). ``reasons`` hold ``code``, ``params``, ``rule``, and ``text`` in the reader's language."""
+
+    at: datetime
+    kind: str
+    before: str
+    after: str
+    pool: str | None
+    who: str | None
+    by: str | None
+    reasons: tuple[Mapping[str, Any], ...]
+    policy_version: int | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "at": self.at,
+            "kind": self.kind,
+            "before": self.before,
+            "after": self.after,
+            "pool": self.pool,
+            "rep": self.who,
+            "by": self.by,
+            "policy_version": self.policy_version,
+            "reasons": [dict(reason) for reason in self.reasons],
+        }
+
+
+def told(reasons: Iterable[Reason | Mapping[str, Any]], language: str) -> tuple[dict[str, Any], ...]:
+    """Reasons with their text: ``code``, ``params``, ``rule``, ``text``."""
+    shown = []
+    for reason in reasons:
+        plain: Mapping[str, Any] = (
+            {"code": reason.code, "params": dict(reason.params), "rule": reason.rule}
+            if isinstance(reason, Reason)
+            else reason
+        )
+        shown.append({**plain, "text": say(reason, language)})
+    return tuple(shown)
+
+
+def story_of(caller: Caller, lead_id: UUID, now: datetime, language: str | None = None) -> list[Entry] | None:
+    """What was decided about the lead, oldest first; ``None``: no such lead in the caller's sight."""
+    row = read_lead(caller.workspace_id, lead_id)
+    seen = Eyes(caller, now).see(row) if row else None
+    return None if seen is None else story_of_seen(caller, seen, language)
+
+
+def story_of_seen(caller: Caller, seen: SeenLead, language: str | None = None) -> list[Entry]:
+    """The story of a lead that `dibs.insight.sight` has shown to the caller."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT decision.at, decision.kind, decision.before, decision.after, decision.pool, rep.name, actor.name,
+                   decision.reasons::text, decision.policy_version
+            FROM distribution_decision decision
+            LEFT JOIN people_rep rep ON rep.id = decision.rep_id
+            LEFT JOIN people_user actor ON actor.id = decision.actor_id
+            WHERE decision.workspace_id = %s AND decision.lead_id = %s ORDER BY decision.at, decision.id
+            """,
+            [caller.workspace_id, seen["id"]],
+        )
+        rows = cursor.fetchall()
+    language = language or caller.language
+    entries = []
+    for at, kind, before, after, pool, who, by, logged, version in rows:
+        reasons: list[dict[str, Any]] = json.loads(logged)
+        if seen.level != "full":
+            reasons = _safe(reasons)
+        entries.append(Entry(at, kind, before, after, pool, who, by, told(reasons, language), version))
+    return entries
+
+
+def _safe(reasons: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "code": reason["code"],
+            "params": {name: value for name, value in reason["params"].items() if name in _SAFE[reason["code"]]},
+            "rule": reason["rule"],
+        }
+        for reason in reasons
+        if reason["code"] in _SAFE
+    ]

@@ -1,0 +1,77 @@
+"""Who may do what: the one table of it. Every route, page and command that is not public asks here.
+
+This answers for the kind of action alone. Which leads of it a caller may see is ``dibs.insight.sight``; whether a claim is
+granted is the policy's, through ``dibs.engine.claim``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+
+from dibs.people.models import Role
+
+
+class Action(Enum):
+    """What a caller may want. The value is what a refusal and the documentation call it."""
+
+    SEE_SELF = "see_self"
+    SEND_LEADS = "send_leads"
+    SEE_LEADS = "see_leads"
+    SEE_POOLS = "see_pools"
+    TAKE_LEADS = "take_leads"
+    WORK_LEADS = "work_leads"
+    ASSIGN_LEADS = "assign_leads"
+    SEE_REPS = "see_reps"
+    SEE_FLOOR = "see_floor"
+    SEE_POLICY = "see_policy"
+    PUBLISH_POLICY = "publish_policy"
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The roles that may, and the scope that a token must have where a token's scopes count."""
+
+    roles: frozenset[str]
+    scope: str
+
+
+_PEOPLE = frozenset({Role.REP.value, Role.MANAGER.value, Role.OPS.value})
+_LEADING = frozenset({Role.MANAGER.value, Role.OPS.value})
+_INTEGRATION = frozenset({Role.INTEGRATION.value})
+
+ACCESS = MappingProxyType(
+    {
+        Action.SEE_SELF: Granted(_PEOPLE | _INTEGRATION, "self"),
+        Action.SEND_LEADS: Granted(_LEADING | _INTEGRATION, "leads:write"),
+        Action.SEE_LEADS: Granted(_PEOPLE | _INTEGRATION, "leads:read"),
+        Action.SEE_POOLS: Granted(_PEOPLE | _INTEGRATION, "pools:read"),
+        # Taking a lead is for who will work it: whatever the role, the caller must be a rep as well.
+        Action.TAKE_LEADS: Granted(_PEOPLE, "claim"),
+        Action.WORK_LEADS: Granted(_PEOPLE, "leads:work"),
+        Action.ASSIGN_LEADS: Granted(_LEADING, "leads:assign"),
+        Action.SEE_REPS: Granted(_PEOPLE | _INTEGRATION, "reps:read"),
+        Action.SEE_FLOOR: Granted(_LEADING, "floor:read"),
+        Action.SEE_POLICY: Granted(_LEADING | _INTEGRATION, "policies:read"),
+        Action.PUBLISH_POLICY: Granted(frozenset({Role.OPS.value}), "policies:write"),
+    }
+)
+
+#: Every scope a token can have.
+SCOPES: frozenset[str] = frozenset(granted.scope for granted in ACCESS.values())
+
+
+def may(role: str, scopes: Collection[str], action: Action) -> bool:
+    """Whether a caller with this role, through a token with these scopes, may do this kind of thing.
+
+    A person's token without scopes may all that the person may; with scopes, only what they name. An integration may only
+    what its token's scopes say, and never what the table does not give integrations. Everyone may ask who they are.
+    """
+    granted = ACCESS[action]
+    if role not in granted.roles:
+        return False
+    if action is Action.SEE_SELF or (not scopes and role != Role.INTEGRATION):
+        return True
+    return granted.scope in scopes

@@ -1,0 +1,89 @@
+"""Every route asks who is calling, and what its action says is what each role gets."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from dibs.api.tokens import Token
+from dibs.api.urls import api
+from dibs.people.access import ACCESS, SCOPES, Action, may
+from tests.api.conftest import Company
+from tests.making import make_token
+
+ROLES = ("rep", "manager", "ops", "integration")
+
+#: Who may do what, written out once more by hand: a change of the table has to be meant.
+MATRIX = {
+    Action.SEE_SELF: "rep manager ops integration",
+    Action.SEND_LEADS: "manager ops integration",
+    Action.SEE_LEADS: "rep manager ops integration",
+    Action.SEE_POOLS: "rep manager ops integration",
+    Action.TAKE_LEADS: "rep manager ops",
+    Action.WORK_LEADS: "rep manager ops",
+    Action.ASSIGN_LEADS: "manager ops",
+    Action.SEE_REPS: "rep manager ops integration",
+    Action.SEE_FLOOR: "manager ops",
+    Action.SEE_POLICY: "manager ops integration",
+    Action.PUBLISH_POLICY: "ops",
+}
+BODIES: dict[str, Any] = {
+    "send_lead": {"source": "x", "external_id": "1"},
+    "send_leads": {"leads": [{"source": "x", "external_id": "1"}]},
+    "retire": {"why": "other"},
+    "assign": {"rep": "aiko"},
+    "publish_policy": {"source": "policy: x"},
+}
+
+
+def routes() -> list[tuple[str, str, str, Action]]:
+    """Every operation of the API: name, method, path, action."""
+    found = []
+    for bound in api._get_bound_routers():
+        for path, view in bound.path_operations.items():
+            for operation in view.operations:
+                (token,) = operation.auth_callbacks
+                assert isinstance(token, Token)
+                found.append((operation.view_func.__name__, operation.methods[0], path, token.action))
+    return found
+
+
+def test_the_matrix_is_the_table() -> None:
+    assert set(MATRIX) == set(Action)
+    for action, granted in ACCESS.items():
+        assert set(MATRIX[action].split()) == set(granted.roles), action
+
+
+@pytest.mark.parametrize(("name", "method", "path", "action"), routes(), ids=lambda value: str(value))
+def test_a_route_lets_in_who_the_matrix_says(
+    company: Company, name: str, method: str, path: str, action: Action
+) -> None:
+    where = path.replace("{lead_id}", str(uuid4())).replace("{name}", "inbound").replace("{number}", "1")
+    people = {"rep": company.aiko, "manager": company.manager, "ops": company.ops, "integration": company.integration}
+    for role, who in people.items():
+        answer = company.get(who, where) if method == "GET" else company.post(who, where, BODIES.get(name))
+        refused = answer.status_code == 403 and answer.json()["code"] == "not_allowed"
+        assert refused == (role not in MATRIX[action].split()), (role, answer.content)
+        assert answer.status_code < 500
+    assert company.client.generic(method, f"/api/v1{where}").status_code == 401
+
+
+@pytest.mark.parametrize(("name", "method", "path", "action"), routes(), ids=lambda value: str(value))
+def test_a_token_without_the_scope_does_not_open_a_route(
+    company: Company, name: str, method: str, path: str, action: Action
+) -> None:
+    where = path.replace("{lead_id}", str(uuid4())).replace("{name}", "inbound").replace("{number}", "1")
+    token = make_token(company.ops, scopes=sorted(SCOPES - {ACCESS[action].scope}))
+    answer = company.get(token, where) if method == "GET" else company.post(token, where, BODIES.get(name))
+    refused = answer.status_code == 403 and answer.json()["code"] == "not_allowed"
+    assert refused == (action is not Action.SEE_SELF)
+
+
+def test_an_integration_without_scopes_may_only_ask_who_it_is() -> None:
+    assert [action for action in Action if may("integration", (), action)] == [Action.SEE_SELF]
+
+
+def test_an_unknown_role_may_nothing() -> None:
+    assert not any(may("stranger", SCOPES, action) for action in Action)
