@@ -10,15 +10,15 @@ from django.db import connection
 TRUTHS = {
     "a held lead's owner is who the last decision about it says": """
         SELECT lead.id FROM crm_lead lead
-        JOIN LATERAL (SELECT * FROM distribution_decision d WHERE d.lead_id = lead.id ORDER BY d.at DESC, d.id DESC LIMIT 1)
+        JOIN LATERAL (SELECT * FROM distribution_decision d WHERE d.lead_id = lead.id ORDER BY d.nth DESC LIMIT 1)
              last ON true
         WHERE lead.workspace_id = %s AND lead.state IN ('owned', 'working', 'offered')
           AND (last.rep_id IS DISTINCT FROM lead.owner_id OR last.after <> lead.state)
     """,
     "nobody claimed a lead that another held": """
         SELECT d.id FROM distribution_decision d
-        JOIN LATERAL (SELECT * FROM distribution_decision e WHERE e.lead_id = d.lead_id AND e.id < d.id
-                      ORDER BY e.id DESC LIMIT 1) before ON true
+        JOIN LATERAL (SELECT * FROM distribution_decision e WHERE e.lead_id = d.lead_id AND e.nth < d.nth
+                      ORDER BY e.nth DESC LIMIT 1) before ON true
         WHERE d.workspace_id = %s AND d.kind = 'claimed' AND before.after IN ('owned', 'working', 'offered')
     """,
     "every lead's story begins with its placing": """
@@ -44,6 +44,10 @@ TRUTHS = {
     "a lead's version is how often it was decided on": """
         SELECT lead.id FROM crm_lead lead WHERE workspace_id = %s AND version <>
             (SELECT count(*) FROM distribution_decision d WHERE d.lead_id = lead.id)
+    """,
+    "a lead's decisions are numbered from 1 without a gap": """
+        SELECT lead_id FROM distribution_decision WHERE workspace_id = %s GROUP BY lead_id
+        HAVING min(nth) <> 1 OR max(nth) <> count(*) OR count(DISTINCT nth) <> count(*)
     """,
     "a waiting lead will be looked at again before its age cap": """
         SELECT id FROM crm_lead WHERE workspace_id = %s AND state = 'pooled'

@@ -193,7 +193,9 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
                 "policy_version": active.number,
                 "version": seen.lead["version"] + 1,
             }
-            return Claimed(lead, claim, answer.lock_expires_at, answer.reasons, seen.rep.handle, seen.rep_name, seen.account)
+            return Claimed(
+                lead, claim, answer.lock_expires_at, answer.reasons, seen.rep.handle, seen.rep_name, seen.account
+            )
     return Refused(Refusal((Reason("too_busy"),), remedy=Reason("try_again")))
 
 
@@ -269,7 +271,9 @@ def _read(statement: str, workspace_id: UUID, who: Any, lead_id: UUID, now: date
         row = cursor.fetchone()
     if row is None:
         return None
-    user, role, scopes, rep_id, handle, name, active, available, timezone, teams, policy, *about = row[:_BEFORE_STANDING]
+    user, role, scopes, rep_id, handle, name, active, available, timezone, teams, policy, *about = row[
+        :_BEFORE_STANDING
+    ]
     holder, holder_name, account, lapse = about
     version, *counters = row[_BEFORE_STANDING : _BEFORE_STANDING + 1 + len(STANDING_COLUMNS)]
     lead = row[-len(LEAD_COLUMNS) :]
@@ -306,8 +310,8 @@ _TAKE = f"""
         RETURNING 1
     ), logged AS (
         INSERT INTO distribution_decision
-            (id, workspace_id, lead_id, at, kind, before, after, rep_id, actor_id, pool, reasons, policy_version, seed)
-        SELECT %(decision)s, %(workspace)s, %(lead)s, %(now)s, 'claimed', %(before)s, %(state)s, %(rep)s, %(actor)s, %(pool)s,
+            (id, workspace_id, lead_id, nth, at, kind, before, after, rep_id, actor_id, pool, reasons, policy_version, seed)
+        SELECT %(decision)s, %(workspace)s, %(lead)s, %(lead_version)s + 1, %(now)s, 'claimed', %(before)s, %(state)s, %(rep)s, %(actor)s, %(pool)s,
                %(reasons)s, %(policy)s, ''
         FROM stood
     ), sent AS (

@@ -72,6 +72,8 @@ class Decision(WorkspaceRow):
     lead = models.ForeignKey(
         Lead, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="decisions"
     )
+    #: The how-manieth decision about its lead, from 1: the order of its story. Moments can be equal, and clocks differ.
+    nth = models.IntegerField()
     at = models.DateTimeField()
     kind = models.CharField(max_length=16)
     before = models.CharField(max_length=12)
@@ -89,7 +91,7 @@ class Decision(WorkspaceRow):
 
     class Meta:
         indexes = [
-            models.Index(fields=["workspace", "lead", "id"], name="decision_story"),
+            models.Index(fields=["workspace", "lead", "nth"], name="decision_story"),
             models.Index(fields=["workspace", "at"], name="decision_by_time"),
         ]
 

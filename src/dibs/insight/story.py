@@ -94,7 +94,7 @@ def story_of_seen(caller: Caller, seen: SeenLead, language: str | None = None) -
             FROM distribution_decision decision
             LEFT JOIN people_rep rep ON rep.id = decision.rep_id
             LEFT JOIN people_user actor ON actor.id = decision.actor_id
-            WHERE decision.workspace_id = %s AND decision.lead_id = %s ORDER BY decision.at, decision.id
+            WHERE decision.workspace_id = %s AND decision.lead_id = %s ORDER BY decision.nth
             """,
             [caller.workspace_id, seen["id"]],
         )

@@ -7,20 +7,28 @@ connection, and only when it changes: a round trip once per switch, not once per
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, migrations, models
-from uuid6 import uuid7
 
 _NOBODY = ""
 
 
 def new_id() -> UUID:
-    """A UUIDv7 (RFC 9562): sorts by the time it was made, so that new rows land on the same index pages."""
-    return UUID(int=uuid7().int)
+    """A UUIDv7 (RFC 9562, method 3): milliseconds, then 12 bits of the rest of the millisecond, then 62 random ones.
+
+    It sorts by the time it was made, so that new rows land on the same index pages. The packages at hand count on from the
+    last millisecond when many are made in one, and an import would be dated into the future.
+    """
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    fraction = rest * 4096 // 1_000_000
+    random = int.from_bytes(os.urandom(8)) >> 2
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random)
 
 
 class WorkspaceRow(models.Model):

@@ -74,9 +74,9 @@ class Floor:
         if judge.lock_ran_out(lead.clock, now):
             self._on_time(lead, now)
         answer = self._asked(lead, rep, now)
-        if isinstance(answer, Refusal) and answer.code == "holding_cap":
-            if self._take_back(now, lambda own: own.clock.owner == handle):
-                answer = self._asked(lead, rep, now)
+        capped = isinstance(answer, Refusal) and answer.code == "holding_cap"
+        if capped and self._take_back(now, lambda own: own.clock.owner == handle):
+            answer = self._asked(lead, rep, now)
         if isinstance(answer, Grant):
             event = fairplay.Claimed(score=lead.facts.score or 1, at=now, today=self._today(handle, now))
             rep.standing = fairplay.after(rep.standing, event)

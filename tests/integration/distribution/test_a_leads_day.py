@@ -1,0 +1,371 @@
+"""A lead's way through distribution, the clock moved by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import connection
+
+from dibs.crm.arrival import Enrichment
+from dibs.crm.models import Account, Lead
+from dibs.delivery.models import Outbox
+from dibs.distribution import acting, claiming
+from dibs.distribution.models import Decision, Standing
+from dibs.distribution.placing import AlreadyHere, Placed, enrich, place
+from dibs.distribution.ticking import tick
+from dibs.engine.lifecycle import ForbiddenMove
+from dibs.people.caller import Caller, caller_of
+from dibs.people.models import Workspace
+from dibs.people.tenancy import enter
+from tests.making import MONDAY, make_arrival, make_rep, make_user, make_workspace, publish
+
+pytestmark = pytest.mark.django_db
+
+POLICY = """
+policy: Hot push, warm pull
+qualify:
+  score:
+    - {when: 'lead.employees >= 1000', add: 80}
+    - {when: 'lead.employees >= 100', add: 50}
+route:
+  - {name: Named, when: 'account.owner != null', push: {to: account.owner}}
+  - {name: Offer, when: 'lead.source == "offer"', push: {team: closers, accept_within: 5m}}
+  - {name: Hot, when: 'lead.score >= 75', push: {team: closers}}
+  - {name: Everyone else, pull: {pool: inbound}}
+pools:
+  inbound:
+    lock: 15m
+    reclaim_after: 1h
+    escalate:
+      - {after: 30m, push: {team: closers, by: round_robin}}
+      - {after: 60m, review: managers}
+    assign_after: 24h
+fair_play:
+  hold_at_most: 2
+"""
+
+
+def after(minutes: float) -> datetime:
+    return MONDAY + timedelta(minutes=minutes)
+
+
+@dataclass
+class Scene:
+    workspace: Workspace
+    aiko: Caller
+    budi: Caller
+    manager: Caller
+
+    def arrives(self, **fields: Any) -> Placed:
+        return place(self.workspace.id, [make_arrival(**fields)], now=MONDAY)[0]
+
+    def lead(self, lead_id: UUID) -> Lead:
+        enter(self.workspace.id)
+        return Lead.objects.select_related("owner").get(id=lead_id)
+
+    def story(self, lead_id: UUID) -> list[tuple[str, str, str]]:
+        enter(self.workspace.id)
+        return list(
+            Decision.objects.filter(lead_id=lead_id).order_by("nth").values_list("kind", "before", "after")
+        )
+
+    def standing(self, caller: Caller) -> Standing:
+        enter(self.workspace.id)
+        return Standing.objects.get(rep_id=caller.rep_id)
+
+
+@pytest.fixture
+def scene() -> Scene:
+    workspace = make_workspace()
+    reps = [make_rep(workspace, handle, teams=("closers",)) for handle in ("aiko", "budi")]
+    aiko, budi = (caller_of(rep.user) for rep in reps)
+    manager = caller_of(make_user(workspace, "manager"))
+    publish(workspace, POLICY)
+    return Scene(workspace, aiko, budi, manager)
+
+
+def claimed(caller: Caller, lead_id: UUID, now: datetime) -> claiming.Claimed:
+    answer = claiming.claim_lead(caller, lead_id, now)
+    assert isinstance(answer, claiming.Claimed), answer
+    return answer
+
+
+def refused(answer: Any) -> str:
+    assert isinstance(answer, claiming.Refused | acting.Refused), answer
+    assert answer.refusal.remedy is not None
+    return str(answer.refusal.code)
+
+
+def test_a_warm_lead_waits_in_its_pool_and_is_due_for_its_first_escalation(scene: Scene) -> None:
+    placed = scene.arrives(employees=200)
+    assert (placed.state, placed.pool, placed.score, placed.rank) == ("pooled", "inbound", 50, "warm")
+    lead = scene.lead(placed.lead_id)
+    assert (lead.due_for, lead.due_at) == ("escalate", after(30))
+    decision = Decision.objects.get(lead_id=placed.lead_id)
+    assert [reason["code"] for reason in decision.reasons][-2:] == ["routed", "pooled"]
+    assert decision.policy_version == 1
+    assert Outbox.objects.filter(lead=placed.lead_id, event="lead.placed").count() == 1
+
+
+def test_hot_leads_are_pushed_in_turn(scene: Scene) -> None:
+    owners = [scene.arrives(employees=5000).owner for _ in range(4)]
+    assert sorted(owners[:2]) == ["aiko", "budi"]
+    assert sorted(owners[2:]) == ["aiko", "budi"]
+    assert scene.standing(scene.aiko).open_leads == 2
+
+
+def test_a_batch_takes_turns_as_single_leads_do(scene: Scene) -> None:
+    placed = place(scene.workspace.id, [make_arrival(employees=5000) for _ in range(101)], now=MONDAY)
+    counts = [sum(lead.owner == handle for lead in placed) for handle in ("aiko", "budi")]
+    assert sorted(counts) == [50, 51]
+    assert scene.standing(scene.aiko).assigned_today in counts
+
+
+def test_a_named_accounts_lead_goes_to_its_owner(scene: Scene) -> None:
+    owner = scene.budi.rep_id
+    Account.objects.create(workspace=scene.workspace, name="Named", domain="named.example", owner_id=owner)
+    placed = scene.arrives(domain="named.example", employees=3)
+    assert placed.owner == "budi"
+    assert scene.lead(placed.lead_id).account is not None
+
+
+def test_without_a_policy_a_lead_goes_to_review_and_says_why() -> None:
+    workspace = make_workspace()
+    placed = place(workspace.id, [make_arrival()], now=MONDAY)[0]
+    assert (placed.state, placed.review) == ("review", "managers")
+    assert Decision.objects.get(lead_id=placed.lead_id).reasons[0]["code"] == "no_policy"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_lead_by_two_ways_at_once_is_refused_whole() -> None:
+    workspace = make_workspace()
+    publish(workspace, POLICY)
+    place(workspace.id, [make_arrival(external_id="one")], now=MONDAY)
+    with pytest.raises(AlreadyHere):
+        place(workspace.id, [make_arrival(external_id="two"), make_arrival(external_id="one")], now=MONDAY)
+    enter(workspace.id)
+    assert Lead.objects.count() == 1
+
+
+def test_contact_in_time_keeps_the_lead(scene: Scene) -> None:
+    lead_id = scene.arrives(employees=200).lead_id
+    lease = claimed(scene.aiko, lead_id, after(1))
+    assert lease.lock_expires_at == after(16)
+    done = acting.contact(scene.aiko, lead_id, after(10), kind="call", claim=lease.claim)
+    assert isinstance(done, acting.Acted)
+    tick(after(60))
+    lead = scene.lead(lead_id)
+    assert (lead.state, lead.owner.handle, lead.due_at) == ("working", "aiko", None)
+    assert scene.standing(scene.aiko).holding == 0
+    assert [kind for kind, _, _ in scene.story(lead_id)] == ["placed", "claimed", "contacted"]
+
+
+def test_a_lock_that_runs_out_brings_the_lead_back_to_its_old_place(scene: Scene) -> None:
+    lead_id = scene.arrives(employees=200).lead_id
+    claimed(scene.aiko, lead_id, after(5))
+    assert tick(after(19)).moved == {}
+    assert tick(after(20)).moved == {"lapsed": 1}
+    lead = scene.lead(lead_id)
+    assert (lead.state, lead.pool, lead.owner, lead.claim) == ("pooled", "inbound", None, None)
+    assert lead.waiting_since == MONDAY
+    assert scene.standing(scene.aiko).lapses == 1
+    assert refused(claiming.claim_lead(scene.aiko, lead_id, after(21))) == "reclaim_too_soon"
+    claimed(scene.budi, lead_id, after(21))
+
+
+def test_an_expired_lock_is_claimable_at_once_without_a_tick(scene: Scene) -> None:
+    lead_id = scene.arrives(employees=200).lead_id
+    claimed(scene.aiko, lead_id, after(1))
+    assert refused(claiming.claim_lead(scene.budi, lead_id, after(15))) == "already_claimed"
+    claimed(scene.budi, lead_id, after(16))
+    assert [kind for kind, _, _ in scene.story(lead_id)] == ["placed", "claimed", "lapsed", "claimed"]
+
+
+def test_acting_on_a_lapsed_claim_is_refused(scene: Scene) -> None:
+    lead_id = scene.arrives(employees=200).lead_id
+    lease = claimed(scene.aiko, lead_id, after(1))
+    assert refused(acting.contact(scene.aiko, lead_id, after(16))) == "claim_lapsed"
+    assert refused(acting.contact(scene.aiko, lead_id, after(2), claim=uuid4())) == "claim_lapsed"
+    assert refused(acting.contact(scene.budi, lead_id, after(2), claim=lease.claim)) == "not_yours"
+
+
+def test_an_unclaimed_lead_escalates_after_thirty_minutes(scene: Scene) -> None:
+    lead_id = scene.arrives(employees=200).lead_id
+    assert tick(after(29)).looked_at == 0
+    assert tick(after(30)).moved == {"escalated": 1}
+    lead = scene.lead(lead_id)
+    assert (lead.state, lead.taken_by, lead.escalated) == ("owned", "escalated", 1)
+
+
+def test_when_nobody_is_there_it_waits_for_review_after_sixty(scene: Scene) -> None:
+    lead_id = scene.arrives(employees=200).lead_id
+    scene.workspace.refresh_from_db()
+    for caller in (scene.aiko, scene.budi):
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE people_rep SET available = false WHERE id = %s", [caller.rep_id])
+    tick(after(30))
+    assert scene.lead(lead_id).state == "pooled"
+    tick(after(60))
+    lead = scene.lead(lead_id)
+    assert (lead.state, lead.review, lead.due_at) == ("review", "managers", None)
+
+
+def test_the_holding_cap_says_what_would_make_it_a_yes(scene: Scene) -> None:
+    leads = [scene.arrives(employees=200).lead_id for _ in range(3)]
+    for lead_id in leads[:2]:
+        claimed(scene.aiko, lead_id, after(1))
+    answer = claiming.claim_lead(scene.aiko, leads[2], after(2))
+    assert refused(answer) == "holding_cap"
+    assert isinstance(answer, claiming.Refused)
+    assert answer.refusal.remedy is not None
+    assert answer.refusal.remedy.code == "contact_first"
+    acting.contact(scene.aiko, leads[0], after(3))
+    claimed(scene.aiko, leads[2], after(4))
+
+
+def test_a_cap_full_of_locks_that_ran_out_is_no_cap(scene: Scene) -> None:
+    leads = [scene.arrives(employees=200).lead_id for _ in range(3)]
+    for lead_id in leads[:2]:
+        claimed(scene.aiko, lead_id, after(1))
+    claimed(scene.aiko, leads[2], after(17))
+    assert scene.standing(scene.aiko).lapses == 2
+
+
+def test_next_gives_the_best_lead_and_then_says_there_is_none(scene: Scene) -> None:
+    low, high = scene.arrives(employees=5).lead_id, scene.arrives(employees=200).lead_id
+    first = claiming.claim_next(scene.aiko, "inbound", after(1))
+    assert isinstance(first, claiming.Claimed)
+    assert first.lead["id"] == high
+    assert isinstance(claiming.claim_next(scene.budi, "inbound", after(1)), claiming.Claimed)
+    assert isinstance(claiming.claim_next(scene.budi, "inbound", after(1)), claiming.Empty)
+    assert claiming.claim_next(scene.budi, "no_such_pool", after(1)) is None
+    assert scene.lead(low).owner.handle == "budi"
+
+
+def test_an_offer_is_accepted_or_goes_to_the_next(scene: Scene) -> None:
+    placed = scene.arrives(source="offer")
+    assert placed.state == "offered"
+    first = scene.aiko if placed.owner == "aiko" else scene.budi
+    second = scene.budi if first is scene.aiko else scene.aiko
+    answer = acting.reject(first, placed.lead_id, after(1), why="I know them")
+    assert isinstance(answer, acting.Acted)
+    assert answer.owner == second.handle
+    assert isinstance(acting.accept(second, placed.lead_id, after(2)), acting.Acted)
+    lead = scene.lead(placed.lead_id)
+    assert (lead.state, lead.owner.handle) == ("owned", second.handle)
+    assert scene.standing(first).open_leads == 0
+
+
+def test_an_offer_that_nobody_takes_ends_before_managers(scene: Scene) -> None:
+    lead_id = scene.arrives(source="offer").lead_id
+    for minutes in (5, 10, 15, 20, 25):
+        tick(after(minutes))
+    lead = scene.lead(lead_id)
+    assert lead.state in {"pooled", "review"}
+    lapses = scene.standing(scene.aiko).lapses + scene.standing(scene.budi).lapses
+    assert lapses == 2
+
+
+def test_a_released_lead_waits_in_its_old_place(scene: Scene) -> None:
+    lead_id = scene.arrives(employees=200).lead_id
+    claimed(scene.aiko, lead_id, after(3))
+    assert isinstance(acting.release(scene.aiko, lead_id, after(4), why="not my language"), acting.Acted)
+    lead = scene.lead(lead_id)
+    assert (lead.state, lead.waiting_since, lead.due_at) == ("pooled", MONDAY, after(30))
+    assert scene.standing(scene.aiko).open_leads == 0
+
+
+def test_a_manager_gives_a_lead_by_name_and_from_review_back_to_a_pool(scene: Scene) -> None:
+    lead_id = scene.arrives(employees=200).lead_id
+    claimed(scene.aiko, lead_id, after(1))
+    given = acting.assign(scene.manager, lead_id, "budi", after(2), why="speaks Spanish")
+    assert isinstance(given, acting.Acted)
+    assert given.owner == "budi"
+    assert (scene.standing(scene.aiko).open_leads, scene.standing(scene.budi).open_leads) == (0, 1)
+    with pytest.raises(LookupError):
+        acting.assign(scene.manager, lead_id, "nobody", after(3))
+    waiting = scene.arrives(employees=200).lead_id
+    enter(scene.workspace.id)
+    refused_return = acting.return_to_pool(scene.manager, waiting, "inbound", after(3))
+    assert refused(refused_return) == "not_now"
+
+
+def test_conversion_and_retirement_end_a_lead(scene: Scene) -> None:
+    won, lost = scene.arrives(employees=200).lead_id, scene.arrives(employees=200).lead_id
+    for lead_id in (won, lost):
+        claimed(scene.aiko, lead_id, after(1))
+    acting.contact(scene.aiko, won, after(2))
+    assert isinstance(acting.convert(scene.aiko, won, after(3)), acting.Acted)
+    assert isinstance(acting.retire(scene.aiko, lost, after(3), why="no_interest"), acting.Acted)
+    assert refused(acting.contact(scene.aiko, won, after(4))) in {"already_ended", "not_now"}
+    with pytest.raises(ValueError):
+        acting.retire(scene.aiko, lost, after(4), why="because")
+    assert scene.standing(scene.aiko).open_leads == 0
+    assert tick(after(600)).looked_at == 0
+
+
+def test_new_facts_send_a_waiting_lead_on_and_leave_a_held_one(scene: Scene) -> None:
+    waiting, held = scene.arrives(employees=200).lead_id, scene.arrives(employees=200).lead_id
+    claimed(scene.aiko, held, after(1))
+    facts = {"employees": 5000, "attributes": {"segment": "pet"}}
+    placed = enrich(
+        scene.workspace.id,
+        [Enrichment(waiting, facts), Enrichment(held, facts), Enrichment(uuid4(), facts)],
+        now=after(2),
+    )
+    assert [(lead.state, lead.score) for lead in placed] == [("owned", 100), ("owned", 100)]
+    assert [kind for kind, _, _ in scene.story(waiting)] == ["placed", "requalified"]
+    assert [kind for kind, _, _ in scene.story(held)] == ["placed", "claimed", "enriched"]
+    lead = scene.lead(held)
+    assert (lead.owner.handle, lead.attributes, lead.employees) == ("aiko", {"segment": "pet"}, 5000)
+
+
+def test_new_facts_that_change_nothing_keep_the_place_in_line(scene: Scene) -> None:
+    lead_id = scene.arrives(employees=200).lead_id
+    enrich(scene.workspace.id, [Enrichment(lead_id, {"city": "Bandung"})], now=after(20))
+    lead = scene.lead(lead_id)
+    assert (lead.state, lead.waiting_since, lead.due_at, lead.city) == ("pooled", MONDAY, after(30), "Bandung")
+
+
+def test_another_workspaces_lead_is_unknown(scene: Scene) -> None:
+    lead_id = scene.arrives(employees=200).lead_id
+    other = make_workspace()
+    publish(other, POLICY)
+    stranger = caller_of(make_rep(other, "aiko").user)
+    acts: list[Callable[[], Any]] = [
+        lambda: claiming.claim_lead(stranger, lead_id, after(1)),
+        lambda: acting.contact(stranger, lead_id, after(1)),
+        lambda: acting.skip(stranger, lead_id, after(1)),
+        lambda: acting.assign(stranger, lead_id, "aiko", after(1)),
+        lambda: acting.retire(stranger, lead_id, after(1), why="spam"),
+    ]
+    assert [act() for act in acts] == [None] * len(acts)
+    assert scene.lead(lead_id).state == "pooled"
+
+
+def test_a_tick_serves_every_workspace(scene: Scene) -> None:
+    mine = scene.arrives(employees=200).lead_id
+    other = make_workspace()
+    publish(other, POLICY)
+    make_rep(other, "carmen", teams=("closers",))
+    theirs = place(other.id, [make_arrival(employees=200)], now=MONDAY)[0].lead_id
+    assert tick(after(30)).moved == {"escalated": 2}
+    assert scene.lead(mine).state == "owned"
+    enter(other.id)
+    assert Lead.objects.get(id=theirs).owner.handle == "carmen"
+
+
+def test_a_move_that_the_table_forbids_is_refused(scene: Scene) -> None:
+    from dibs.distribution.reading import crew, lock_leads
+    from dibs.distribution.writing import Outcome, write
+
+    lead_id = scene.arrives(employees=200).lead_id
+    row = lock_leads(scene.workspace.id, [lead_id])[lead_id]
+    outcome = Outcome(lead=row, kind="converted", changes={"state": "converted"}, reasons=())
+    with pytest.raises(ForbiddenMove):
+        write(scene.workspace.id, [outcome], now=MONDAY, policy_version=1, crew=crew(scene.workspace.id, MONDAY))
