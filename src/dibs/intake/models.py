@@ -38,7 +38,11 @@ class RawPayload(WorkspaceRow):
 
 
 class Import(WorkspaceRow):
-    """One file read. ``counts`` holds placed, enriched, unchanged, refused, and placed by place."""
+    """One file read. ``counts`` holds rows, placed, enriched, unchanged, refused, where the placed ones are, reasons, flags.
+
+    ``finished_at`` stays empty for an import that was broken off; what it had placed until then is placed, and importing the
+    file again goes on from there.
+    """
 
     source = models.CharField(max_length=100)
     file_name = models.CharField(max_length=300)
@@ -50,9 +54,16 @@ class Import(WorkspaceRow):
 
 
 class ImportRefusal(WorkspaceRow):
-    """A row of a file that could not become a lead: which row (1 is the first after the header), why, and the row itself."""
+    """A row of a file that could not become a lead: which row (1 is the first after the header), why, and the row itself.
+
+    ``line`` is the line of the file that the row starts in; ``raw`` its text, cut at 20,000 characters, with what a database
+    cannot hold (NUL, bytes of another encoding) spelt out.
+    """
 
     batch = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="refusals")
     row = models.IntegerField()
+    line = models.IntegerField()
     code = models.CharField(max_length=40)
+    field = models.CharField(max_length=120, default="")
     detail = models.CharField(max_length=500, default="")
+    raw = models.TextField(default="")

@@ -1,0 +1,5 @@
+"""Leads from a file of rows: text with a separator, whatever its encoding."""
+
+from dibs.intake.connectors.csv.reading import CsvFile, FileRefused, Row
+
+__all__ = ["CsvFile", "FileRefused", "Row"]

@@ -1,0 +1,215 @@
+"""A mapping meets a file's header: which column is where, and for a file without a mapping, which field each name means."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dibs.engine.policy_reading import did_you_mean
+from dibs.intake.cleaning import FIELDS, yes_or_no
+from dibs.intake.mapping import Column, Mapping, MappingFile
+from dibs.intake.moments import read_moment
+from dibs.intake.numbers import read_number
+
+# What the fields are called in lists that people send around, folded (see `_fold`).
+_ALIASES = {
+    "external_id": "id leadid recordid contactid externalid",
+    "received_at": "createdat created createddate createtime datecreated submittedat timestamp date fecha 日付 受付日 受付日時 登録日 tanggal",
+    "name": "fullname contactname contact nombre nombrecompleto nome 氏名 名前 お名前 担当者 担当者名 nama namalengkap",
+    "title": "jobtitle position role cargo puesto 役職 肩書 肩書き jabatan",
+    "email": "emailaddress mail workemail businessemail correo correoelectronico メール メールアドレス surel alamatemail",
+    "phone": "phonenumber telephone tel mobile mobilephone cell telefono telefone movil celular 電話 電話番号 携帯電話 telepon nomortelepon nohp",
+    "company": "companyname organization organisation account accountname empresa compania 会社 会社名 企業名 法人名 perusahaan namaperusahaan",
+    "domain": "website web url companywebsite companydomain sitioweb ウェブサイト ホームページ situsweb",
+    "industry": "sector industria 業種 業界 industri",
+    "employees": "employeecount numberofemployees companysize headcount empleados numerodeempleados 従業員数 社員数 karyawan jumlahkaryawan",
+    "country": "countrycode pais país 国 国名 negara",
+    "region": "state province prefecture estado provincia 都道府県 provinsi",
+    "city": "town ciudad cidade 市区町村 市町村 kota",
+    "postal_code": "postalcode zip zipcode postcode codigopostal cep 郵便番号 kodepos",
+    "language": "lang locale preferredlanguage idioma 言語 bahasa",
+    "product": "productinterest producto 製品 商品 produk",
+    "use_case": "usecase casodeuso 用途 利用目的",
+    "deal_value": "dealvalue amount value dealsize budget monto valor 金額 予算 nilai",
+    "currency": "currencycode moneda moeda 通貨 matauang",
+    "message": "comments comment notes note inquiry description mensaje comentarios メッセージ 備考 お問い合わせ内容 pesan catatan",
+    "consent": "optin marketingconsent gdprconsent consentimiento 同意 persetujuan",
+}
+_GIVEN = ("firstname", "givenname", "forename", "nombres", "namadepan", "名")
+_FAMILY = ("lastname", "surname", "familyname", "apellido", "apellidos", "namabelakang", "姓", "苗字")
+
+
+class Fitted:
+    """A mapping with every column's place known: gives the lead fields that a row of values says."""
+
+    def __init__(self, file: MappingFile, header: Sequence[str], timezone: str) -> None:
+        """``timezone`` holds where the mapping names none. Raises `MappingRefused` if a column is not in the header."""
+        mapping = file.mapping
+        places = _places(file, header)
+        self.enrich = mapping.enrich
+        self.salt = mapping.digest()
+        self._constants = [(target, value) for target, value in mapping.constants.items() if value is not None]
+        self._defaults = [(target, value) for target, value in mapping.defaults.items() if value is not None]
+        self._plain: list[tuple[int, str]] = []
+        self._attributes: list[tuple[int, str]] = []
+        self._read: list[tuple[int, tuple[str, ...], Callable[[str], Any]]] = []
+        if mapping.external_id:
+            self._plain.append((places[mapping.external_id], "external_id"))
+        for name, column in mapping.columns.items():
+            self._add(places[name], column, mapping, mapping.timezone or timezone)
+        if mapping.rest == "attributes":
+            named = set(places.values())
+            self._attributes += [(at, name[:100]) for at, name in enumerate(header) if at not in named]
+
+    def _add(self, at: int, column: Column, mapping: Mapping, timezone: str) -> None:
+        dates = column.dates or mapping.dates
+        plain = column.kind == "text" and not column.values and column.default is None and not column.timezone
+        for target in column.to:
+            own = target.removeprefix("attributes.") if target.startswith("attributes.") else None
+            if plain and own is not None:
+                self._attributes.append((at, own))
+            elif plain and not (target == "received_at" and dates):
+                self._plain.append((at, target))
+            else:
+                zone = column.timezone or timezone
+                self._read.append((at, (target,), _reader(column, target, dates, zone, mapping.decimal)))
+
+    def fields(self, values: Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """The lead fields in a row, as `cleaning.clean` takes them, and flags for attributes that could not be read."""
+        fields: dict[str, Any] = {}
+        attributes: dict[str, Any] = {}
+        flags: tuple[str, ...] = ()
+        for at, target in self._plain:
+            value = values[at]
+            if value:
+                fields[target] = f"{fields[target]} {value}" if target in fields else value
+        for at, target in self._attributes:
+            value = values[at].strip()
+            if value:
+                attributes[target] = value
+        for at, (target,), read in self._read:
+            text = values[at].strip()
+            value = read(text)
+            if value is Unread:
+                flags, value = ("attribute_invalid",), text
+            if value is None or value == "":
+                continue
+            if target.startswith("attributes."):
+                attributes[target[11:]] = value
+            else:
+                fields[target] = f"{fields[target]} {value}" if target in fields else value
+        for target, value in self._constants:
+            _put(fields, attributes, target, value)
+        for target, value in self._defaults:
+            kept = attributes if target.startswith("attributes.") else fields
+            if not str(kept.get(target.removeprefix("attributes."), "")).strip():
+                _put(fields, attributes, target, value)
+        if attributes:
+            fields["attributes"] = attributes
+        return fields, flags
+
+
+class Unread:
+    """Stands for a value that is there and cannot be read the way its column says."""
+
+
+def _put(fields: dict[str, Any], attributes: dict[str, Any], target: str, value: Any) -> None:
+    if target.startswith("attributes."):
+        attributes[target[11:]] = value
+    else:
+        fields[target] = value
+
+
+def _reader(
+    column: Column, target: str, dates: tuple[str, ...], timezone: str, decimal: str | None
+) -> Callable[[str], Any]:
+    values, default, kind = column.values, column.default, column.kind
+    if target == "received_at":
+        kind = "moment"
+    own = target.startswith("attributes.")
+
+    def read(text: str) -> Any:
+        if text in values:
+            return values[text]
+        if not text:
+            return default
+        if kind == "text":
+            return text
+        if kind == "yes_no":
+            said = yes_or_no(text)
+            return Unread if said is None else said
+        if kind == "moment":
+            moment = read_moment(text, timezone, dates)
+            if moment is None:
+                return Unread if own else text
+            return moment.isoformat() if own else moment
+        number = read_number(text, decimal)
+        if number is None or (kind == "whole" and number.value % 1):
+            return Unread
+        return int(number.value) if not number.value % 1 and kind == "whole" else float(number.value)
+
+    return read
+
+
+def _places(file: MappingFile, header: Sequence[str]) -> dict[str, int]:
+    """Each mapped column's index in the header: by its exact name, else by its name but for case and spaces."""
+    mapping = file.mapping
+    exact = {name: at for at, name in enumerate(header)}
+    folded = {_fold(name): at for at, name in reversed(list(enumerate(header)))}
+    places: dict[str, int] = {}
+    missing: list[tuple[str, str, tuple[str | int, ...]]] = []
+    wanted: list[tuple[str, tuple[str | int, ...]]] = [(name, ("columns", name)) for name in mapping.columns]
+    if mapping.external_id:
+        wanted.append((mapping.external_id, ("external_id",)))
+    for name, path in wanted:
+        at = exact.get(name, folded.get(_fold(name)))
+        if at is None:
+            hint = did_you_mean(name, header) or f"; its first row is {_shown(header)}"
+            missing.append(("column_missing", f"the file has no column {name!r}{hint}", path))
+        else:
+            places[name] = at
+    if missing and not places:
+        code, message, path = missing[0]
+        missing[0] = (code, f"{message}. If that is data, the header is missing", path)
+    if missing:
+        raise file.refused(*missing)
+    return places
+
+
+def guess_mapping(header: Sequence[str]) -> MappingFile:
+    """The mapping for a file that comes without one: columns that are called like a lead's fields, or nearly, fill them;
+    the others become attributes. `MappingRefused` if none is."""
+    means = {_fold(field): field for field in FIELDS - {"attributes"}}
+    for field, names in _ALIASES.items():
+        means |= dict.fromkeys(map(_fold, names.split()), field)
+    columns: dict[str, str] = {}
+    folded = {name: _fold(name) for name in header}
+    # A column with the field's very name goes before one that has an alias.
+    for name in sorted(header, key=lambda name: folded[name] not in {_fold(field) for field in FIELDS}):
+        field = means.get(folded[name])
+        if field and field not in columns.values():
+            columns[name] = field
+    if "name" not in columns.values():
+        given = next((name for name in header if folded[name] in _GIVEN), None)
+        family = next((name for name in header if folded[name] in _FAMILY), None)
+        first, last = (family, given) if family and not family.isascii() else (given, family)
+        columns |= {name: "name" for name in (first, last) if name}
+    if not columns:
+        file = MappingFile(Mapping(rest="attributes"))
+        message = (
+            f"No column is called like a field of a lead; the first row is {_shown(header)}. If that is data, the header is "
+            "missing: add one. Else write a mapping and name it with --map."
+        )
+        raise file.refused(("header_missing", message, ()))
+    made = {name: {"to": (field,)} for name, field in columns.items()}
+    return MappingFile(Mapping.model_validate({"columns": made, "rest": "attributes"}))
+
+
+def _shown(header: Sequence[str]) -> str:
+    shown = ", ".join(repr(name[:40]) for name in header[:12])
+    return f"{shown}, …" if len(header) > 12 else shown
+
+
+def _fold(name: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", name).casefold() if c.isalnum())
