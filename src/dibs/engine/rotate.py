@@ -78,6 +78,7 @@ def next_rep(book: Rulebook, team: str, by: str, roster: Roster, clock: LeadCloc
         passed_over += [_passed_over(handle, "declined_before") for handle in able if handle in clock.passed_over]
     along = [handle for handle in able if handle not in rotation]
     along += [h for h in unable if h not in rotation] if rules is not None and rules.catch_up else unable
+    along += sorted(rotation.keys() - members)  # out of the team for now: back one day, and not to a flood
     if not willing:
         return Chosen(None, passed_over=tuple(passed_over), level=level, along=tuple(along))
 

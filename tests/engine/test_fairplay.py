@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.engine.judging import MONDAY, book
+
+from dibs.engine.fairplay import (
+    RECENT,
+    Claimed,
+    Contacted,
+    Ended,
+    Event,
+    Lapsed,
+    Pushed,
+    Released,
+    Skipped,
+    Standing,
+    after,
+    announce,
+    mix_state,
+    on_day,
+)
+from dibs.engine.policy_model import Mix
+
+TODAY = date(2026, 3, 2)
+CLAIM = Claimed(score=60, at=MONDAY, today=TODAY)
+
+
+def played(*events: Event, start: Standing | None = None) -> Standing:
+    standing = start or Standing()
+    for event in events:
+        standing = after(standing, event)
+    return standing
+
+
+@pytest.mark.parametrize(
+    ("events", "holding", "open_leads"),
+    [
+        ((CLAIM,), 1, 1),
+        ((CLAIM, Contacted()), 0, 1),
+        ((CLAIM, Contacted(), Ended()), 0, 0),
+        ((CLAIM, Ended(contacted=False)), 0, 0),
+        ((CLAIM, Lapsed()), 0, 0),
+        ((CLAIM, Released()), 0, 0),
+        ((CLAIM, Contacted(), Released(contacted=True)), 0, 0),
+        ((Pushed(MONDAY, TODAY), CLAIM), 2, 2),
+        ((CLAIM, CLAIM, Contacted(), Released(contacted=True)), 1, 1),
+    ],
+)
+def test_what_a_rep_holds_and_has_open(events: tuple[Event, ...], holding: int, open_leads: int) -> None:
+    standing = played(*events)
+    assert (standing.holding, standing.open_leads) == (holding, open_leads)
+
+
+def test_a_claim_counts_and_forgives_the_skips_before_it() -> None:
+    standing = played(Skipped(), Skipped(), CLAIM)
+    assert (standing.claims_today, standing.claims_this_week, standing.skips) == (1, 1, 0)
+    assert (standing.recent, standing.last_claim_at) == ((60,), MONDAY)
+    assert played(CLAIM, Lapsed()).lapses == 1
+
+
+def test_days_and_weeks_begin_anew() -> None:
+    friday, next_monday = TODAY + timedelta(days=4), TODAY + timedelta(days=7)
+    standing = played(CLAIM, Pushed(MONDAY, TODAY))
+    assert (standing.claims_today, standing.assigned_today) == (1, 1)
+    standing = on_day(standing, friday)
+    assert (standing.claims_today, standing.assigned_today, standing.claims_this_week) == (0, 0, 1)
+    assert on_day(standing, next_monday).claims_this_week == 0
+    assert on_day(standing, next_monday).week == next_monday
+
+
+def test_travelling_west_gives_no_second_day() -> None:
+    standing = on_day(played(CLAIM), TODAY - timedelta(days=1))
+    assert (standing.day, standing.claims_today) == (TODAY, 1)
+
+
+@pytest.mark.parametrize(
+    ("share", "over", "recent", "low", "need", "n"),
+    [
+        (0.3, 20, (), 0, 0, 1),
+        (0.3, 20, (90,) * 3, 0, 1, 4),
+        (0.3, 20, (90,) * 30, 0, 6, 20),
+        (0.3, 20, (10,) * 5 + (90,) * 19, 0, 6, 20),
+        (0.3, 20, (90,) * 13 + (10,) * 6, 6, 6, 20),
+        (0.5, 2, (90,), 0, 1, 2),
+        (0.29, 100, (90,) * 99, 0, 29, 100),
+        (0.3, 10, (90,) * 9, 0, 3, 10),
+    ],
+)
+def test_the_mix_counts_the_last_claims_with_the_next_one(
+    share: float, over: int, recent: tuple[int, ...], low: int, need: int, n: int
+) -> None:
+    state = mix_state(Mix(low_below=50, share=share, over=over), recent)
+    assert (state.low, state.need, state.n) == (low, need, n)
+
+
+def test_every_rule_in_force_is_announced_with_where_the_rep_stands() -> None:
+    rules = book(
+        fair_play={
+            "hold_at_most": 2,
+            "claim_at_least": {"count": 3, "per": "week", "then": "notify"},
+            "mix": {"low_below": 50, "share": "30%", "over": 20},
+            "skip_at_most": 5,
+        }
+    )
+    told = {progress.rule: progress for progress in announce(rules, played(*[CLAIM] * 3, Skipped()), TODAY)}
+    assert (told["hold_at_most"].have, told["hold_at_most"].at_most, told["hold_at_most"].ok) == (3, 2, False)
+    assert (told["claim_at_least"].have, told["claim_at_least"].at_least, told["claim_at_least"].ok) == (3, 3, True)
+    assert (told["mix"].have, told["mix"].at_least, told["mix"].ok) == (0, 1, False)
+    assert (told["skip_at_most"].have, told["skip_at_most"].at_most, told["skip_at_most"].ok) == (1, 5, True)
+
+
+def test_a_policy_without_fair_play_announces_nothing() -> None:
+    assert announce(book(), Standing(), TODAY) == ()
+
+
+days = st.integers(-3, 20).map(lambda n: TODAY + timedelta(days=n))
+events = st.one_of(
+    st.builds(Claimed, st.integers(1, 100), st.just(MONDAY), days),
+    st.builds(Pushed, st.just(MONDAY), days),
+    st.just(Contacted()),
+    st.just(Lapsed()),
+    st.builds(Released, st.booleans()),
+    st.builds(Ended, st.booleans()),
+    st.just(Skipped()),
+)
+
+
+@given(st.lists(events, max_size=300))
+def test_no_counter_is_ever_negative_and_the_memory_is_bounded(history: list[Event]) -> None:
+    standing = Standing()
+    for event in history:
+        standing = after(standing, event)
+        counters = (
+            standing.holding,
+            standing.open_leads,
+            standing.claims_today,
+            standing.assigned_today,
+            standing.claims_this_week,
+            standing.skips,
+            standing.lapses,
+        )
+        assert min(counters) >= 0
+        assert len(standing.recent) <= RECENT
+        assert standing.claims_this_week >= standing.claims_today
+        if standing.week is not None and standing.day is not None:
+            assert standing.week.weekday() == 0
+            assert standing.week <= standing.day < standing.week + timedelta(days=7)
