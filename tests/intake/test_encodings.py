@@ -74,7 +74,7 @@ def _cells(text: str, delimiter: str) -> list[str]:
 
 def test_one_japanese_row_is_enough_to_tell_shift_jis(tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
-    path.write_bytes("name,company\n".encode() + "田中愛子,日本工業\n".encode("cp932"))
+    path.write_bytes(b"name,company\n" + "田中愛子,日本工業\n".encode("cp932"))
     with CsvFile(path) as file:
         assert file.encoding == "cp932"
 
