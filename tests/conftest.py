@@ -7,10 +7,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from dibs.config.database import django_database
+
+if TYPE_CHECKING:
+    from tests.running import Up
 
 _FOLDER = "DIBS_TEST_DATA"
 _OURS = pytest.StashKey[Path]()
@@ -53,3 +57,51 @@ def django_db_modify_db_settings(database_server: str, django_db_modify_db_setti
     wanted = django_database(database_server)
     given = connections["default"].settings_dict
     given.update({name: wanted[name] for name in ("HOST", "PORT", "USER", "PASSWORD", "OPTIONS")})
+
+
+@pytest.fixture(scope="session")
+def database_url(django_db_setup: None) -> str:
+    """The URL of the test database itself, for processes that a test starts."""
+    from django.db import connection
+
+    from tests.running import url_of
+
+    return url_of(connection.settings_dict)
+
+
+@pytest.fixture(scope="session")
+def _served(database_url: str, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Iterator[Up]:
+    from django.conf import settings
+
+    from tests.running import KEY, free_port, served
+
+    port = free_port()
+    settings.SECRET_KEY, settings.STREAM_PORT = KEY, port + 1
+    with served(database_url, port, tmp_path_factory.mktemp("served") / "log") as running:
+        yield running
+
+
+@pytest.fixture
+def running_dibs(_served: Up, transactional_db: None) -> Up:
+    """Dibs on a port (``.url``, ``.stream_url``), on the test database: what a test commits there, it serves. Time stands
+    still: there is no worker; call ``tick`` as you need it."""
+    return _served
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the browser to test with."""
+    from tests.chromium import chromium
+
+    found = chromium()
+    assert found, "no Chromium: make browser gets one"
+    return found
+
+
+@pytest.fixture
+def data_folder() -> Iterator[Path]:
+    """A data folder that is not there yet."""
+    from tests.running import a_folder
+
+    with a_folder() as folder:
+        yield folder

@@ -129,6 +129,7 @@ class Lease:
             stderr=open(self.cluster.data / "keeper.log", "a"),  # noqa: SIM115
             start_new_session=True,  # Ctrl-C is for us, not for the server
             cwd="/",
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
             text=True,
         )
         said = keeper.stdout
@@ -143,7 +144,9 @@ class Lease:
             if word == "failed":
                 raise Trouble(rest.replace("\\n", "\n"))
             tell(rest)
-        raise Trouble(f"The database's keeper ended before the server was up. See {self.cluster.data / 'keeper.log'}")
+        log = self.cluster.data / "keeper.log"
+        end = log.read_text(errors="replace").strip().rpartition("\n")[2]
+        raise Trouble(f"The database's keeper ended before the server was up: {end} (see {log})")
 
     def _wait_for_answer(self, tell: Callable[[str], None]) -> None:
         import psycopg

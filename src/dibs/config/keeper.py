@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,7 +53,9 @@ class Keeper:
         if server is None:
             if not (self.cluster.folder / "PG_VERSION").exists():
                 self._make_cluster()
-            (self.cluster.folder / "postmaster.pid").unlink(missing_ok=True)
+            # No server runs, so whatever number these hold, it is not one's.
+            for left in (self.cluster.folder / "postmaster.pid", *self.cluster.socket_folder.glob(".s.PGSQL.*")):
+                left.unlink(missing_ok=True)
             server = self._spawn()
         self._wait_until_ready(server)
         self._make_role_and_database()
@@ -155,7 +158,7 @@ class Keeper:
         """Wait as long as the server lives and says that it is starting: a recovery takes what it takes."""
         began = time.monotonic()
         told = 0.0
-        while (status := self._status()) not in ("ready", "standby"):
+        while (status := self._status()) != "ready":
             if self._gone(server):
                 raise Trouble(f"The database did not start. The end of its log, {self.cluster.log}:\n{self._log_end()}")
             waited = time.monotonic() - began
@@ -216,6 +219,12 @@ class Keeper:
             until = time.monotonic() + patience
             while time.monotonic() < until and not self._gone(server):
                 time.sleep(0.02)
+
+    def tidy(self) -> None:
+        """Leave no folder outside the data folder behind."""
+        if self.cluster.socket_folder.parent != self.cluster.data:
+            with suppress(OSError):
+                self.cluster.socket_folder.rmdir()
 
     def _gone(self, server: psutil.Process) -> bool:
         if self.child is not None:
@@ -363,6 +372,7 @@ def main(folder: str) -> int:
     _say("ready")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     keeper.look_on(server)
+    keeper.tidy()
     return 0
 
 

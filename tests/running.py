@@ -1,0 +1,186 @@
+"""Dibs as its users meet it: real processes, on a real port."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+ROOT = Path(__file__).parent.parent
+KEY = "a key that only the tests know, and long enough"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def ask(url: str, *, timeout: float = 10, **headers: str) -> Answer:
+    """GET, whatever the status. Raises `OSError` if nobody answers."""
+    request = urllib.request.Request(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as response:
+            return Answer(response.status, response.headers, response.read())
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return Answer(refused.code, refused.headers, refused.read())
+
+
+def wait_for(what: Any, seconds: float = 15, every: float = 0.05) -> Any:
+    """What ``what()`` returns, as soon as that is true."""
+    until = time.monotonic() + seconds
+    while True:
+        if found := what():
+            return found
+        if time.monotonic() > until:
+            raise AssertionError(f"it did not come true within {seconds} s")
+        time.sleep(every)
+
+
+def answers(url: str, status: int = 200) -> bool:
+    try:
+        return ask(url, timeout=2).status == status
+    except OSError:
+        return False
+
+
+@contextmanager
+def a_folder() -> Iterator[Path]:
+    """The name of a data folder that the embedded server's own user can reach, also where the tests run as root. It is
+    removed when the server in it has ended."""
+    around = Path(tempfile.mkdtemp(prefix="dibs-test-"))
+    around.chmod(0o711)
+    try:
+        yield around / "data"
+    finally:
+        for lock in around.rglob("keeper"):
+            with open(lock) as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+        shutil.rmtree(around, ignore_errors=True)
+
+
+def free_port() -> int:
+    """A port that is free now, as is the one after it."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's, without what would point at another database."""
+    dropped = ("DATABASE_URL", "DIBS_DATA", "DJANGO_SETTINGS_MODULE")
+    kept = {name: value for name, value in os.environ.items() if name not in dropped and not name.startswith("PG")}
+    return kept | {"PYTHONPATH": str(ROOT / "src")} | more
+
+
+def dibs(*arguments: str, input: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a ``dibs`` command to its end."""
+    command = [sys.executable, "-m", "dibs.cli.main", *arguments]
+    return subprocess.run(command, env=environment(**env), input=input, capture_output=True, text=True, timeout=120)
+
+
+def url_of(settings: Mapping[str, Any]) -> str:
+    """The URL that means the same database as these Django settings."""
+    user, password, host, port = (quote(str(settings[name]), safe="") for name in ("USER", "PASSWORD", "HOST", "PORT"))
+    who = f"{user}:{password}" if password else user
+    where = f"?host={host}" if host.startswith("%2F") else ""
+    return f"postgres://{who}@{'' if where else host}{f':{port}' if port else ''}/{settings['NAME']}{where}"
+
+
+@dataclass
+class Up:
+    """A ``dibs up`` that runs. ``log`` is the file that it writes to."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def stream_url(self) -> str:
+        return f"http://127.0.0.1:{self.port + 1}/stream"
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def stop(self, number: int = signal.SIGINT, within: float = 20) -> int:
+        """Signal it and wait; the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(within)
+
+
+@contextmanager
+def up(data: Path, *arguments: str, port: int | None = None, **env: str) -> Iterator[Up]:
+    """``dibs up`` on a data folder, from when it answers until it has stopped."""
+    port = port or free_port()
+    log = data.with_name(f"{data.name}.up.log")
+    command = [sys.executable, "-m", "dibs.cli.main", "up", "--port", str(port), "--data", str(data), *arguments]
+    with open(log, "ab") as out:
+        process = subprocess.Popen(command, env=environment(**env), stdout=out, stderr=out)
+    running = Up(process, port, log)
+    try:
+
+        def is_up() -> bool:
+            assert process.poll() is None, f"dibs up ended: {running.said()}"
+            return "Dibs is up" in running.said()
+
+        wait_for(is_up, 60)
+        yield running
+    finally:
+        if process.poll() is None:
+            running.stop(signal.SIGTERM)
+
+
+@contextmanager
+def served(database_url: str, port: int, log: Path) -> Iterator[Up]:
+    """The web and the stream server on a database, without a worker: in a test, time passes only when the test says so."""
+    env = environment(
+        DATABASE_URL=database_url,
+        DIBS_SECRET_KEY=KEY,
+        DIBS_STREAM_PORT=str(port + 1),
+        DJANGO_SETTINGS_MODULE="dibs.config.settings",
+    )
+    with open(log, "ab") as out:
+        web, stream = (
+            subprocess.Popen(
+                [sys.executable, "-m", "dibs.config.serving", kind, "127.0.0.1", str(at)],
+                env=env,
+                stdout=out,
+                stderr=out,
+            )
+            for kind, at in (("web", port), ("stream", port + 1))
+        )
+    try:
+        wait_for(lambda: answers(f"http://127.0.0.1:{port}/readyz"), 60)
+        wait_for(lambda: answers(f"http://127.0.0.1:{port + 1}/healthz"), 60)
+        yield Up(web, port, log)
+    finally:
+        for process in (web, stream):
+            process.terminate()
+        for process in (web, stream):
+            process.wait(20)
