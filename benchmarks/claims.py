@@ -159,7 +159,8 @@ def _requests(tokens: list[str], start: int, number: int) -> list[Iterator[bytes
     def of(client: int) -> Iterator[bytes]:
         own = range(start + client, start + number, CLIENTS)
         for count, lead in enumerate(own):
-            if count % SHARED_EVERY == SHARED_EVERY - 1 and lead + 1 < start + number:
+            # Every other client, or all would only swap their leads around.
+            if client % 2 and count % SHARED_EVERY == SHARED_EVERY - 1 and lead + 1 < start + number:
                 lead += 1
             yield (
                 f"POST /api/v1/leads/{lead_id(lead)}/claim HTTP/1.1\r\nHost: localhost\r\n"
@@ -188,10 +189,10 @@ def _pgbench(
     from dibs.people.models import ApiToken
 
     digests = {n: ApiToken.digest_of(token).hex() for n, token in enumerate(tokens)}
-    by_client = "(ARRAY[{}])[:client_id + 1]"
+    by_client = "(ARRAY[{}])[:client_id::int + 1]"
     digest = by_client.format(", ".join(f"'\\x{d}'::bytea" for d in digests.values()))
     rep = by_client.format(", ".join(f"'{rep}'::uuid" for rep in reps))
-    lead = "('00000000-0000-7000-8000-' || lpad(to_hex(:n), 12, '0'))::uuid"
+    lead = "('00000000-0000-7000-8000-' || lpad(to_hex(:n::bigint), 12, '0'))::uuid"
     read = _BY_TOKEN
     for value in (lead, digest, f"'{workspace_id}'::uuid", "now()"):
         read = read.replace("%s", value, 1)
@@ -209,8 +210,8 @@ def _pgbench(
         "policy": "1",
         "lead": lead,
         "workspace": f"'{workspace_id}'::uuid",
-        "lead_version": ":lead_version",
-        "standing_version": ":standing_version",
+        "lead_version": ":lead_version::int",
+        "standing_version": ":standing_version::int",
         "decision": "gen_random_uuid()",
         "now": "now()",
         "before": "'pooled'",
@@ -266,6 +267,23 @@ def _pgbench(
             {"PGOPTIONS": f"-c dibs.workspace={workspace_id}"},
         )
     found = re.search(r"tps = ([\d.]+)", printed)
-    if not found:
+    done = re.search(r"number of transactions actually processed: (\d+)", printed)
+    if not found or not done:
         raise RuntimeError(f"pgbench said: {printed}")
+    if (took := _claimed(workspace_id, start, number)) != int(done[1]):
+        raise RuntimeError(f"pgbench ran {done[1]} transactions and took {took} leads: they are not the same work")
     return float(found[1])
+
+
+def _claimed(workspace_id: UUID, start: int, number: int) -> int:
+    from django.db import connection
+
+    from dibs.people.tenancy import enter
+
+    enter(workspace_id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM crm_lead WHERE id >= %s AND id < %s AND state = 'owned'",
+            [lead_id(start), lead_id(start + number)],
+        )
+        return int(cursor.fetchone()[0])

@@ -114,5 +114,5 @@ def pgbench(folder: Path, arguments: list[str], environment: dict[str, str] | No
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"pgbench: {done.stderr[-2000:]}")
+        raise RuntimeError(f"pgbench: {done.stderr[:3000]}")
     return done.stdout
