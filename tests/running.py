@@ -116,6 +116,7 @@ class Up:
     process: subprocess.Popen[bytes]
     port: int
     log: Path
+    data: Path = Path()
 
     @property
     def url(self) -> str:
@@ -142,7 +143,7 @@ def up(data: Path, *arguments: str, port: int | None = None, **env: str) -> Iter
     command = [sys.executable, "-m", "dibs.cli.main", "up", "--port", str(port), "--data", str(data), *arguments]
     with open(log, "ab") as out:
         process = subprocess.Popen(command, env=environment(**env), stdout=out, stderr=out)
-    running = Up(process, port, log)
+    running = Up(process, port, log, data)
     try:
 
         def is_up() -> bool:

@@ -1,0 +1,149 @@
+"""`dibs up`, as whoever types it meets it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.running import Up, a_folder, answers, ask, dibs, free_port, up, wait_for
+
+pytestmark = pytest.mark.xdist_group("up")
+
+
+def ours(data: Path) -> list[psutil.Process]:
+    """Every process that belongs to a `dibs up` on this folder, by what it was told or by its environment."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        try:
+            told = str(data) in " ".join(process.info["cmdline"] or ()) or process.environ().get("DIBS_DATA") == str(
+                data
+            )
+        except psutil.Error:
+            continue
+        if told and process.status() != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return found
+
+
+def child(running: Up, kind: str) -> psutil.Process:
+    """The child of this kind that is running now."""
+    (found,) = [one for one in psutil.Process(running.process.pid).children() if kind in one.cmdline()]
+    return found
+
+
+@pytest.fixture(scope="module")
+def empty() -> Iterator[Up]:
+    """A `dibs up` on a new, empty installation."""
+    with a_folder() as folder, up(folder, "--no-demo") as running:
+        yield running
+
+
+def test_it_says_where_it_is_and_how_to_go_on(empty: Up) -> None:
+    assert f"Dibs is up at {empty.url}" in empty.said()
+    assert "dibs user add" in empty.said()
+
+
+def test_the_probes_answer(empty: Up) -> None:
+    assert json.loads(ask(f"{empty.url}/healthz").body) == {"status": "ok"}
+    assert json.loads(ask(f"{empty.url}/readyz").body) == {"status": "ready"}
+
+
+def test_metrics_are_for_this_machine_only(empty: Up) -> None:
+    assert "dibs_info" in ask(f"{empty.url}/metrics").body.decode()
+    assert ask(f"{empty.url}/metrics", X_Forwarded_For="203.0.113.7").status == 403
+
+
+def test_pages_carry_a_strict_policy_and_programs_no_cookie(empty: Up) -> None:
+    page = ask(f"{empty.url}/account/login/")
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert f"connect-src 'self' {empty.stream_url.removesuffix('/stream')};" in policy
+    assert page.headers["X-Frame-Options"] == "DENY"
+    assert "Set-Cookie" not in ask(f"{empty.url}/readyz").headers
+
+
+def test_the_secret_key_is_kept_for_nobody_else_to_read(empty: Up) -> None:
+    assert (empty.data / "secret_key").stat().st_mode & 0o077 == 0
+
+
+def test_commands_share_its_database(empty: Up) -> None:
+    added = dibs("user", "add", "noor@example.com", "--name", "Noor", "--role", "ops", "--data", str(empty.data))
+    assert added.returncode == 0, added.stderr
+    token = dibs("token", "create", "noor@example.com", "--data", str(empty.data)).stdout
+    assert token.startswith("dibs_")
+    assert token.count("\n") == 1
+    assert answers(f"{empty.url}/readyz")
+
+
+def test_a_second_one_on_the_same_folder_says_so(empty: Up) -> None:
+    second = dibs("up", "--port", str(free_port()), "--data", str(empty.data))
+    assert second.returncode == 1
+    assert empty.url in second.stderr
+    assert str(empty.process.pid) in second.stderr
+
+
+@pytest.mark.parametrize("kind", ["web", "stream", "worker"])
+def test_a_child_that_dies_is_started_again(empty: Up, kind: str) -> None:
+    before = child(empty, kind)
+    before.kill()
+    wait_for(lambda: not before.is_running() or before.status() == psutil.STATUS_ZOMBIE)
+
+    def is_back() -> bool:
+        found = [one for one in psutil.Process(empty.process.pid).children() if one != before and kind in one.cmdline()]
+        return bool(found)
+
+    wait_for(is_back)
+    wait_for(lambda: answers(f"{empty.url}/readyz"))
+    wait_for(lambda: answers(f"http://127.0.0.1:{empty.port + 1}/healthz"))
+
+
+def test_a_taken_port_is_said_before_anything_starts(data_folder: Path) -> None:
+    for offset in (0, 1):
+        port = free_port()
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", port + offset))
+            taken.listen()
+            told = dibs("up", "--port", str(port), "--data", str(data_folder))
+        assert told.returncode == 1
+        assert f"Port {port + offset}" in told.stderr
+        assert "--port" in told.stderr
+    assert not (data_folder / "postgres").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said(data_folder: Path) -> None:
+    told = dibs("up", "--port", str(free_port()), "--data", "/proc/dibs")
+    assert told.returncode == 1
+    assert "The data folder /proc/dibs can't be written" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_cleanly_starts_again_soon_and_keeps_its_data(data_folder: Path, number: signal.Signals) -> None:
+    with up(data_folder, "--no-demo") as first:
+        added = dibs("user", "add", "noor@example.com", "--name", "Noor", "--data", str(data_folder))
+        assert added.returncode == 0, added.stderr
+        began = time.monotonic()
+        assert first.stop(number) == 0
+        assert time.monotonic() - began < 10
+        assert ours(data_folder) == []
+        assert "database system is shut down" in (data_folder / "postgres.log").read_text().splitlines()[-1]
+    began = time.monotonic()
+    with up(data_folder, "--no-demo"):
+        # 5 s is the promise for a machine at rest; tests share theirs.
+        assert time.monotonic() - began < 10
+        assert "noor@example.com" in dibs("user", "list", "--data", str(data_folder)).stdout
+
+
+def test_killed_itself_it_leaves_nothing_running(data_folder: Path) -> None:
+    with up(data_folder, "--no-demo") as running:
+        running.process.kill()
+        running.process.wait()
+        wait_for(lambda: ours(data_folder) == [], 20)
