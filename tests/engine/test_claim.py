@@ -1,0 +1,344 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.engine.judging import INBOUND, MONDAY, book, minutes, waiting
+
+from dibs.engine.claim import may_act, may_claim, may_skip, sight
+from dibs.engine.decision import Ask, Due, Grant, Refusal
+from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
+from dibs.engine.fairplay import Claimed, Standing, after, mix_state
+from dibs.engine.lifecycle import STATES
+from dibs.engine.reasons import CLAIMING, REMEDIES
+from dibs.engine.rulebook import Rulebook
+
+AIKO = RepFacts("aiko")
+LEAD = LeadFacts(score=60, rank="warm", country="MX")
+TIERS = [
+    {"name": "top", "when": "rep.conversion_rate >= 0.2 && rep.closed >= 20", "sees": "full"},
+    {"name": "mid", "when": "rep.closed >= 5", "sees": "preview", "only": "lead.score < 75"},
+    {"name": "new", "sees": "none"},
+]
+
+
+def asked(
+    rules: Rulebook,
+    clock: LeadClock | None = None,
+    *,
+    lead: LeadFacts = LEAD,
+    rep: RepFacts = AIKO,
+    standing: Standing | None = None,
+    now: datetime = MONDAY,
+    **more: Any,
+) -> Grant | Refusal | Ask:
+    given = {"today": now.date(), "last_lapse_at": None} | more
+    return may_claim(rules, lead, clock or waiting(), rep, standing or Standing(), now, **given)
+
+
+def held(owner: str = "bo", until: datetime | None = None, **fields: Any) -> LeadClock:
+    return waiting(state="owned", owner=owner, lock_expires_at=until or minutes(10), **fields)
+
+
+def test_a_waiting_lead_is_the_reps_until_the_lock_ends() -> None:
+    answer = asked(book(), standing=Standing(day=MONDAY.date(), claims_today=2))
+    assert isinstance(answer, Grant)
+    assert answer.lock_expires_at == minutes(15)
+    assert answer.due == Due(minutes(15), "lock")
+    assert answer.reasons[0].params == {
+        "rep": "aiko",
+        "pool": "inbound",
+        "until": minutes(15).isoformat(),
+        "nth_today": 3,
+    }
+
+
+def test_without_a_lock_the_time_for_first_contact_is_what_is_due() -> None:
+    pools = {"inbound": INBOUND | {"lock": None}}
+    sla = {"first_contact": "30m", "then": {"review": "desk"}}
+    unlocked = asked(book(pools=pools, sla=sla))
+    assert isinstance(unlocked, Grant)
+    assert (unlocked.lock_expires_at, unlocked.due) == (None, Due(minutes(30), "sla"))
+    free = asked(book(pools=pools))
+    assert isinstance(free, Grant)
+    assert free.due is None
+
+
+QUEUE = {"pools": {"inbound": INBOUND | {"mode": "queue"}}}
+OTHERS = {"pools": {"inbound": INBOUND | {"teams": ["others"]}}}
+CAP = {"fair_play": {"hold_at_most": 10}}
+MIX = {"fair_play": {"mix": {"low_below": 50, "share": "30%", "over": 20}}}
+HIGH_ONLY = Standing(recent=(90,) * 9)
+
+
+@pytest.mark.parametrize(
+    ("parts", "given_", "code", "params", "remedy"),
+    [
+        ({}, {"rep": RepFacts("aiko", active=False)}, "inactive", {}, "ask_manager"),
+        (
+            {},
+            {"clock": held()},
+            "already_claimed",
+            {"by": "bo", "until": minutes(10).isoformat()},
+            "choose_another",
+        ),
+        (
+            {},
+            {"clock": waiting(state="working", owner="bo")},
+            "already_claimed",
+            {"by": "bo", "until": None},
+            "choose_another",
+        ),
+        (
+            {},
+            {"clock": waiting(state="offered", owner="bo")},
+            "already_claimed",
+            {"by": "bo", "until": None},
+            "choose_another",
+        ),
+        (
+            {},
+            {"clock": waiting(state="offered", owner="aiko")},
+            "not_claimable",
+            {"state": "offered"},
+            "accept_the_offer",
+        ),
+        ({}, {"clock": waiting(state="review")}, "not_claimable", {"state": "review"}, "choose_another"),
+        ({}, {"clock": waiting(state="retired")}, "not_claimable", {"state": "retired"}, "choose_another"),
+        ({}, {"clock": waiting(pool="no-such-pool")}, "not_claimable", {"state": "pooled"}, "choose_another"),
+        (OTHERS, {"teams": frozenset({"closers"})}, "pool_not_in_sight", {"pool": "inbound"}, "ask_manager"),
+        ({"tiers": TIERS}, {}, "tier_sees_none", {"tier": "new"}, "reach_tier"),
+        ({"tiers": TIERS[:1]}, {}, "tier_sees_none", {"tier": None}, "reach_tier"),
+        (
+            {"tiers": TIERS},
+            {"rep": RepFacts("aiko", closed=5), "lead": replace(LEAD, score=80)},
+            "not_in_your_tier",
+            {"tier": "mid", "only": "lead.score < 75"},
+            "choose_within",
+        ),
+        (QUEUE, {"is_head": False}, "not_the_head", {"pool": "inbound"}, "take_the_head"),
+        (QUEUE, {}, "not_the_head", {"pool": "inbound"}, "take_the_head"),
+        ({}, {"last_lapse_at": minutes(-59)}, "reclaim_too_soon", {"until": minutes(1).isoformat()}, "wait_until"),
+        (CAP, {"standing": Standing(holding=10)}, "holding_cap", {"have": 10, "limit": 10}, "contact_first"),
+        (
+            MIX,
+            {"standing": HIGH_ONLY, "low_score_in_sight": True},
+            "mix",
+            {"low": 0, "need": 3, "of": 10, "low_below": 50},
+            "claim_low_score_first",
+        ),
+    ],
+)
+def test_a_refusal_says_why_and_what_would_make_it_a_yes(
+    parts: dict[str, Any], given_: dict[str, Any], code: str, params: dict[str, Any], remedy: str
+) -> None:
+    answer = asked(book(**parts), **given_)
+    assert isinstance(answer, Refusal)
+    assert answer.code == code
+    assert answer.reasons[0].params == params
+    assert set(params) == set(CLAIMING[code])
+    assert answer.remedy is not None
+    assert answer.remedy.code == remedy
+    assert set(answer.remedy.params) == set(REMEDIES[remedy])
+
+
+@pytest.mark.parametrize(
+    ("parts", "given_"),
+    [
+        (OTHERS, {"teams": frozenset({"others"})}),
+        (QUEUE, {"is_head": True}),
+        ({}, {"last_lapse_at": minutes(-60)}),
+        (CAP, {"standing": Standing(holding=9)}),
+        ({"tiers": TIERS}, {"rep": RepFacts("aiko", closed=5)}),
+        ({"tiers": TIERS}, {"rep": RepFacts("aiko", closed=20, conversion_rate=0.2), "lead": replace(LEAD, score=99)}),
+        (MIX, {"standing": HIGH_ONLY, "lead": replace(LEAD, score=49)}),
+        (MIX, {"standing": Standing(recent=(90, 90))}),
+        (MIX, {"standing": Standing(recent=(*[10] * 3, *[90] * 6)), "low_score_in_sight": True}),
+        ({"fair_play": {"skip_at_most": 1}}, {"standing": Standing(skips=9)}),
+    ],
+)
+def test_just_within_each_rule_the_answer_is_yes(parts: dict[str, Any], given_: dict[str, Any]) -> None:
+    assert isinstance(asked(book(**parts), **given_), Grant)
+
+
+def test_the_mix_asks_for_the_dear_fact_only_when_it_decides() -> None:
+    assert asked(book(**MIX), standing=HIGH_ONLY) == Ask("low_score_in_sight", 50)
+    assert isinstance(asked(book(**MIX)), Grant)
+    assert isinstance(asked(book(**MIX), held(), standing=HIGH_ONLY), Refusal), "a lead that is gone is not asked about"
+
+
+def test_nobody_owes_a_low_score_lead_that_is_not_there() -> None:
+    answer = asked(book(**MIX), standing=HIGH_ONLY, low_score_in_sight=False)
+    assert isinstance(answer, Grant)
+    assert [reason.code for reason in answer.reasons] == ["claimed", "mix_waived"]
+
+
+def test_a_lock_that_ran_out_is_claimable_at_once() -> None:
+    assert isinstance(asked(book(), held(until=minutes(10)), now=minutes(10) - timedelta(microseconds=1)), Refusal)
+    answer = asked(book(), held(until=minutes(10)), now=minutes(10))
+    assert isinstance(answer, Grant)
+    assert answer.reasons[1].params == {"rep": "bo", "at": minutes(10).isoformat()}
+
+
+def test_a_contacted_lead_never_lapses() -> None:
+    assert isinstance(asked(book(), held(contacted_at=MONDAY), now=minutes(60)), Refusal)
+
+
+def test_whoever_let_it_lapse_waits_even_before_the_lapse_is_written() -> None:
+    answer = asked(book(), held(owner="aiko", until=minutes(10)), now=minutes(11))
+    assert isinstance(answer, Refusal)
+    assert answer.code == "reclaim_too_soon"
+    assert answer.reasons[0].params == {"until": minutes(70).isoformat()}
+
+
+@pytest.mark.parametrize(
+    ("mode", "sees", "level", "head_only"),
+    [
+        ("pool", None, "preview", False),
+        ("cherry_pick", None, "full", False),
+        ("queue", None, "preview", True),
+        ("pool", "full", "preview", False),
+        ("cherry_pick", "full", "full", False),
+        ("cherry_pick", "preview", "preview", False),
+        ("cherry_pick", "none", "none", False),
+    ],
+)
+def test_a_rep_sees_what_both_the_pools_mode_and_the_tier_show(
+    mode: str, sees: str | None, level: str, head_only: bool
+) -> None:
+    tiers = [{"name": "all", "sees": sees}] if sees else []
+    rules = book(pools={"inbound": INBOUND | {"mode": mode, "preview": ["company", "score"]}}, tiers=tiers)
+    seen = sight(rules, AIKO, frozenset(), "inbound")
+    assert (seen.level, seen.head_only) == (level, head_only)
+    if level == "preview":
+        assert seen.fields == ("company", "score")
+
+
+def test_a_pool_for_other_teams_does_not_exist_for_the_rep() -> None:
+    assert sight(book(**OTHERS), AIKO, frozenset(), "inbound").level == "none"
+    assert sight(book(), AIKO, frozenset(), "no-such-pool").level == "none"
+
+
+def test_skips_are_refused_at_the_limit_and_claiming_is_the_way_out() -> None:
+    rules = book(fair_play={"skip_at_most": 5})
+    assert may_skip(book(), Standing(skips=1000)) is None
+    assert may_skip(rules, Standing(skips=4)) is None
+    refusal = may_skip(rules, Standing(skips=5))
+    assert refusal is not None
+    assert (refusal.code, refusal.remedy and refusal.remedy.code) == ("skip_limit", "claim_one_first")
+    assert may_skip(rules, after(Standing(skips=5), Claimed(60, MONDAY, MONDAY.date()))) is None
+
+
+@pytest.mark.parametrize(
+    ("clock", "rep", "matches", "now", "code"),
+    [
+        (held("aiko"), "aiko", True, minutes(9), None),
+        (held("aiko"), "aiko", True, minutes(10), "claim_lapsed"),
+        (held("aiko", contacted_at=MONDAY), "aiko", True, minutes(99), None),
+        (held("aiko"), "aiko", False, MONDAY, "claim_lapsed"),
+        (held("bo"), "aiko", True, MONDAY, "not_yours"),
+        (held("bo"), "aiko", False, MONDAY, "claim_lapsed"),
+        (waiting(), "aiko", True, MONDAY, "not_yours"),
+        (waiting(), "aiko", False, MONDAY, "claim_lapsed"),
+    ],
+)
+def test_only_who_holds_a_live_lease_may_act(
+    clock: LeadClock, rep: str, matches: bool, now: datetime, code: str | None
+) -> None:
+    refusal = may_act(clock, rep, matches, now)
+    assert (refusal.code if refusal else None) == code
+    assert refusal is None or refusal.remedy is not None
+
+
+clocks = st.builds(
+    LeadClock,
+    st.just("lead"),
+    st.sampled_from(STATES),
+    pool=st.sampled_from(["inbound", "queue", "gone", None]),
+    owner=st.sampled_from(["aiko", "bo", None]),
+    waiting_since=st.just(MONDAY),
+    lock_expires_at=st.sampled_from([None, minutes(-5), MONDAY, minutes(5)]),
+    contacted_at=st.sampled_from([None, minutes(-20)]),
+)
+standings = st.builds(
+    Standing,
+    holding=st.integers(0, 4),
+    recent=st.lists(st.integers(1, 100), max_size=30).map(tuple),
+    skips=st.integers(0, 9),
+)
+EVERYTHING = book(
+    pools={"inbound": INBOUND, "queue": INBOUND | {"mode": "queue", "teams": ["closers"]}},
+    tiers=TIERS,
+    fair_play={"hold_at_most": 3, "mix": {"share": "30%", "over": 20}, "skip_at_most": 3},
+)
+
+
+@given(
+    clocks,
+    standings,
+    st.builds(
+        RepFacts,
+        st.just("aiko"),
+        active=st.booleans(),
+        closed=st.sampled_from([0, 5, 30]),
+        conversion_rate=st.just(0.3),
+    ),
+    st.sampled_from([None, 10, 60, 90]),
+    st.sampled_from([None, True, False]),
+    st.booleans(),
+    st.sampled_from([None, minutes(-5), minutes(-500)]),
+)
+def test_every_answer_is_a_grant_a_question_or_a_refusal_with_a_remedy(
+    clock: LeadClock,
+    standing: Standing,
+    rep: RepFacts,
+    score: int | None,
+    low: bool | None,
+    head: bool,
+    lapse: datetime | None,
+) -> None:
+    lead = LeadFacts(score=score)
+    teams = frozenset({"closers"}) if head else frozenset[str]()
+    answer = asked(
+        EVERYTHING,
+        clock,
+        lead=lead,
+        rep=rep,
+        standing=standing,
+        low_score_in_sight=low,
+        is_head=head,
+        teams=teams,
+        last_lapse_at=lapse,
+    )
+    if isinstance(answer, Refusal):
+        assert answer.remedy is not None
+        assert answer.remedy.code in REMEDIES
+        assert answer.code in CLAIMING
+    elif isinstance(answer, Ask):
+        assert low is None
+    else:
+        assert standing.holding < 3
+        assert rep.active
+        assert clock.state == "pooled" or (clock.state == "owned" and clock.contacted_at is None)
+        assert answer.lock_expires_at == minutes(15)
+
+
+@given(st.lists(st.integers(1, 100), max_size=60), st.sampled_from([0.1, 0.3, 0.5, 1.0]), st.integers(2, 40))
+def test_a_rep_who_follows_the_mix_always_has_the_share_it_asks_for(scores: list[int], share: float, over: int) -> None:
+    """While low-score leads are in sight, whoever is refused takes a low one instead, and then the share holds."""
+    rules = book(fair_play={"mix": {"low_below": 50, "share": share, "over": over}})
+    mix = rules.policy.fair_play.mix
+    assert mix is not None
+    standing = Standing()
+    for score in scores:
+        answer = asked(rules, lead=LeadFacts(score=score), standing=standing, low_score_in_sight=True)
+        taken = score if isinstance(answer, Grant) else 20
+        assert isinstance(asked(rules, lead=LeadFacts(score=taken), standing=standing, low_score_in_sight=True), Grant)
+        standing = after(standing, Claimed(taken, MONDAY, MONDAY.date()))
+        window = standing.recent[-over:]
+        owed = mix_state(mix, standing.recent[:-1]).need
+        assert sum(s < 50 for s in window) >= owed
