@@ -44,6 +44,9 @@ class _Place:
     marks: deque[int] = field(default_factory=lambda: deque(maxlen=_LOOK_BACK))
     seen: set[int] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self.marks.append(self.high)
+
     def new(self, rows: Sequence[Row]) -> list[Row]:
         """Those of the rows that were not read before, noted as read."""
         fresh = [row for row in rows if row[0] not in self.seen]
