@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from uuid import UUID
 
-from benchmarks.filling import fill_pool
 from benchmarks.measure import Measure
 from benchmarks.running import data_folder
 
@@ -57,6 +56,8 @@ def _pages(workspace_id: UUID, token: str, first: int, last: int, rounds: int) -
     """Milliseconds of each request, after one of each kind that is not counted."""
     from django.db import connection
     from django.test import Client
+
+    from benchmarks.filling import fill_pool  # needs Django set up
 
     for start in range(first, last + 1, 200_000):
         fill_pool(workspace_id, "inbound", start, min(start + 199_999, last), "now() + interval '2000 days'")

@@ -17,29 +17,33 @@ from dibs.engine.lifecycle import ENDED, HELD
 Felt = tuple[tuple[str, fairplay.Event], ...]
 
 
-def placed(clock: LeadClock, placement: Placement, now: datetime, *, escalated: int = 0) -> LeadClock:
+def placed(
+    clock: LeadClock, placement: Placement, now: datetime, *, escalated: int = 0, reassigned: int | None = None
+) -> LeadClock:
     """The lead where the placement puts it, with the steps of its pool that it has behind it. Its place in line stays unless
-    the placement begins a new one."""
-    to = placement.to
-    in_line_since = clock.waiting_since or now
-    after = replace(
-        _with_due(clock, placement.due), state=to.state, owner=None, waiting_since=in_line_since, escalated=escalated
+    the placement begins a new one; ``reassigned`` stays unless given."""
+    to, pool, since = placement.to, clock.pool, clock.waiting_since or now
+    if isinstance(to, InPool):
+        pool, since = to.pool, to.since or since
+    due = placement.due
+    return replace(
+        clock,
+        state=to.state,
+        pool=pool,
+        owner=to.rep if isinstance(to, Assigned | Offered) else None,
+        waiting_since=since,
+        lock_expires_at=to.until if isinstance(to, Offered) else None,
+        contacted_at=None,
+        due_at=due.at if due is not None else None,
+        due_for=due.why if due is not None else None,
+        escalated=escalated,
+        reassigned=clock.reassigned if reassigned is None else reassigned,
     )
-    after = replace(after, lock_expires_at=None, contacted_at=None)
-    match to:
-        case InPool(pool=pool, since=since):
-            return replace(after, pool=pool, waiting_since=since or after.waiting_since)
-        case Assigned(rep=rep):
-            return replace(after, owner=rep)
-        case Offered(rep=rep, until=until):
-            return replace(after, owner=rep, lock_expires_at=until)
-    return after
 
 
 def moved(clock: LeadClock, answer: Moved, now: datetime) -> LeadClock:
     """The lead after time moved it."""
-    after = placed(clock, answer.placement, now, escalated=answer.escalated)
-    return replace(after, reassigned=answer.reassigned)
+    return placed(clock, answer.placement, now, escalated=answer.escalated, reassigned=answer.reassigned)
 
 
 def claimed(clock: LeadClock, rep: str, grant: Grant) -> LeadClock:
