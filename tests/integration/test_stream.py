@@ -14,7 +14,7 @@ import pytest
 from dibs.config.following import _Place, messages_for
 from dibs.config.watching import Sight, Viewer
 from dibs.delivery.live import stream_token, user_with
-from dibs.delivery.models import Outbox
+from dibs.delivery.outbox import post
 from dibs.delivery.wake import wake
 from dibs.people.models import User, Workspace
 from dibs.people.tenancy import enter, new_id
@@ -151,8 +151,7 @@ def read(lines: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 def happen(workspace: Workspace, event: str = "lead.placed", **given: Any) -> str:
     enter(workspace.id)
     lead = new_id()
-    with_lead = payload(**given) | {"lead": str(lead)}
-    Outbox.objects.create(workspace=workspace, at=MONDAY, event=event, lead=lead, payload=with_lead)
+    post(workspace.id, [(event, lead, payload(**given) | {"lead": str(lead)})], MONDAY)
     wake(workspace.id)
     return str(lead)
 
