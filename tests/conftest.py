@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from dibs.config.database import django_database
 
 if TYPE_CHECKING:
     from tests.running import Up
+
+# A busy machine is not a wrong answer.
+hypothesis_settings.register_profile("dibs", deadline=None)
+hypothesis_settings.load_profile("dibs")
 
 _FOLDER = "DIBS_TEST_DATA"
 _OURS = pytest.StashKey[Path]()

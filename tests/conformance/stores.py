@@ -80,7 +80,7 @@ class InMemory:
                 return "claimed"
             # What a rep may not know of, the live service does not refuse: to the rep it is not there.
             clock, teams = floor.leads[lead_id].clock, floor.reps[rep].teams
-            in_sight = sight(floor.book, floor.reps[rep].facts, teams, clock.pool or "", at).level != "none"
+            in_sight = sight(floor.book, floor.reps[rep].facts, teams, clock.pool or "").level != "none"
             return answer.code if clock.owner == rep or in_sight else "unseen"
         if happening.act in {"convert", "retire"}:
             refusal = floor.end(lead_id, rep, "converted" if happening.act == "convert" else "retired", at)

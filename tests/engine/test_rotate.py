@@ -155,7 +155,7 @@ absences = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(absences, st.dictionaries(st.sampled_from(HANDLES), st.sampled_from([0.25, 0.5, 1, 2, 3, 7.5])))
 def test_two_reps_differ_by_no_more_than_one_turn_each_while_both_are_there(
     spells: list[tuple[int, set[str], set[str]]], weights: dict[str, float]

@@ -254,7 +254,7 @@ accounts = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(rules_of_a_policy, st.lists(reps, max_size=4, unique_by=lambda rep: rep.handle), leads, accounts)
 def test_a_lead_always_lands_somewhere_and_the_same_question_has_the_same_answer(
     ways: list[tuple[dict[str, Any], str | None]], crew: list[RepFacts], lead: LeadFacts, account: AccountFacts | None

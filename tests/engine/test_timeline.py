@@ -345,7 +345,7 @@ def written(clock: LeadClock, answer: Moved, now: datetime) -> LeadClock:
     )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(ways, pools, pools, slas, stales, crews, starts)
 def test_time_never_goes_round_in_circles_and_nothing_waits_past_its_age_cap(
     route: list[dict[str, Any]],

@@ -171,7 +171,7 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
         if isinstance(answer, Refusal):
             if answer.code == "holding_cap" and _settle_own(workspace_id, seen.rep_id, now):
                 continue
-            if answer.code in _UNSEEN or not _may_know_of(active.book, rep, seen, now):
+            if answer.code in _UNSEEN or not _may_know_of(active.book, rep, seen):
                 return None
             return Refused(answer, seen.holder_name)
 
@@ -203,12 +203,12 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
 _UNSEEN = frozenset({"pool_not_in_sight", "tier_sees_none"})
 
 
-def _may_know_of(book: Rulebook, rep: RepFacts, seen: _Seen, now: datetime) -> bool:
+def _may_know_of(book: Rulebook, rep: RepFacts, seen: _Seen) -> bool:
     """Whether a refused rep may learn that there is such a lead: it is theirs, or of a pool that they look into."""
     assert seen.lead is not None
     if seen.lead["owner_id"] == seen.rep_id:
         return True
-    return judge.sight(book, rep, seen.teams, seen.lead["pool"] or "", now).level != "none"
+    return judge.sight(book, rep, seen.teams, seen.lead["pool"] or "").level != "none"
 
 
 @dataclass(slots=True)

@@ -133,7 +133,7 @@ def lock_ran_out(clock: LeadClock, now: datetime) -> bool:
     )
 
 
-def sight(book: Rulebook, rep: RepFacts, teams: frozenset[str], pool: str, now: datetime | None = None) -> Sight:
+def sight(book: Rulebook, rep: RepFacts, teams: frozenset[str], pool: str) -> Sight:
     """What the rep sees of leads waiting in ``pool``: what the pool's mode shows, narrowed by the rep's tier.
 
     ``cherry_pick`` shows everything, ``pool`` and ``queue`` the pool's preview, a queue of its head alone. A policy with tiers

@@ -176,7 +176,7 @@ class Eyes:
                 return _EVERYTHING
         if self.caller.rep_id is None:
             return _NOTHING
-        sight = judge.sight(self.book, self.rep, self.caller.teams, pool, self.now)
+        sight = judge.sight(self.book, self.rep, self.caller.teams, pool)
         if sight.level == "none":
             return _NOTHING
         full = sight.level == "full"
@@ -205,7 +205,7 @@ class Eyes:
             f"(SELECT lead.* FROM crm_lead lead WHERE lead.workspace_id = %s AND lead.pool = %s AND {state} ORDER BY {order} LIMIT 1)"
             for state in ("lead.state = 'pooled'", "lead.state = 'owned' AND lead.lock_expires_at <= %s")
         )
-        where = [self.caller.workspace_id, pool]
+        where: list[Any] = [self.caller.workspace_id, pool]
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT id FROM ({places}) lead ORDER BY {order} LIMIT 1", [*where, *where, self.now])
             row = cursor.fetchone()

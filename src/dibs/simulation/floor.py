@@ -221,7 +221,7 @@ class Floor:
 
     def _low_score_waits(self, rep: RepFacts, teams: frozenset[str], low_below: int, now: datetime) -> bool:
         for pool in self.book.policy.pools:
-            seen = judge.sight(self.book, rep, teams, pool, now)
+            seen = judge.sight(self.book, rep, teams, pool)
             if seen.level == "none":
                 continue
             for lead in self.line(pool):
