@@ -13,20 +13,17 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from types import NoneType
-from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_strings
 
 from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts
-
-#: Facts as the runtime holds them: opaque, made by `Facts.activation`.
-Activation: TypeAlias = Any
 
 _LONGEST = 2000
 _TYPES: Mapping[type, Any] = {
@@ -61,9 +58,9 @@ FACTS: Mapping[str, Any] = {
     **_declared("rep", RepFacts, leave=frozenset({"hours"})),
     "now": cel.Type.TIMESTAMP,
 }
-_SUBJECTS = ("lead", "account", "rep")
-_ABSENT = "absent."
-_ATTRIBUTES = "lead.attributes"
+SUBJECTS = ("lead", "account", "rep")
+ABSENT = "absent."
+ATTRIBUTES = "lead.attributes"
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+|//[^\n]*)
@@ -97,17 +94,25 @@ class _Token:
 
 
 class Condition:
-    """A compiled condition. ``text`` as written; ``facts`` the variables it asks, ``absent.`` ones included."""
+    """A compiled condition. ``text`` as written, ``rewritten`` as compiled; ``facts`` the variables it asks, ``absent.`` ones
+    included.
 
-    __slots__ = ("_eval", "facts", "rewritten", "text")
+    ``needs`` names the facts, and single attributes, without which it errs or may err; ``None`` if that can't be told from the
+    text. ``strict``: without any of them it is certainly not true.
+    """
+
+    __slots__ = ("_eval", "facts", "needs", "rewritten", "strict", "text")
 
     def __init__(self, text: str, rewritten: str, facts: frozenset[str], expression: Any) -> None:
         self.text, self.rewritten, self.facts = text, rewritten, facts
         self._eval = expression.eval
+        tokens = _tokens(rewritten)
+        self.needs = _needs(tokens)
+        self.strict = _is_strict(tokens)
 
     @classmethod
     def of(
-        cls, text: str, about: Iterable[str] = (*_SUBJECTS, "now"), unknown: Mapping[str, str] | None = None
+        cls, text: str, about: Iterable[str] = (*SUBJECTS, "now"), unknown: Mapping[str, str] | None = None
     ) -> Condition:
         """Compile ``text``. ``about`` names the subjects known where it stands, ``unknown`` facts that are not yet, and why.
 
@@ -121,7 +126,7 @@ class Condition:
         while True:
             rewritten = _apply(text, edits)
             try:
-                expression = _environment().compile(rewritten)
+                expression = environment().compile(rewritten)
                 break
             except RuntimeError as error:
                 more = _made_fractional(str(error), rewritten, tokens, edits)
@@ -131,19 +136,8 @@ class Condition:
         if expression.return_type() != cel.Type.BOOL:
             kind = expression.return_type().name().lower()
             raise ConditionRefused("condition_not_bool", f"a condition must be true or false; this one gives {kind}")
-        questions = {new.lstrip("!") for _, _, new in edits if new.lstrip("!").startswith(_ABSENT)}
+        questions = {new.lstrip("!") for _, _, new in edits if new.lstrip("!").startswith(ABSENT)}
         return cls(text, rewritten, facts | questions, expression)
-
-    @classmethod
-    def any_of(cls, conditions: Iterable[Condition]) -> Condition | None:
-        """One that holds if any of these does, or ``None`` where the runtime will not nest that deep."""
-        conditions = tuple(conditions)
-        rewritten = " || ".join(f"({condition.rewritten}\n)" for condition in conditions)
-        try:
-            expression = _environment().compile(rewritten)
-        except RuntimeError:
-            return None
-        return cls(rewritten, rewritten, frozenset().union(*(condition.facts for condition in conditions)), expression)
 
     def holds(self, activation: Activation) -> bool:
         """Whether it is true of these facts. An error, such as an unknown fact, is a value that is not ``True``.
@@ -151,121 +145,31 @@ class Condition:
         The runtime raises only for work without end and for text with half a surrogate pair in it; that is not true either.
         """
         try:
-            return self._eval(activation).value() is True
+            return self._eval(activation.laid).value() is True
         except RuntimeError:
             return False
 
-    def may_hold(self, activation: Activation) -> bool:
-        """`holds`, but true where the runtime gives up: what is asked of several conditions at once is then asked of each."""
-        try:
-            return self._eval(activation).value() is True
-        except RuntimeError:
-            return True
-
     def constant(self) -> bool:
         """The value of a condition that asks no facts."""
-        return self.holds(_environment().Activation({}))
+        return self._eval(environment().Activation({})).value() is True
 
     def __repr__(self) -> str:
         return f"Condition({self.text!r})"
 
 
-class Together:
-    """Several conditions asked as one question: what costs is asking, far more than what is asked.
+class Activation:
+    """A lead's facts laid out for the runtime, and which of those that matter are missing, a bit for each."""
 
-    The answer is exact or there is none: where a condition errs, as on an unknown fact, each has to be asked alone.
-    """
+    __slots__ = ("laid", "missing")
 
-    __slots__ = ("_eval",)
-
-    def __init__(self, expression: Any) -> None:
-        self._eval = expression.eval
-
-    @classmethod
-    def first_of(cls, conditions: Iterable[Condition | None]) -> Together | None:
-        """Which is the first that holds, counted from 0? -1: none does. ``None`` among them stands for one that always holds."""
-        asked = (f"({condition.rewritten}\n)" if condition else "true" for condition in conditions)
-        return cls._compiled("".join(f"{text} ? {place} : " for place, text in enumerate(asked)) + "-1")
-
-    @classmethod
-    def set_of(cls, conditions: Iterable[Condition]) -> Together | None:
-        """Which ones hold? Bit n of the answer is the n-th's."""
-        asked = (f"({condition.rewritten}\n)" for condition in conditions)
-        return cls._compiled(" + ".join(f"({text} ? {1 << place} : 0)" for place, text in enumerate(asked)))
-
-    @classmethod
-    def _compiled(cls, text: str) -> Together | None:
-        """``None`` where the runtime will not nest that deep."""
-        try:
-            return cls(_environment().compile(text))
-        except RuntimeError:
-            return None
-
-    def ask(self, activation: Activation) -> int | None:
-        """The answer, or ``None`` if one of them errs."""
-        value = self._eval(activation).value()
-        return value if type(value) is int else None
-
-
-class Facts:
-    """Which facts a set of conditions asks, and how to lay them out for the runtime. Facts that nobody asks are not fetched."""
-
-    __slots__ = ("_absent", "_account", "_activate", "_attributes", "_lead", "_now", "_rep")
-
-    def __init__(self, asked: Iterable[str]) -> None:
-        asked = set(asked)
-        self._absent = tuple((name, name[len(_ABSENT) :]) for name in sorted(asked) if name.startswith(_ABSENT))
-        known = sorted({name.removeprefix(_ABSENT) for name in asked})
-        self._attributes = _ATTRIBUTES in known
-        self._lead, self._account, self._rep = (
-            tuple(
-                (name, name.partition(".")[2], _converted(FACTS[name]))
-                for name in known
-                if name.startswith(subject + ".") and name != _ATTRIBUTES
-            )
-            for subject in _SUBJECTS
-        )
-        self._now = "now" in known
-        self._activate = _environment().Activation
-
-    def activation(
-        self,
-        lead: LeadFacts | None = None,
-        account: AccountFacts | None = None,
-        rep: RepFacts | None = None,
-        now: datetime | None = None,
-    ) -> Activation:
-        """The facts as the runtime wants them: one for a lead, shared by all conditions."""
-        given: dict[str, Any] = {}
-        for subject, wanted in ((lead, self._lead), (account, self._account), (rep, self._rep)):
-            if subject is None:
-                continue
-            for name, field, converted in wanted:
-                value = getattr(subject, field)
-                if value is not None:
-                    given[name] = value if converted is None else converted(value)
-        if self._attributes and lead is not None:
-            attributes = lead.attributes
-            if None in attributes.values():
-                attributes = {name: value for name, value in attributes.items() if value is not None}
-            given[_ATTRIBUTES] = attributes
-        if self._now and now is not None:
-            given["now"] = now
-        for question, name in self._absent:
-            given[question] = name not in given
-        return self._activate(given)
-
-
-def _converted(kind: Any) -> Callable[[Any], Any] | None:
-    """What makes a fact of this type what the runtime takes, where that is not the fact itself."""
-    if kind == cel.Type.DOUBLE:
-        return float
-    return list if kind == cel.Type.List(cel.Type.STRING) else None
+    def __init__(self, laid: Any, missing: int = 0) -> None:
+        self.laid, self.missing = laid, missing
 
 
 @cache
-def _environment() -> Any:
-    variables = {**FACTS, **{_ABSENT + name: cel.Type.BOOL for name in FACTS}}
+def environment() -> Any:
+    """What conditions are compiled in: every fact, and the question whether it is absent, as a typed variable."""
+    variables = {**FACTS, **{ABSENT + name: cel.Type.BOOL for name in FACTS}}
     return cel.NewEnv(variables=variables, extensions=[ext_strings.ExtStrings()])
 
 
@@ -282,7 +186,7 @@ def _fact_of(token: _Token) -> str | None:
     parts = re.split(r"\s*\.\s*", token.text)
     if parts[0] == "now":
         return "now"
-    return ".".join(parts[:2]) if parts[0] in (*_SUBJECTS, "absent") else None
+    return ".".join(parts[:2]) if parts[0] in (*SUBJECTS, "absent") else None
 
 
 def _facts_asked(tokens: list[_Token], about: frozenset[str], unknown: Mapping[str, str]) -> frozenset[str]:
@@ -300,7 +204,7 @@ def _facts_asked(tokens: list[_Token], about: frozenset[str], unknown: Mapping[s
         if fact not in FACTS:
             raise ConditionRefused("unknown_fact", _unknown(fact), token.start)
         if subject not in about:
-            here = ", ".join(name for name in (*_SUBJECTS, "now") if name in about)
+            here = ", ".join(name for name in (*SUBJECTS, "now") if name in about)
             raise ConditionRefused(
                 "fact_not_known_here", f"{fact} is not known here; known are the facts of {here}", token.start
             )
@@ -308,6 +212,51 @@ def _facts_asked(tokens: list[_Token], about: frozenset[str], unknown: Mapping[s
             raise ConditionRefused("fact_not_known_here", f"{fact} {unknown[fact]}", token.start)
         asked.add(fact)
     return frozenset(asked)
+
+
+_MACROS = frozenset(
+    {"has", "all", "exists", "exists_one", "map", "filter", "existsOne", "transformList", "transformMap"}
+)
+_PLAIN_STRING = re.compile(r"""(["'])([^"'\\]*)\1""")
+
+
+def _needs(tokens: list[_Token]) -> frozenset[str] | None:
+    """See `Condition.needs`. An attribute counts by itself where its name stands in the text."""
+    needs = set()
+    for place, token in enumerate(tokens):
+        if token.kind != "name" or (place and tokens[place - 1].text == "."):
+            continue
+        parts = re.split(r"\s*\.\s*", token.text)
+        fact = ".".join(parts[:2]) if parts[0] != "now" else "now"
+        if fact not in FACTS:
+            continue
+        needs.add(fact)
+        following = [after.text for after in tokens[place + 1 : place + 4]]
+        if fact != ATTRIBUTES:
+            continue
+        if len(parts) > 3 or (len(parts) == 3 and following[:1] != ["("]):
+            needs.add(f"{ATTRIBUTES}.{parts[2]}")
+        elif following[:1] == ["["]:
+            key = _PLAIN_STRING.fullmatch(following[1]) if following[2:] == ["]"] else None
+            if key is None:
+                return None
+            needs.add(f"{ATTRIBUTES}.{key[2]}")
+    return frozenset(needs)
+
+
+def _is_strict(tokens: list[_Token]) -> bool:
+    """Whether an error anywhere keeps the whole from being true: no part of it can make up for another.
+
+    Only ``||``, ``?`` and the macros can; and ``&&``, whose false swallows an error, where something around it may turn that
+    false into true.
+    """
+    depth = 0
+    for token in tokens:
+        depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(token.text, 0)
+        last = re.split(r"\s*\.\s*", token.text)[-1] if token.kind == "name" else ""
+        if token.text in ("||", "?") or last in _MACROS or (token.text == "&&" and depth):
+            return False
+    return True
 
 
 def _unknown(fact: str) -> str:
@@ -339,11 +288,11 @@ def _null_questions(tokens: list[_Token]) -> list[Edit]:
                 "null_misused", "null can only be compared with one fact: lead.country == null, or != null", token.start
             )
         first, last, fact, key, sign = span
-        if fact == _ATTRIBUTES and key is not None:
-            question = f"({key} in {_ATTRIBUTES})"
+        if fact == ATTRIBUTES and key is not None:
+            question = f"({key} in {ATTRIBUTES})"
             text = ("!" if sign == "==" else "") + question
         else:
-            text = ("" if sign == "==" else "!") + _ABSENT + fact
+            text = ("" if sign == "==" else "!") + ABSENT + fact
         edits.append((tokens[first].start, tokens[last].end, text))
     return edits
 
@@ -372,10 +321,10 @@ def _compared_fact(tokens: list[_Token], null: int) -> tuple[int, int, str, str 
     fact = ".".join(parts[:2])
     if tokens[end].text == "]":
         key = tokens[end - 1]
-        return (first, last, fact, key.text, sign) if fact == _ATTRIBUTES and key.kind == "string" else None
-    if fact == _ATTRIBUTES and len(parts) == 3:
+        return (first, last, fact, key.text, sign) if fact == ATTRIBUTES and key.kind == "string" else None
+    if fact == ATTRIBUTES and len(parts) == 3:
         return first, last, fact, f'"{parts[2]}"', sign
-    return (first, last, fact, None, sign) if fact in FACTS and len(parts) <= 2 and fact != _ATTRIBUTES else None
+    return (first, last, fact, None, sign) if fact in FACTS and len(parts) <= 2 and fact != ATTRIBUTES else None
 
 
 def _apply(text: str, edits: list[Edit]) -> str:
@@ -438,7 +387,7 @@ def _refusal(error: str, rewritten: str, edits: list[Edit], tokens: list[_Token]
     if undeclared := re.match(r"undeclared reference to '(.+?)'", said):
         name = undeclared[1]
         within = next((token for token in tokens if token.kind == "name" and token.start <= at <= token.end), None)
-        fact = next((f"{subject}.{name}" for subject in _SUBJECTS if f"{subject}.{name}" in FACTS), None)
+        fact = next((f"{subject}.{name}" for subject in SUBJECTS if f"{subject}.{name}" in FACTS), None)
         hint = f"; did you mean {fact}?" if fact else ""
         return ConditionRefused("unknown_fact", f"there is nothing called {name}{hint}", within.start if within else at)
     if overload := re.match(r"found no matching overload for '_?@?(.+?)_?' applied to '\((.+)\)'", said):

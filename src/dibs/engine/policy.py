@@ -74,7 +74,7 @@ def check(text: str, people: People | None = None) -> Checked:
     except PolicyRefused as refused:
         return Checked(None, refused.problems)
     problems = [
-        located.problem(code, message, path, at=at, severity=severity)
+        located.problem(code, message, path, key="weights" in path, at=at, severity=severity)
         for code, message, path, at, severity in findings(policy, people)
     ]
     results: tuple[ExampleResult, ...] = ()

@@ -10,6 +10,7 @@ from dibs.engine.facts import LeadClock, RepFacts
 from dibs.engine.policy_check import reps_in, teams_in
 from dibs.engine.policy_model import Example, Policy
 from dibs.engine.roster import Roster
+from dibs.engine.route import place
 from dibs.engine.rulebook import Rulebook
 
 #: The moment of examples that name none: a Monday morning.
@@ -39,8 +40,6 @@ def run_examples(policy: Policy, book: Rulebook) -> tuple[ExampleResult, ...]:
 
 
 def _run(policy: Policy, book: Rulebook, index: int, example: Example) -> ExampleResult:
-    from dibs.engine.route import place
-
     now = example.now or MOMENT
     lead = example.lead.facts()
     account = example.account.facts() if example.account else None

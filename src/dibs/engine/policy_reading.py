@@ -38,6 +38,8 @@ def read_located(text: str) -> tuple[Policy, Located]:
     except ValidationError as error:
         found: dict[tuple[str, int | None, int | None], Problem] = {}
         for complaint in error.errors(include_url=False):
+            if complaint["type"] == "too_short" and complaint["input"]:
+                continue  # its items are wrong, each told by itself; it only looks empty without them
             problem = _problem(located, complaint)
             found.setdefault((problem.path, problem.line, problem.column), problem)
         problems = sorted(found.values(), key=lambda problem: (problem.line or 0, problem.column or 0))
@@ -108,7 +110,8 @@ def fields_at(path: Path) -> tuple[str, ...]:
     for step in path:
         here = _unfolded(whole, here)
         inner = here.get("items") if isinstance(step, int) else here.get("properties", {}).get(step)
-        here = inner or here.get("additionalProperties") or {}
+        by_name = [*here.get("patternProperties", {}).values(), here.get("additionalProperties")]
+        here = inner or by_name[0] or {}
     return tuple(_unfolded(whole, here).get("properties", ()))
 
 

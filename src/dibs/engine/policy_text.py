@@ -200,6 +200,8 @@ class Located:
                 index += 1
             place = index
             index += self._width(node.style, index)
+        if at >= len(node.value):
+            place = index
         before = self.text[: min(place, end)]
         return before.count("\n"), len(before) - (before.rfind("\n") + 1)
 

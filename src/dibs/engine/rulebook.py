@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from dibs.engine.conditions import Activation, Condition, Facts, Together
+from dibs.engine.asking import Facts, Questions
+from dibs.engine.conditions import Activation, Condition
 from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts
 from dibs.engine.policy_model import Policy, Rule, Territory, Tier
 
@@ -28,11 +29,6 @@ TIER = Knows(("rep",))
 SIGHT = Knows(("lead", "rep", "now"))
 FIRST_CONTACT = Knows(("lead", "now"))
 
-#: Rules asked at once before each alone. Seven ORs stay within the runtime's nesting limit, and 7 x 7 makes about fifty rules.
-_BLOCK = 7
-#: Blocks whose rules are asked in one question; the runtime nests no deeper than about 24 of them.
-_RUN = 3
-
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
@@ -43,18 +39,15 @@ class CompiledRule:
     when: Condition | None
 
 
-#: Some rules, and a condition that holds if any of theirs does (``None``: ask each).
-Block = tuple[Condition | None, tuple[CompiledRule, ...]]
-
-
 class Rulebook:
     """A policy made ready to run. Build it with `Rulebook.of`; it is never changed, so processes keep it as long as they like."""
 
     __slots__ = (
         "_facts",
-        "_runs",
+        "_route",
         "_scoring",
         "_scoring_facts",
+        "_territory",
         "points",
         "policy",
         "routes",
@@ -81,14 +74,17 @@ class Rulebook:
             (tier, compiled(tier.when, TIER), compiled(tier.only, SIGHT)) for tier in policy.tiers
         )
         self.sla_when: Condition | None = compiled(policy.sla.when, FIRST_CONTACT) if policy.sla else None
-        self._runs = tuple(_runs(tuple(_blocks(self.routes))))
-        self._scoring = Together.set_of(condition for condition, _, _ in self.points)
         conditions = [condition for _, condition, _ in self.territories]
         conditions += [route.when for route in self.routes if route.when]
         conditions += [condition for _, when, only in self.tiers for condition in (when, only) if condition]
         conditions += [self.sla_when] if self.sla_when else []
-        self._scoring_facts = Facts(fact for condition, _, _ in self.points for fact in condition.facts)
-        self._facts = Facts(fact for condition in conditions for fact in condition.facts)
+        self._facts = Facts(conditions)
+        self._route = Questions([route.when for route in self.routes], self._facts, first=True)
+        self._territory = Questions([condition for _, condition, _ in self.territories], self._facts, first=True)
+        # Points are counted before score and rank are known, so they have facts of their own.
+        scoring = [condition for condition, _, _ in self.points]
+        self._scoring_facts = Facts(scoring)
+        self._scoring = Questions(scoring, self._scoring_facts, first=False)
 
     @classmethod
     def of(cls, policy: Policy) -> Rulebook:
@@ -107,61 +103,18 @@ class Rulebook:
         return self._facts.activation(lead, account, rep, now)
 
     def first(self, activation: Activation) -> CompiledRule | None:
-        """The first rule of the route that matches: the same as asking each in turn, in fewer questions."""
-        for together, blocks in self._runs:
-            place = together.ask(activation) if together is not None else None
-            if place is not None and place >= 0:
-                return blocks[place // _BLOCK][1][place % _BLOCK]
-            if place is None and (found := _first_in(blocks, activation)):
-                return found
-        return None
+        """The first rule of the route that matches."""
+        place = self._route.first(activation)
+        return None if place is None else self.routes[place]
+
+    def territory(self, activation: Activation) -> tuple[str, Territory] | None:
+        """The first territory that the lead lies in, and its name."""
+        place = self._territory.first(activation)
+        return None if place is None else (self.territories[place][0], self.territories[place][2])
 
     def scored(self, lead: LeadFacts, account: AccountFacts | None, now: datetime) -> list[tuple[Condition, int, str]]:
         """Those of `points` whose condition holds, in their order."""
         if not self.points:
             return []
         activation = self._scoring_facts.activation(lead, account, now=now)
-        bits = self._scoring.ask(activation) if self._scoring is not None else None
-        if bits is None:
-            return [points for points in self.points if points[0].holds(activation)]
-        return [points for place, points in enumerate(self.points) if bits >> place & 1]
-
-
-def _first_in(blocks: tuple[Block, ...], activation: Activation) -> CompiledRule | None:
-    """The first rule that matches, where one of the conditions errs: whole blocks at once, then each alone."""
-    for any_of, routes in blocks:
-        if any_of is None or any_of.holds(activation):
-            for route in routes:
-                if route.when is None or route.when.holds(activation):
-                    return route
-    return None
-
-
-def _runs(blocks: tuple[Block, ...]) -> list[tuple[Together | None, tuple[Block, ...]]]:
-    """Blocks in runs, each with one question for the first of its rules that matches; shorter where it would nest too deep."""
-    runs: list[tuple[Together | None, tuple[Block, ...]]] = []
-    start = 0
-    while start < len(blocks):
-        for length in range(_RUN, 0, -1):
-            run = blocks[start : start + length]
-            together = Together.first_of(route.when for _, routes in run for route in routes)
-            if together is not None or length == 1:
-                runs.append((together, run))
-                start += length
-                break
-    return runs
-
-
-def _blocks(routes: tuple[CompiledRule, ...]) -> list[Block]:
-    """The route in blocks of rules, each with a condition that holds if any of its rules does.
-
-    A question costs more by being asked than by its length. An error within an ``||`` is absorbed by any part that is true,
-    so a block's question is true exactly when one of its rules' is.
-    """
-    found: list[Block] = []
-    for start in range(0, len(routes), _BLOCK):
-        block = routes[start : start + _BLOCK]
-        conditions = [route.when for route in block if route.when]
-        together = Condition.any_of(conditions) if len(block) == len(conditions) > 1 else None
-        found.append((together, block))
-    return found
+        return [self.points[place] for place in self._scoring.all(activation)]

@@ -1,0 +1,163 @@
+"""``dibs policy``: what it says, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dibs.cli import database
+from dibs.cli.policy import policy
+from dibs.people.models import Workspace
+from tests.making import make_user, make_workspace
+
+SOUND = "policy: Sound\nroute:\n  - {name: All, pull: {pool: inbound}}\npools: {inbound: {}}\n"
+BROKEN = SOUND.replace("{pool: inbound}", "{pool: inbund}")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "policy.yaml"
+    path.write_text(SOUND, encoding="utf-8")
+    return path
+
+
+def run(*arguments: Any, stdin: str | None = None) -> Result:
+    result = CliRunner().invoke(policy, [str(argument) for argument in arguments], input=stdin)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_check_of_a_sound_policy_ends_with_0(file: Path) -> None:
+    result = run("check", file)
+    assert (result.exit_code, result.stdout) == (0, f"{file}: ok (no examples)\n")
+
+
+def test_check_tells_each_problem_with_file_line_column_and_ends_with_1(file: Path) -> None:
+    file.write_text(BROKEN, encoding="utf-8")
+    result = run("check", file)
+    assert result.exit_code == 1
+    assert f"{file}:3:30: error: there is no pool inbund; did you mean inbound? [unknown_pool]\n" in result.stderr
+    marked = result.stderr.splitlines()
+    assert marked[2].index("^") == marked[1].index("inbund")
+    assert result.stdout == f"{file}: refused (1 error, 1 warning)\n"
+
+
+def test_check_answers_as_json_too(file: Path) -> None:
+    file.write_text(BROKEN + "examples: [{lead: {}, expect: {pool: inbound}}]\n", encoding="utf-8")
+    result = run("check", file, "--json")
+    answer = json.loads(result.stdout)
+    assert (result.exit_code, answer["ok"], answer["policy"]) == (1, False, "Sound")
+    assert answer["problems"][0] == {
+        "code": "unknown_pool",
+        "message": "there is no pool inbund; did you mean inbound?",
+        "line": 3,
+        "column": 30,
+        "path": "route[0].pull.pool",
+        "severity": "error",
+    }
+
+
+def test_check_takes_several_files_and_standard_input(file: Path) -> None:
+    result = run("check", file, "-", stdin=BROKEN)
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [f"{file}: ok (no examples)", "-: refused (1 error, 1 warning)"]
+
+
+def test_check_of_what_is_not_there_or_not_utf_8_is_told(file: Path) -> None:
+    assert run("check", file.with_name("nowhere.yaml")).exit_code == 2
+    file.write_bytes("policy: Ångström\n".encode("latin-1"))
+    result = run("check", file)
+    assert result.exit_code == 1
+    assert f"{file}:1: not UTF-8" in result.stderr
+
+
+def test_schema_is_json() -> None:
+    assert json.loads(run("schema").stdout)["title"] == "Policy"
+
+
+@pytest.fixture
+def workspace(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A workspace, and commands that use the tests' database as it is."""
+    monkeypatch.setenv("DATABASE_URL", "postgres://the/tests/own")
+    monkeypatch.setattr(database, "prepare", lambda data: None)
+    monkeypatch.setenv("DIBS_SECRET_KEY", "not a secret")
+    monkeypatch.setattr(database, "bring_up_to_date", lambda: None)
+    return make_workspace("main")
+
+
+def test_publish_list_and_rollback(workspace: Workspace, file: Path) -> None:
+    nora = make_user(workspace, "ops")
+    assert "No policy is published yet" in run("list").stdout
+    result = run("publish", file, "--by", nora.email, "--note", "To begin with")
+    assert (result.exit_code, result.stdout) == (0, "Published “Sound” as version 1.\n")
+    assert run("publish", file).stdout == "Nothing changed: version 1 is this policy already.\n"
+    file.write_text(SOUND.replace("Sound", "Louder"), encoding="utf-8")
+    answer = json.loads(run("publish", file, "--json").stdout)
+    assert (answer["number"], answer["new"], answer["problems"]) == (2, True, [])
+    assert run("rollback", "1").stdout == "Published “Sound” as version 3.\n"
+    listed = json.loads(run("list", "--json").stdout)
+    assert [(row["number"], row["active"], row["note"]) for row in listed] == [
+        (3, True, "Back to version 1"),
+        (2, False, ""),
+        (1, False, "To begin with"),
+    ]
+    assert listed[2]["published_by"] == nora.email
+
+
+def test_what_is_refused_ends_with_1_and_changes_nothing(workspace: Workspace, file: Path) -> None:
+    file.write_text(BROKEN, encoding="utf-8")
+    result = run("publish", file)
+    assert result.exit_code == 1
+    assert "[unknown_pool]" in result.stderr
+    assert "nothing was changed" in result.stderr
+    answer = json.loads(run("publish", file, "--json").stdout)
+    assert answer["ok"] is False
+    assert answer["problems"][0]["line"] == 3
+    assert "no policy version 4" in run("rollback", "4").stderr
+    assert run("rollback", "4").exit_code == 1
+    assert "Nobody here" in run("publish", file, "--by", "nobody@example.com").stderr
+    assert json.loads(run("list", "--json").stdout) == []
+
+
+def test_warnings_are_told_and_do_not_stop_it(workspace: Workspace, file: Path) -> None:
+    file.write_text(SOUND.replace("pull: {pool: inbound}", "push: {team: closers}"), encoding="utf-8")
+    result = run("publish", file)
+    assert result.exit_code == 0
+    assert (
+        f"{file}:3:30: warning: the workspace has no team closers; add it under People [unknown_team]" in result.stderr
+    )
+    checked = run("check", file, "--people")
+    assert checked.exit_code == 0
+    assert "[unknown_team]" in checked.stderr
+    assert "[unknown_team]" not in run("check", file).stderr
+
+
+def test_diff_ends_with_1_where_the_meaning_differs(workspace: Workspace, file: Path) -> None:
+    result = run("diff", file)
+    assert result.exit_code == 1
+    assert "+policy: Sound" in result.stdout
+    run("publish", file)
+    assert run("diff", file).stdout == "Is the same as version 1.\n"
+    file.write_text("# a remark\n" + SOUND, encoding="utf-8")
+    result = run("diff", file)
+    assert result.exit_code == 0
+    assert result.stdout.endswith(
+        "+# a remark\n policy: Sound\n route:\n   - {name: All, pull: {pool: inbound}}\nMeans the same as version 1.\n"
+    )
+    file.write_text(SOUND.replace("{}", "{lock: 5m}"), encoding="utf-8")
+    result = run("diff", file, "--json")
+    assert (result.exit_code, json.loads(result.stdout)["differs"]) == (1, True)
+    assert "no policy version 9" in run("diff", file, "--to", "9").stderr
+
+
+def test_one_of_several_workspaces_is_chosen_by_name(workspace: Workspace, file: Path) -> None:
+    make_workspace("other")
+    assert run("publish", file, "--workspace", "other").exit_code == 0
+    assert json.loads(run("list", "--json", "--workspace", "main").stdout) == []
+    assert len(json.loads(run("list", "--json", "--workspace", "other").stdout)) == 1
+    assert "There is no workspace" in run("list", "--workspace", "nowhere").stderr
