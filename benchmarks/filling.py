@@ -28,7 +28,7 @@ _FILL = """
 
 
 def fill_pool(workspace_id: UUID, pool: str, first: int, last: int, due_at: str) -> None:
-    """Leads number ``first`` to ``last`` waiting in a pool, all due at ``due_at`` (a timestamp PostgreSQL reads)."""
+    """Leads number ``first`` to ``last`` waiting in a pool, all due at ``due_at`` (ISO 8601)."""
     enter(workspace_id)
     with connection.cursor() as cursor:
         cursor.execute(_FILL, [workspace_id, pool, due_at, first, last])
