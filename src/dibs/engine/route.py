@@ -67,10 +67,8 @@ class Case:
     ) -> Case:
         """The case of a lead, with the first territory whose condition holds."""
         activation = book.activation(lead, account, now=now)
-        for name, condition, territory in book.territories:
-            if condition.holds(activation):
-                return cls(book, lead, account, clock, now, seed, activation, name, territory)
-        return cls(book, lead, account, clock, now, seed, activation, None, None)
+        name, territory = book.territory(activation) or (None, None)
+        return cls(book, lead, account, clock, now, seed, activation, name, territory)
 
 
 @dataclass(frozen=True, slots=True)
