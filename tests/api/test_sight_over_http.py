@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 from uuid import UUID, uuid4
@@ -46,10 +47,9 @@ def _everywhere(company: Company, who: Any, lead: UUID) -> list[Any]:
         company.get(who, "/me"),
         company.get(who, "/reps"),
     ]
-    for sort in ("", "-score", "score", "waiting_since", "-waiting_since"):
-        answers.append(company.get(who, "/pools/inbound/leads", sort=sort, limit=1))
-    for q in ("Seen", "Canary", "canary", "424242"):
-        answers.append(company.get(who, "/pools/inbound/leads", q=q))
+    sorts = ("", "-score", "score", "waiting_since", "-waiting_since")
+    answers += [company.get(who, "/pools/inbound/leads", sort=sort, limit=1) for sort in sorts]
+    answers += [company.get(who, "/pools/inbound/leads", q=q) for q in ("Seen", "Canary", "canary", "424242")]
     return answers
 
 
@@ -69,8 +69,6 @@ def test_a_masked_value_is_in_no_cursor(company: Company, masked: UUID) -> None:
     company.lead()
     publish(company.workspace, _POLICY_BY_VALUE)
     page = company.get(company.aiko, "/pools/inbound/leads", limit=1).json()
-    import base64
-
     cursor = page["next"]
     assert b"424242" not in base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     assert company.get(company.aiko, "/pools/inbound/leads", limit=1, cursor=cursor).json()["items"]

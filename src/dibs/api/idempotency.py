@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
@@ -61,10 +62,10 @@ def forget(now: datetime) -> int:
     """Drop the current workspace's keys that are older than `KEPT_FOR`; returns how many."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM api_keyedwrite WHERE at < %s", [now - KEPT_FOR])
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
-def _begin(caller: Caller, key: str, digest: bytes, now: datetime) -> object | None:
+def _begin(caller: Caller, key: str, digest: bytes, now: datetime) -> UUID | None:
     """Take the key; ``None`` if it is taken. Waits for a transaction that is just taking it."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -16,15 +16,16 @@ from dibs.engine.lifecycle import State
 _NO_NUL = r"^[^\x00]*$"
 
 
-def text(longest: int, shortest: int = 0) -> Any:
-    return Annotated[str, StringConstraints(min_length=shortest, max_length=longest, pattern=_NO_NUL)]
+def text(longest: int, shortest: int = 0) -> StringConstraints:
+    """Text of so many characters, of those that can be kept."""
+    return StringConstraints(min_length=shortest, max_length=longest, pattern=_NO_NUL)
 
 
-Line = text(300)
-Name = text(200)
-Code = text(100, 1)
-Note = text(5_000)
-Attribute = text(10_000) | int | float | bool | None
+Line = Annotated[str, text(300)]
+Name = Annotated[str, text(200)]
+Code = Annotated[str, text(100, 1)]
+Note = Annotated[str, text(5_000)]
+Attribute = Annotated[str, text(10_000)] | int | float | bool | None
 
 
 class Incoming(BaseModel):
@@ -39,28 +40,32 @@ class LeadIn(Incoming):
     """A lead as a source sends it. Text that cannot be right (an e-mail, a phone) is kept as it came, and flagged."""
 
     source: Code = Field(description="Where it comes from; with external_id it names the lead.")
-    external_id: text(200, 1) | None = Field(None, description="The source's own id: sent again, the lead is enriched.")
+    external_id: Annotated[str, text(200, 1)] | None = Field(
+        None, description="The source's own id: sent again, the lead is enriched."
+    )
     received_at: datetime | None = Field(None, description="When it came in; now, if left out.")
     name: Line | None = None
     title: Line | None = None
-    email: text(320) | None = None
-    phone: text(64) | None = None
+    email: Annotated[str, text(320)] | None = None
+    phone: Annotated[str, text(64)] | None = None
     company: Line | None = None
-    domain: text(253) | None = None
+    domain: Annotated[str, text(253)] | None = None
     industry: Name | None = None
     employees: Annotated[int, Field(ge=0, le=2**53)] | None = None
-    country: text(60) | None = Field(None, description="ISO 3166 alpha-2, or a name of the country.")
+    country: Annotated[str, text(60)] | None = Field(None, description="ISO 3166 alpha-2, or a name of the country.")
     region: Name | None = None
     city: Name | None = None
-    postal_code: text(32) | None = None
-    language: text(16) | None = Field(None, description="BCP 47, such as es-MX.")
+    postal_code: Annotated[str, text(32)] | None = None
+    language: Annotated[str, text(16)] | None = Field(None, description="BCP 47, such as es-MX.")
     product: Name | None = None
     use_case: Line | None = None
     deal_value: Annotated[Decimal, Field(ge=0, lt=10**15)] | None = None
-    currency: text(3) | None = Field(None, description="ISO 4217.")
-    message: text(100_000) | None = None
+    currency: Annotated[str, text(3)] | None = Field(None, description="ISO 4217.")
+    message: Annotated[str, text(100_000)] | None = None
     consent: bool | None = None
-    attributes: dict[text(100, 1), Attribute] = Field(default_factory=dict, description="The rest, by name.")
+    attributes: dict[Annotated[str, text(100, 1)], Attribute] = Field(
+        default_factory=dict, description="The rest, by name."
+    )
 
 
 class LeadsIn(Incoming):
@@ -261,8 +266,8 @@ class Reps(Outgoing):
 
 
 class PolicyIn(Incoming):
-    source: text(1_000_000, 1) = Field(description="The policy document, as YAML.")
-    note: text(500) = ""
+    source: Annotated[str, text(1_000_000, 1)] = Field(description="The policy document, as YAML.")
+    note: Annotated[str, text(500)] = ""
 
 
 class PolicyOut(Outgoing):
@@ -292,7 +297,7 @@ class AcceptIn(Incoming):
 
 
 class WhyIn(Incoming):
-    why: text(500) = ""
+    why: Annotated[str, text(500)] = ""
     claim: UUID | None = None
 
 
@@ -311,7 +316,7 @@ class RetireIn(Incoming):
 
 class AssignIn(Incoming):
     rep: Code = Field(description="The handle of the rep who gets the lead.")
-    why: text(500) = ""
+    why: Annotated[str, text(500)] = ""
 
 
 class Problem(BaseModel):

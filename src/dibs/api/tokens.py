@@ -6,6 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.timezone import now
 from ninja.security import HttpBearer
+from pydantic import BaseModel
 
 from dibs.api.problems import Problem
 from dibs.people.access import ACCESS, Action
@@ -45,6 +46,16 @@ def token_in(request: HttpRequest) -> str:
     if scheme.lower() != "bearer" or not token:
         raise Problem("not_authenticated", "Send a token: Authorization: Bearer dibs_...")
     return str(token.strip())
+
+
+def check_query(request: HttpRequest, known: type[BaseModel]) -> None:
+    """Refuse a query that asks for what there is not: a filter with a slip in its name would answer with everything."""
+    unknown = sorted(set(request.GET) - set(known.model_fields))
+    if unknown:
+        errors = [
+            {"where": [name], "code": "extra_forbidden", "message": "There is no such parameter"} for name in unknown
+        ]
+        raise Problem("invalid", f"{unknown[0]}: There is no such parameter", errors=errors)
 
 
 def check_body(request: HttpRequest) -> None:

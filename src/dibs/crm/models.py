@@ -136,6 +136,21 @@ class Lead(WorkspaceRow):
                 condition=Q(state="pooled"),
                 name="lead_pool_by_score",
             ),
+            # The same, filtered by what reps filter by most. Without these a rare value is looked for through the whole pool:
+            # 7 s with a million waiting. Each costs about 3 microseconds a lead that comes to wait, and a claim nothing.
+            *(
+                models.Index(
+                    "workspace",
+                    "pool",
+                    field,
+                    models.F("score").desc(),
+                    "received_at",
+                    "id",
+                    condition=Q(state="pooled", **{f"{field}__isnull": False}),
+                    name=f"lead_pool_by_{field}",
+                )
+                for field in ("country", "industry", "source")
+            ),
             # The head of a queue, and "the oldest waiting goes first".
             models.Index(
                 fields=["workspace", "pool", "waiting_since", "id"],

@@ -119,7 +119,8 @@ def _ages(eyes: Eyes, pool: str, claims: int) -> PoolAges:
     now, where = eyes.now, "workspace_id = %s AND pool = %s AND state = 'pooled'"
     ends = [now - timedelta(minutes=minutes) for minutes in AGES]
     bands: list[tuple[datetime | None, datetime | None]] = list(zip([*ends, None], [None, *ends], strict=True))
-    parts, values = [], []
+    parts: list[str] = []
+    values: list[Any] = []
     for older, newer in bands:
         part = f"SELECT FROM crm_lead WHERE {where}"
         values += [eyes.caller.workspace_id, pool]

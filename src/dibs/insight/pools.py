@@ -26,7 +26,7 @@ from dibs.people.tenancy import enter
 #: Counting stops here: "5,000 or more" is as good to know, and costs no more at a million.
 COUNT_LIMIT = 5_000
 #: How many leads a page looks through where no index answers (about 10 ms).
-LOOK_THROUGH = 10_000
+LOOK_THROUGH = 5_000
 #: How many leads a page looks through where a tier's condition is asked of each (about 20 microseconds a lead).
 ASK_THROUGH = 1_000
 #: How many values of one field may be asked for together.
@@ -224,7 +224,8 @@ class _Question:
         sharp, sharp_values = _joined(self.sharp)
         after, after_values = _after(self.order, anchor)
         name, wanted = self.branch or (None, ())
-        parts, values = [], []
+        parts: list[str] = []
+        values: list[Any] = []
         for value in wanted or (None,):
             for state, moment in (
                 ("lead.state = 'pooled'", []),
@@ -271,7 +272,8 @@ def _after(order: Sequence[tuple[str, bool]], anchor: Row | None) -> tuple[str, 
     """SQL for "comes after the anchor in this order". Unknown values come first going down, last going up, as in PostgreSQL."""
     if anchor is None:
         return "true", []
-    condition, values = "false", []
+    condition = "false"
+    values: list[Any] = []
     for name, down in reversed(order):
         column, value = f"lead.{name}", anchor[name]
         if value is None:

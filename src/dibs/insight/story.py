@@ -23,7 +23,6 @@ from dibs.people.caller import Caller
 
 #: What may be told of a lead that is seen masked: code and the parameters that hold nothing of the lead.
 _SAFE: Mapping[str, frozenset[str]] = {
-    "received": frozenset(),
     "pooled": frozenset({"pool"}),
     "back_in_pool": frozenset({"pool", "since"}),
     "claimed": frozenset({"rep", "pool", "until", "nth_today"}),
@@ -64,8 +63,13 @@ class Entry:
         }
 
 
-def told(reasons: Iterable[Reason | Mapping[str, Any]], language: str) -> tuple[dict[str, Any], ...]:
-    """Reasons with their text: ``code``, ``params``, ``rule``, ``text``."""
+def told(
+    reasons: Iterable[Reason | Mapping[str, Any]],
+    language: str,
+    names: Mapping[str, str] | None = None,
+    timezone: str = "UTC",
+) -> tuple[dict[str, Any], ...]:
+    """Reasons with their text: ``code``, ``params``, ``rule``, ``text``. ``names`` gives reps' names by handle."""
     shown = []
     for reason in reasons:
         plain: Mapping[str, Any] = (
@@ -73,7 +77,7 @@ def told(reasons: Iterable[Reason | Mapping[str, Any]], language: str) -> tuple[
             if isinstance(reason, Reason)
             else reason
         )
-        shown.append({**plain, "text": say(reason, language)})
+        shown.append({**plain, "text": say(reason, language, names, timezone)})
     return tuple(shown)
 
 
@@ -99,13 +103,17 @@ def story_of_seen(caller: Caller, seen: SeenLead, language: str | None = None) -
             [caller.workspace_id, seen["id"]],
         )
         rows = cursor.fetchall()
+        cursor.execute("SELECT handle, name FROM people_rep WHERE workspace_id = %s", [caller.workspace_id])
+        names = dict(cursor.fetchall())
     language = language or caller.language
     entries = []
     for at, kind, before, after, pool, who, by, logged, version in rows:
         reasons: list[dict[str, Any]] = json.loads(logged)
         if seen.level != "full":
             reasons = _safe(reasons)
-        entries.append(Entry(at, kind, before, after, pool, who, by, told(reasons, language), version))
+        entries.append(
+            Entry(at, kind, before, after, pool, who, by, told(reasons, language, names, caller.timezone), version)
+        )
     return entries
 
 

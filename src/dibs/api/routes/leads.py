@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
 from ninja import Query, Router
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from dibs.api import answers
 from dibs.api.documentation import reads, writes
@@ -17,7 +17,7 @@ from dibs.api.idempotency import once
 from dibs.api.problems import Problem, field_errors
 from dibs.api.routes.acts import id_in
 from dibs.api.shapes import Incoming, LeadIn, LeadOut, LeadPage, LeadsIn, Receipt, Receipts, Timeline, text
-from dibs.api.tokens import Token
+from dibs.api.tokens import Token, check_query
 from dibs.engine.lifecycle import State
 from dibs.insight import story
 from dibs.insight.leads import leads_page
@@ -73,28 +73,27 @@ def send_leads(request: HttpRequest, body: LeadsIn) -> HttpResponse:
 
 
 class LeadFilters(Incoming):
-    model_config = ConfigDict(extra="forbid")
-
     state: State | None = None
-    pool: text(100, 1) | None = None
-    review: text(100, 1) | None = None
-    owner: text(100, 1) | None = Field(None, description="A rep's handle.")
-    source: text(100, 1) | None = None
-    external_id: text(200, 1) | None = None
-    email: text(320, 1) | None = None
-    domain: text(253, 1) | None = None
-    country: text(2, 2) | None = None
-    industry: text(200, 1) | None = None
-    rank: text(8, 1) | None = None
+    pool: Annotated[str, text(100, 1)] | None = None
+    review: Annotated[str, text(100, 1)] | None = None
+    owner: Annotated[str, text(100, 1)] | None = Field(None, description="A rep's handle.")
+    source: Annotated[str, text(100, 1)] | None = None
+    external_id: Annotated[str, text(200, 1)] | None = None
+    email: Annotated[str, text(320, 1)] | None = None
+    domain: Annotated[str, text(253, 1)] | None = None
+    country: Annotated[str, text(2, 2)] | None = None
+    industry: Annotated[str, text(200, 1)] | None = None
+    rank: Annotated[str, text(8, 1)] | None = None
     received_from: datetime | None = None
     received_before: datetime | None = None
-    cursor: text(200, 1) | None = None
+    cursor: Annotated[str, text(200, 1)] | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
 
 
 @router.get("/leads", auth=_SEE, response=reads(LeadPage), summary="List leads, newest first")
 def list_leads(request: HttpRequest, wanted: Query[LeadFilters]) -> HttpResponse:
     """A rep's own, a manager's teams', everything for operations. What waits in a pool, a rep reads through the pool."""
+    check_query(request, LeadFilters)
     caller: Caller = request.auth  # type: ignore[attr-defined]
     filters = wanted.model_dump(exclude={"cursor", "limit"}, exclude_none=True)
     return answers.page(leads_page(caller, filters, cursor=wanted.cursor, limit=wanted.limit, now=now()), answers.lead)

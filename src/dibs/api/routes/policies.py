@@ -14,7 +14,7 @@ from dibs.api.documentation import reads, writes
 from dibs.api.idempotency import once
 from dibs.api.problems import Problem
 from dibs.api.shapes import Incoming, PolicyIn, PolicyOut, PolicyPage, text
-from dibs.api.tokens import Token
+from dibs.api.tokens import Token, check_query
 from dibs.distribution import policies
 from dibs.distribution.models import PolicyVersion
 from dibs.engine.policy import PolicyRefused
@@ -29,12 +29,13 @@ _SEE = Token(Action.SEE_POLICY)
 
 
 class PolicyQuestion(Incoming):
-    cursor: text(200, 1) | None = None
+    cursor: Annotated[str, text(200, 1)] | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
 
 
 @router.get("/policies", auth=_SEE, response=reads(PolicyPage), summary="List the published policies, newest first")
 def list_policies(request: HttpRequest, asked: Query[PolicyQuestion]) -> HttpResponse:
+    check_query(request, PolicyQuestion)
     caller: Caller = request.auth  # type: ignore[attr-defined]
     question = f"policies {caller.workspace_id}"
     versions = PolicyVersion.objects.filter(workspace_id=caller.workspace_id).select_related("published_by")
@@ -92,9 +93,9 @@ def publish_policy(request: HttpRequest, body: PolicyIn) -> HttpResponse:
                     "column": problem.column,
                     "severity": problem.severity,
                 }
-                for problem in refused.problems
+                for problem in sorted(refused.problems, key=lambda problem: problem.severity != "error")
             ]
-            first = next((e for e in errors if e["severity"] == "error"), errors[0])
+            first = errors[0]
             where = f"Line {first['line']}, column {first['column']}: " if first["line"] else ""
             raise Problem("policy_refused", f"{where}{first['message']}", errors=errors) from None
         new = before is None or before.version_id != version.id

@@ -14,7 +14,7 @@ from dibs.api import answers
 from dibs.api.documentation import reads
 from dibs.api.problems import Problem
 from dibs.api.shapes import Incoming, LeadPage, Pools, text
-from dibs.api.tokens import Token
+from dibs.api.tokens import Token, check_query
 from dibs.insight.pools import BY_RANGE, BY_VALUE, SORTS, pool_page, pools_in_sight
 from dibs.people.access import Action
 from dibs.people.caller import Caller
@@ -28,15 +28,15 @@ _BOUND = Decimal(10**15)
 
 
 class PoolQuestion(Incoming):
-    q: text(200) = Field("", description="Text to look for in the fields that the caller sees.")
-    filter: list[text(300, 3)] = Field(
+    q: Annotated[str, text(200)] = Field("", description="Text to look for in the fields that the caller sees.")
+    filter: list[Annotated[str, text(300, 3)]] = Field(
         [],
         max_length=_FILTERS_LIMIT,
         description=f"`field:value` for {', '.join(BY_VALUE)}; several of one field mean any of them. "
         f"`field:least..most` for {', '.join(BY_RANGE)}, where one end may be left out.",
     )
     sort: Literal[("", *SORTS)] = Field("", description="Left out: the pool's own order.")  # type: ignore[valid-type]
-    cursor: text(200, 1) | None = None
+    cursor: Annotated[str, text(200, 1)] | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
 
 
@@ -50,6 +50,7 @@ def list_pools(request: HttpRequest) -> HttpResponse:
 def list_pool_leads(request: HttpRequest, name: str, asked: Query[PoolQuestion]) -> HttpResponse:
     """Only what the pool and the caller's tier show. Filters and search reach only fields that the caller sees. A page of a
     search may be short, even empty, and still have a next one: go on until `next` is null."""
+    check_query(request, PoolQuestion)
     caller: Caller = request.auth  # type: ignore[attr-defined]
     page = pool_page(
         caller,
