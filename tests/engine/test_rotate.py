@@ -108,6 +108,18 @@ def test_ties_break_by_seed_and_not_by_name_or_place() -> None:
     assert one_way.rep == next_rep(book(), "closers", "round_robin", team("c", "a", "b"), LEAD, MONDAY, "s").rep
 
 
+def test_a_roster_is_a_value_and_a_push_changes_only_what_it_says() -> None:
+    before = team("a", "b", passes={"a": 1.0, "b": 1.0})
+    after = before.pushed("closers", "a", weight=2.0)
+    assert before == team("a", "b", passes={"a": 1.0, "b": 1.0})
+    assert after.passes == {"closers": {"a": 1.5, "b": 1.0}}
+    assert (after.reps["a"].open_leads, after.reps["a"].assigned_today) == (1, 1)
+    assert after.reps["b"] is before.reps["b"]
+    assert after.given_up("a").reps["a"].open_leads == 0
+    assert before.given_up("a").reps["a"].open_leads == 0, "never below nothing"
+    assert before.given_up("a stranger") == before
+
+
 def test_taking_a_rep_off_the_list_moves_nobody_else() -> None:
     roster, _ = give(book(), team("a", "b", "c"), 4)
     fewer = Roster(roster.reps, {"closers": ("a", "c")}, roster.passes)

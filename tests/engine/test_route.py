@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from tests.engine.judging import MONDAY, PULL, book, minutes, office, team, waiting
 
 from dibs.engine.decision import Assigned, Due, InNurture, InPool, InReview, Offered, Placement, Reason
+from dibs.engine.due import due_in_pool
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts
 from dibs.engine.lifecycle import may_move
 from dibs.engine.roster import Roster
-from dibs.engine.route import due_in_pool, place
+from dibs.engine.route import place
 from dibs.engine.rulebook import Rulebook
 
 NEW = LeadClock("lead", "new")

@@ -9,13 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine.judging import INBOUND, MONDAY, PULL, book, minutes, office, team, waiting
 
+from dibs.engine import consequences
 from dibs.engine.decision import Assigned, Due, InPool, InReview, Kept, Moved, Offered, Placement
+from dibs.engine.due import due_when_owned
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
 from dibs.engine.lifecycle import ENDED, may_move
 from dibs.engine.reasons import TIME
 from dibs.engine.roster import Roster
 from dibs.engine.rulebook import Rulebook
-from dibs.engine.timeline import REASSIGN_AT_MOST, RETRY, declined, due_when_owned, on_time
+from dibs.engine.timeline import REASSIGN_AT_MOST, RETRY, declined, on_time
 
 LEAD = LeadFacts(score=50, rank="warm", country="MX")
 CREW = team("aiko", "bo")
@@ -328,21 +330,8 @@ ways = st.sampled_from(
 
 def written(clock: LeadClock, answer: Moved, now: datetime) -> LeadClock:
     """The lead after the answer, as a store keeps it."""
-    to, lapsed = answer.placement.to, {answer.lapsed} - {None}
-    since = to.since if isinstance(to, InPool) else None
-    return replace(
-        clock,
-        state=to.state,
-        pool=to.pool if isinstance(to, InPool) else clock.pool,
-        owner=to.rep if isinstance(to, Assigned | Offered) else None,
-        waiting_since=since or clock.waiting_since or now,
-        lock_expires_at=to.until if isinstance(to, Offered) else None,
-        due_at=answer.placement.due.at if answer.placement.due else None,
-        due_for=answer.placement.due.why if answer.placement.due else None,
-        escalated=answer.escalated,
-        reassigned=answer.reassigned,
-        passed_over=clock.passed_over | lapsed,  # type: ignore[operator]
-    )
+    after = consequences.moved(clock, answer, now)
+    return replace(after, passed_over=clock.passed_over | {answer.lapsed}) if answer.lapsed else after
 
 
 @settings(max_examples=300)

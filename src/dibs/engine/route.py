@@ -25,8 +25,7 @@ from dibs.engine.decision import (
     Scalar,
     Where,
 )
-from dibs.engine.due import due_in_pool as due_in_pool
-from dibs.engine.due import due_when_contacted_by, due_when_stale
+from dibs.engine.due import due_in_pool, due_when_contacted_by, due_when_stale
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
 from dibs.engine.policy_model import Onward, Pull, Push, Rule, Territory
 from dibs.engine.qualify import qualify

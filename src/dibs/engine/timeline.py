@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 from dibs.engine.calendar import next_start
 from dibs.engine.decision import Due, InNurture, InPool, Kept, Moved, Placement, Reason
 from dibs.engine.due import due_in_pool, due_when_stale
-from dibs.engine.due import due_when_owned as due_when_owned
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
 from dibs.engine.policy_model import Pool, Push, Step
 from dibs.engine.roster import Roster
