@@ -20,12 +20,12 @@ pools:
 QUERIES = (
     "",
     "?sort=-score",
-    "?sort=received_at",
+    "?sort=waiting_since",
     "?filter=country:JP",
     "?filter=industry:Health",
     "?filter=source:webinar",
-    "?filter=score>=40&sort=-score",
-    "?filter=country:MX&filter=score>=75",
+    "?filter=score:40..&sort=-score",
+    "?filter=country:MX&filter=score:75..",
     "?filter=industry:Retail&sort=-score",
 )
 
