@@ -67,6 +67,23 @@ def test_a_rule_that_is_false_is_told_from_one_about_an_unknown_fact() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("when", "because"),
+    [
+        ('lead.country == "JP" || lead.employees > 5', {"because": "unknown", "fact": "lead.country"}),
+        ('lead.attributes.plan == "pro"', {"because": "unknown", "fact": "lead.attributes.plan"}),
+        ("account.owner != null", {"because": "false"}),
+        ("lead.score > 90", {"because": "false"}),
+    ],
+)
+def test_a_missing_fact_is_named_and_asking_whether_it_is_missing_is_no_mystery(
+    when: str, because: dict[str, str]
+) -> None:
+    rules = book({"name": "Picky", "when": when, "review": "desk"}, PULL)
+    placement, _ = placed(rules, LeadFacts(attributes={"size": 3}))
+    assert reason(placement, "routed").params["tried"] == [{"rule": "Picky", "when": when, **because}]
+
+
 def test_a_pulled_lead_waits_with_a_due_time() -> None:
     placement, _ = placed(book())
     assert placement.to == InPool("inbound")

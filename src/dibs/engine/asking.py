@@ -57,6 +57,10 @@ class Facts:
         """The bits that say in `Activation.missing` that one of these is."""
         return sum(self._bits[name] for name in names)
 
+    def named(self, missing: int) -> frozenset[str]:
+        """The names that these bits stand for."""
+        return frozenset(name for name, bit in self._bits.items() if missing & bit)
+
     def activation(
         self,
         lead: LeadFacts | None = None,

@@ -257,46 +257,29 @@ def _routed(case: Case, matched: CompiledRule) -> Reason:
         "rule": matched.rule.name,
         "index": matched.index,
         "when": matched.rule.when,
-        "tried": _tried(case.book, matched.index, _unknown(case)),
+        "tried": _tried(case.book, matched.index, case.activation.missing),
     }
     return Reason("routed", params, f"route[{matched.index}]")
 
 
 def _no_rule(case: Case) -> Reason:
-    return Reason("no_rule_matched", {"tried": _tried(case.book, len(case.book.routes), _unknown(case))})
-
-
-def _unknown(case: Case) -> frozenset[str]:
-    """The facts asked by the route that are not known of this lead."""
-    about_lead, about_account = _asked(case.book)
-    lead, account = case.lead, case.account
-    unknown = {fact for fact, name in about_lead if getattr(lead, name) is None}
-    if about_account:
-        unknown |= {fact for fact, name in about_account if account is None or getattr(account, name) is None}
-    return frozenset(unknown)
-
-
-@lru_cache(maxsize=256)
-def _asked(book: Rulebook) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
-    """The facts that the route's conditions ask of lead and account, as (fact, field). Attributes are known as a whole."""
-    facts = sorted({fact for route in book.routes if route.when is not None for fact in route.when.facts})
-    pairs = [(fact, *fact.split(".", 1)) for fact in facts if "." in fact]
-    about_lead = tuple((fact, name) for fact, subject, name in pairs if subject == "lead")
-    return about_lead, tuple((fact, name) for fact, subject, name in pairs if subject == "account")
+    return Reason("no_rule_matched", {"tried": _tried(case.book, len(case.book.routes), case.activation.missing)})
 
 
 @lru_cache(maxsize=4096)
-def _tried(book: Rulebook, until: int, unknown: frozenset[str]) -> list[dict[str, Scalar]]:
+def _tried(book: Rulebook, until: int, missing: int) -> list[dict[str, Scalar]]:
     """The rules before the ``until``-th and why each did not match: ``false``, or a fact that is not known.
 
-    Leads with the same facts missing share one list, which is never changed.
+    Leads that lack the same facts share one list, which is never changed.
     """
-    return [_why_not(route, unknown) for route in book.routes[:until]]
+    lacking = book.lacking(missing)
+    return [_why_not(route, lacking) for route in book.routes[:until]]
 
 
-def _why_not(route: CompiledRule, unknown: frozenset[str]) -> dict[str, Scalar]:
+def _why_not(route: CompiledRule, lacking: frozenset[str]) -> dict[str, Scalar]:
     tried: dict[str, Scalar] = {"rule": route.rule.name, "when": route.rule.when, "because": "false"}
-    missing = sorted(route.when.facts & unknown) if route.when is not None else []
+    needs = route.when.needs if route.when is not None else None
+    missing = sorted((needs or frozenset()) & lacking)
     if missing:
         tried |= {"because": "unknown", "fact": missing[0]}
     return tried

@@ -102,6 +102,10 @@ class Rulebook:
         """The facts laid out for this policy's conditions: one for a lead, shared by all of them but those of scoring."""
         return self._facts.activation(lead, account, rep, now)
 
+    def lacking(self, missing: int) -> frozenset[str]:
+        """The facts, and single attributes, that an activation's ``missing`` stands for."""
+        return self._facts.named(missing)
+
     def first(self, activation: Activation) -> CompiledRule | None:
         """The first rule of the route that matches."""
         place = self._route.first(activation)
