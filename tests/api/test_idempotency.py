@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.utils.timezone import now
 
-from dibs.api.idempotency import forget
+from dibs.api.idempotency import forget, forget_everywhere
 from dibs.api.models import KeyedWrite
 from dibs.crm.models import Lead
 from dibs.distribution.models import Decision
@@ -77,6 +77,13 @@ def test_a_claim_sent_again_is_the_same_claim(company: Company) -> None:
 def test_a_key_that_cannot_be_one(company: Company, key: str) -> None:
     answer = company.post(company.ops, "/leads", LEAD, Idempotency_Key=key)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_idempotency_key")
+
+
+def test_keys_of_all_companies_are_forgotten(company: Company, other: Company) -> None:
+    for there in (company, other):
+        there.post(there.ops, "/leads", LEAD, **KEY)
+    assert forget_everywhere(now()) == 0
+    assert forget_everywhere(now() + timedelta(hours=25)) == 2
 
 
 def test_keys_are_forgotten_after_a_day(company: Company) -> None:

@@ -55,7 +55,7 @@ def people(db: Any) -> Iterator[dict[str, Company]]:
 @pytest.mark.parametrize("role", ["ops", "rep"])
 @schema.parametrize()
 @settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
