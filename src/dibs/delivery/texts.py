@@ -223,15 +223,25 @@ FIELDS: Mapping[str, str] = {
     "rep.open_leads": _("Open leads"),
 }
 
-#: What could not be right in a lead's input and was kept as it came (``Lead.flags``).
+#: What could not be right in a lead's input and was kept as it came (``Lead.flags``); ``cut`` is said of any field.
 FLAGS: Mapping[str, str] = {
-    "email_invalid": _("The e-mail address cannot be right; it is kept as it came"),
-    "phone_invalid": _("The phone number cannot be right; it is kept as it came"),
+    "email_invalid": _("The e-mail address cannot be right"),
+    "phone_invalid": _("The phone number cannot be right"),
     "phone_no_country": _("It is not known which country the phone number is of"),
     "domain_invalid": _("The web domain cannot be right"),
+    "country_unknown": _("The country could not be recognised"),
     "employees_invalid": _("The number of employees could not be read"),
+    "employees_range": _("The number of employees was a range; its low end was taken"),
     "deal_value_invalid": _("The deal value could not be read"),
+    "deal_value_range": _("The deal value was a range; its low end was taken"),
+    "deal_value_ambiguous": _("The deal value can be read in two ways; the larger was taken"),
+    "currency_unknown": _("The currency could not be recognised"),
+    "language_unknown": _("The language could not be recognised"),
+    "consent_unclear": _("Consent is neither yes nor no, so it counts as unknown"),
     "received_at_invalid": _("The date could not be read; the time of arrival was taken"),
+    "received_at_future": _("The date lies ahead; the time of arrival was taken"),
+    "formula": _("One field holds a spreadsheet formula; it is kept as text"),
+    "cut": _("A text was too long and was cut"),
 }
 
 #: A simple condition on one fact, by its operator.

@@ -201,6 +201,7 @@ def _compared(match: re.Match[str]) -> str:
 
 def flagged(flag: str) -> str:
     """What is wrong with a lead's input, in the active language."""
+    flag = "cut" if flag.endswith("_cut") else flag
     return gettext(texts.FLAGS[flag]) if flag in texts.FLAGS else titled(flag)
 
 

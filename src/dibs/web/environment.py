@@ -6,10 +6,40 @@ from typing import Any
 
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext, npgettext, pgettext
 from jinja2 import Environment
+from lucide.jinja import lucide
+
+from dibs.delivery import wording
+from dibs.web import shown
 
 
 def environment(**options: Any) -> Environment:
-    environment = Environment(**options, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 (Django turns autoescape on)
-    environment.globals.update(static=static, url=reverse)
+    environment = Environment(  # noqa: S701 (Django turns autoescape on)
+        **options, trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.i18n", "jinja2.ext.do"]
+    )
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext, ngettext, newstyle=True, pgettext=pgettext, npgettext=npgettext
+    )
+    environment.globals.update(
+        static=static,
+        url=reverse,
+        icon=lucide,
+        field_name=lambda name: wording.field_name(name, wording.active_language()),
+        in_words=lambda text: wording.condition_in_words(text, wording.active_language()),
+    )
+    environment.filters.update(
+        ago=shown.ago,
+        called=shown.called,
+        clock=shown.clock,
+        countdown=shown.countdown,
+        country=shown.country,
+        day=shown.day,
+        flagged=wording.flagged,
+        number=shown.number,
+        short_span=shown.short_span,
+        span=lambda value: wording.span(value, wording.active_language()),
+        titled=wording.titled,
+        value_of=shown.value_of,
+    )
     return environment

@@ -2,6 +2,30 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from dibs.web import desk, floor, home, lead, mine, policy, pool
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", home.home, name="home"),
+    path("language/", home.language, name="language"),
+    path("available/", home.available, name="available"),
+    path("faces/<slug:handle>.svg", home.face, name="face"),
+    path("pools/<slug:name>/", pool.pool, name="pool"),
+    path("pools/<slug:name>/leads/<uuid:lead_id>/", pool.panel, name="panel"),
+    path("pools/<slug:name>/values/<slug:field>/", pool.values, name="values"),
+    path("queue/<slug:name>/", pool.queue, name="queue"),
+    path("queue/<slug:name>/next/", pool.take_next, name="next"),
+    path("mine/", mine.mine, name="mine"),
+    path("standing/", mine.standing, name="standing"),
+    path("leads/<uuid:lead_id>/", lead.lead, name="lead"),
+    path("leads/<uuid:lead_id>/claim/", pool.claim, name="claim"),
+    path("leads/<uuid:lead_id>/skip/", pool.skip, name="skip"),
+    path("leads/<uuid:lead_id>/<slug:act>/", desk.act, name="act"),
+    path("floor/", floor.floor, name="floor"),
+    path("review/", floor.review, name="review"),
+    path("people/", floor.people, name="people"),
+    path("policy/", policy.policy, name="policy"),
+    path("policy/edit/", policy.edit, name="edit"),
+    path("policy/back/", policy.back, name="roll_back"),
+]

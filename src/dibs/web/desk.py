@@ -1,0 +1,151 @@
+"""What is done with a lead once somebody has it: one address for each act, one form for each address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+from django.views.decorators.http import require_POST
+
+from dibs.distribution import acting
+from dibs.insight.sight import lead_in_sight, may_know_of
+from dibs.people.access import Action
+from dibs.web.visit import Visit, page
+
+
+class Unfit(Exception):
+    """What was filled in cannot be used; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who may, how it is done, and what is said then."""
+
+    action: Action
+    does: Callable[[Visit, UUID, Mapping[str, str]], acting.Answer]
+    done: str
+
+
+def _claim(form: Mapping[str, str]) -> UUID | None:
+    """The lease that the page was shown: a page left open for long must not act on a later one."""
+    try:
+        return UUID(form.get("claim", ""))
+    except ValueError:
+        return None
+
+
+def _note(form: Mapping[str, str], name: str = "note") -> str:
+    return form.get(name, "").strip()[:2000]
+
+
+def _contact(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
+    kind = form.get("kind", "call")
+    if kind not in acting.CONTACT_KINDS:
+        raise Unfit(_("Say what kind of contact it was."))
+    return acting.contact(visit.caller, lead, visit.now, kind=kind, note=_note(form), claim=_claim(form))
+
+
+def _convert(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
+    amount, text = None, form.get("amount", "").strip().replace(" ", "")
+    if text:
+        try:
+            amount = Decimal(text.replace(",", "") if "." in text else text.replace(",", "."))
+        except InvalidOperation:
+            raise Unfit(_("The amount is not a number.")) from None
+        if not amount.is_finite() or not 0 <= amount < Decimal(10) ** 16:
+            raise Unfit(_("The amount is not a number."))
+    currency = form.get("currency", "").strip().upper() or None
+    if currency and not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
+        raise Unfit(_("A currency has three letters, such as EUR."))
+    return acting.convert(
+        visit.caller, lead, visit.now, amount=amount, currency=currency, note=_note(form), claim=_claim(form)
+    )
+
+
+def _retire(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
+    why = form.get("why", "")
+    if why not in acting.RETIRE_REASONS:
+        raise Unfit(_("Say why it is given up."))
+    return acting.retire(visit.caller, lead, visit.now, why=why, note=_note(form), claim=_claim(form))
+
+
+def _assign(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
+    try:
+        return acting.assign(visit.caller, lead, form.get("rep", ""), visit.now, why=_note(form, "why"))
+    except LookupError:
+        raise Unfit(_("Choose who gets it.")) from None
+
+
+def _return(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
+    try:
+        return acting.return_to_pool(visit.caller, lead, form.get("pool", ""), visit.now, why=_note(form, "why"))
+    except LookupError:
+        raise Unfit(_("Choose a pool.")) from None
+
+
+ACTS: Mapping[str, Act] = {
+    "contact": Act(Action.WORK_LEADS, _contact, gettext_noop("Contact logged. It stays yours.")),
+    "release": Act(
+        Action.WORK_LEADS,
+        lambda visit, lead, form: acting.release(
+            visit.caller, lead, visit.now, why=_note(form, "why"), claim=_claim(form)
+        ),
+        gettext_noop("Given back."),
+    ),
+    "accept": Act(
+        Action.WORK_LEADS,
+        lambda visit, lead, form: acting.accept(visit.caller, lead, visit.now, claim=_claim(form)),
+        gettext_noop("It is yours."),
+    ),
+    "decline": Act(
+        Action.WORK_LEADS,
+        lambda visit, lead, form: acting.reject(
+            visit.caller, lead, visit.now, why=_note(form, "why"), claim=_claim(form)
+        ),
+        gettext_noop("Declined. It goes to the next in line."),
+    ),
+    "convert": Act(Action.WORK_LEADS, _convert, gettext_noop("Converted. Well done.")),
+    "retire": Act(Action.WORK_LEADS, _retire, gettext_noop("Given up, with the reason on record.")),
+    "assign": Act(Action.ASSIGN_LEADS, _assign, gettext_noop("Handed over.")),
+    "return": Act(Action.ASSIGN_LEADS, _return, gettext_noop("Back in the pool, in its old place in line.")),
+}
+
+
+@require_POST
+@page(Action.SEE_LEADS)
+def act(visit: Visit, lead_id: UUID, act: str) -> HttpResponse:
+    """Do one of `ACTS` to a lead that the visitor may know of."""
+    wanted = ACTS.get(act)
+    if wanted is None:
+        raise Http404
+    if not visit.caller.may(wanted.action):
+        raise PermissionDenied
+    if not may_know_of(visit.caller, lead_id, visit.now):
+        raise Http404
+    try:
+        answer = wanted.does(visit, lead_id, visit.request.POST)
+    except Unfit as unfit:
+        visit.bad(str(unfit))
+        return visit.back(reverse("lead", args=[lead_id]))
+    if answer is None:
+        raise Http404
+    if isinstance(answer, acting.Refused):
+        visit.bad(*visit.refusal(answer.refusal))
+    else:
+        visit.good(_(wanted.done))
+    if lead_in_sight(visit.caller, lead_id, visit.now) is None:
+        return redirect("mine" if visit.caller.rep_id else "home")
+    return visit.back(reverse("lead", args=[lead_id]))
+
+
+#: For templates: what may be chosen in the forms.
+CHOICES: Mapping[str, Any] = {"kinds": acting.CONTACT_KINDS, "whys": acting.RETIRE_REASONS}

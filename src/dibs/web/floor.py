@@ -1,0 +1,117 @@
+"""For who leads: the floor at a glance, what waits for a decision, and who is there."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+from django.views.decorators.http import require_GET
+
+from dibs.delivery import texts
+from dibs.insight.crew import reps_in_sight
+from dibs.insight.floor import AGES, Happening
+from dibs.insight.floor import floor as floor_of
+from dibs.insight.leads import leads_page
+from dibs.insight.pages import BadCursor
+from dibs.people.access import Action
+from dibs.people.models import Rep, Team
+from dibs.web.desk import CHOICES
+from dibs.web.shown import short_span
+from dibs.web.visit import Visit, page
+
+#: A rep with this share of the open leads allowed, or more, is marked.
+_FULL = 0.9
+
+
+@require_GET
+@page(Action.SEE_FLOOR)
+def floor(visit: Visit) -> HttpResponse:
+    """What waits, what is at risk, who is loaded, what happens now."""
+    seen = floor_of(visit.caller, visit.now)
+    most = max([card.load.open_leads for card in seen.reps if card.load] + [1])
+    rows = []
+    for card in seen.reps:
+        limit = _limit(visit, card.teams)
+        open_leads = card.load.open_leads if card.load else 0
+        rows.append(
+            (card, limit, round(100 * open_leads / (limit or most)), bool(limit and open_leads >= _FULL * limit))
+        )
+    return visit.show(
+        "floor/floor.html",
+        tab="floor",
+        seen=seen,
+        rows=rows,
+        bands=[_("under %(n)s min") % {"n": n} for n in AGES] + [_("more")],
+        tells=[(happening, _tell(happening)) for happening in seen.feed],
+        short=short_span,
+    )
+
+
+def _limit(visit: Visit, teams: tuple[str, ...]) -> int | None:
+    """The most leads that the rep may have open before nothing more is pushed to them."""
+    rules = visit.eyes.book.policy.teams if visit.eyes.book else {}
+    limits = [rules[team].open_at_most for team in teams if team in rules and rules[team].open_at_most]
+    return max((limit for limit in limits if limit), default=None)
+
+
+def _tell(what: Happening) -> tuple[str, str]:
+    """What happened, as the words after the lead's name, and its tone."""
+    who = what.who or ""
+    said = {
+        "claimed": (pgettext("feed", "claimed by %(who)s"), ""),
+        "contacted": (pgettext("feed", "contacted by %(who)s"), "good"),
+        "lapsed": (pgettext("feed", "lapsed with %(who)s"), "bad"),
+        "escalated": (pgettext("feed", "waited too long and went to %(who)s"), "warm"),
+        "aged": (pgettext("feed", "waited too long and went to %(who)s"), "warm"),
+        "released": (pgettext("feed", "given back by %(who)s"), ""),
+        "accepted": (pgettext("feed", "accepted by %(who)s"), ""),
+        "rejected": (pgettext("feed", "declined, and on to the next"), ""),
+        "reassigned": (pgettext("feed", "passed on to %(who)s"), "warm"),
+        "assigned": (pgettext("feed", "given to %(who)s"), ""),
+        "returned": (pgettext("feed", "sent back to the pool"), ""),
+        "converted": (pgettext("feed", "converted by %(who)s"), "good"),
+        "retired": (pgettext("feed", "given up by %(who)s"), ""),
+        "requalified": (pgettext("feed", "looked at again"), ""),
+    }.get(what.kind, (what.kind, ""))
+    text, tone = said
+    if "%(who)s" in text:
+        text = text % {"who": who or what.by or _("the managers")}
+    return text, tone
+
+
+@require_GET
+@page(Action.ASSIGN_LEADS)
+def review(visit: Visit) -> HttpResponse:
+    """Leads that a person has to decide about."""
+    try:
+        found = leads_page(
+            visit.caller, {"state": "review"}, cursor=visit.request.GET.get("cursor") or None, now=visit.now
+        )
+    except BadCursor:
+        return redirect("review")
+    reps = Rep.objects.filter(workspace_id=visit.caller.workspace_id, active=True).order_by("name")
+    return visit.show(
+        "floor/review.html",
+        tab="review",
+        leads=found.items,
+        next_page=found.next,
+        reps=list(reps.values_list("handle", "name")),
+        pools=[name for name, _mode in visit.pools],
+        words=texts.WORDS,
+        **CHOICES,
+    )
+
+
+@require_GET
+@page(Action.SEE_FLOOR)
+def people(visit: Visit) -> HttpResponse:
+    """The reps and their teams."""
+    cards = reps_in_sight(visit.caller, visit.now)
+    teams = list(
+        Team.objects.filter(workspace_id=visit.caller.workspace_id).order_by("name").values_list("slug", "name")
+    )
+    members = {slug: [card for card in cards if slug in card.teams and card.active] for slug, _name in teams}
+    alone = [card for card in cards if not card.teams and card.active]
+    left = [card for card in cards if not card.active]
+    return visit.show("floor/people.html", tab="people", teams=teams, members=members, alone=alone, left=left)

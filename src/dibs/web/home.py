@@ -1,0 +1,73 @@
+"""The way in, and what a person sets for themselves: language and availability."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from dibs.delivery.wording import LANGUAGES
+from dibs.people.access import Action
+from dibs.people.models import Rep, User
+from dibs.web.shown import disc
+from dibs.web.visit import Visit, page
+
+_A_DAY = 24 * 3600
+
+
+@page(Action.SEE_SELF)
+def home(visit: Visit) -> HttpResponse:
+    """To the page that the visitor works on."""
+    if visit.leads:
+        return redirect("floor")
+    tab = next(iter(visit.tabs()), None)
+    if tab is None:
+        return visit.show("nothing.html")
+    return redirect(tab.address)
+
+
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """Set the language: for the user who is logged in, and for this browser's login page."""
+    wanted = request.POST.get("language", "")
+    back = request.POST.get("next", "/")
+    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
+        back = "/"
+    response = redirect(back)
+    if wanted in LANGUAGES:
+        if request.user.is_authenticated:
+            User.objects.filter(id=request.user.pk).update(language=wanted)
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME,
+            wanted,
+            max_age=365 * _A_DAY,
+            samesite="Lax",
+            secure=settings.SESSION_COOKIE_SECURE,
+        )
+    return response
+
+
+@require_POST
+@page(Action.SEE_SELF, rep_only=True)
+def available(visit: Visit) -> HttpResponse:
+    """The rep's own switch: whether leads may be pushed to them."""
+    Rep.objects.filter(id=visit.caller.rep_id).update(available=visit.request.POST.get("available") == "yes")
+    return visit.back("/")
+
+
+@page(Action.SEE_REPS)
+def face(visit: Visit, handle: str) -> HttpResponse:
+    """A rep's face, or initials on a disc for one who has none."""
+    found = (
+        Rep.objects.filter(workspace_id=visit.caller.workspace_id, handle=handle).values_list("face", "name").first()
+    )
+    if found is None:
+        raise Http404
+    drawn, name = found
+    return HttpResponse(
+        drawn or disc(handle, name),
+        content_type="image/svg+xml",
+        headers={"Cache-Control": f"private, max-age={_A_DAY}"},
+    )

@@ -1,0 +1,130 @@
+"""Values as a page shows them: short spans, clock times, numbers, countries, faces."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.formats import date_format, number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime, now
+from django.utils.translation import gettext as _
+from phonenumbers.geodata.locale import LOCALE_DATA
+
+from dibs.delivery import wording
+
+#: Fields that a lead may be called by, the best first.
+_CALLED = ("company", "name", "account", "domain", "email", "product", "use_case")
+#: Colours of the discs of people without a face: white text on each has a contrast of 4.5 or more.
+_DISCS = ("#0a665f", "#8a4b08", "#5b4b9e", "#9b2c5a", "#2f6690", "#4a6b1f", "#8c2f1c", "#4d5a66")
+
+
+def short_span(span: timedelta | float) -> str:
+    """ "45 s", "11 min", "2 h 10", "3 d": as short as a table wants it."""
+    seconds = int(span.total_seconds() if isinstance(span, timedelta) else span)
+    if seconds < 60:
+        return _("%(n)s s") % {"n": max(0, seconds)}
+    minutes = seconds // 60
+    if minutes < 60:
+        return _("%(n)s min") % {"n": minutes}
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return _("%(h)s h %(m)02d") % {"h": hours, "m": minutes} if minutes else _("%(h)s h") % {"h": hours}
+    return _("%(n)s d") % {"n": hours // 24}
+
+
+def ago(since: datetime | None) -> str:
+    """How long ago that was."""
+    return short_span(now() - since) if since else ""
+
+
+def countdown(until: datetime | None) -> str:
+    """Minutes and seconds left, "12:41"; hours before them where there are any."""
+    left = max(0, int((until - now()).total_seconds())) if until else 0
+    hours, minutes = divmod(left // 60, 60)
+    return f"{hours}:{minutes:02d}:{left % 60:02d}" if hours else f"{minutes}:{left % 60:02d}"
+
+
+def clock(when: datetime, seconds: bool = False) -> str:
+    """The time in the reader's zone, with the day unless it is today."""
+    local = localtime(when)
+    text = local.strftime("%H:%M:%S" if seconds else "%H:%M")
+    return text if local.date() == localtime().date() else f"{day(when)} {text}"
+
+
+def day(when: datetime) -> str:
+    """The day in the reader's zone, with the year unless it is this one."""
+    local = localtime(when)
+    return date_format(local, "MONTH_DAY_FORMAT" if local.year == localtime().year else "DATE_FORMAT")
+
+
+def number(value: Any) -> str:
+    """A number with its thousands apart, as the reader's language has it."""
+    if value is None:
+        return ""
+    whole = value == int(value)
+    return number_format(
+        int(value) if whole else value, decimal_pos=0 if whole else 2, use_l10n=True, force_grouping=True
+    )
+
+
+def country(code: str | None) -> str:
+    """A country's name in the page's language."""
+    names = LOCALE_DATA.get(code or "", {})
+    name = names.get(wording.active_language()) or names.get("en") or code or ""
+    # The data points to another language's entry as "*fr".
+    return names.get(name[1:], code or "") if name.startswith("*") else name
+
+
+def called(lead: Mapping[str, Any]) -> str:
+    """What to call a lead: by what is known, and may be seen, of it."""
+    for name in _CALLED:
+        if lead.get(name):
+            return str(lead[name])
+    if lead.get("source"):
+        return _("Lead from %(source)s") % {"source": wording.titled(lead["source"])}
+    return _("Lead")
+
+
+def value_of(lead: Mapping[str, Any], name: str) -> str:
+    """A field's value as text; "" if there is none, or it is not to be seen."""
+    value = lead.get(name)
+    if value is None or value == "":
+        return ""
+    if name == "country":
+        return country(value)
+    if name in {"source", "pool", "territory"}:
+        return wording.titled(value)
+    if name == "rank":
+        return _(wording.texts.WORDS["rank"].get(value, value))
+    if name == "deal_value":
+        return f"{number(value)} {lead.get('currency') or ''}".strip()
+    if name in {"employees", "score"}:
+        return number(value)
+    if name == "consent":
+        return _("yes") if value else _("no")
+    if isinstance(value, datetime):
+        return clock(value)
+    return str(value)
+
+
+def initials(name: str) -> str:
+    """One or two letters for a face."""
+    words = name.split()
+    letters = words[0][:1] + (words[-1][:1] if len(words) > 1 else "") if words else "?"
+    return letters.upper()
+
+
+def disc(key: str, name: str) -> SafeString:
+    """Initials on a coloured disc, as SVG; the colour is always the same for the same key."""
+    colour = _DISCS[zlib.crc32(key.encode()) % len(_DISCS)]
+    return format_html(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48" width="48" height="48"><circle cx="24" cy="24" r="24" '
+        'fill="{}"/><text x="24" y="31" text-anchor="middle" font-family="system-ui, sans-serif" font-size="19" '
+        'font-weight="600" fill="#ffffff">{}</text></svg>',
+        colour,
+        initials(name),
+    )

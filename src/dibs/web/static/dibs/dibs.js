@@ -1,0 +1,23 @@
+// What runs on every page. Each module looks for what it knows and does nothing where it is not.
+import "./clock.js";
+import "./keys.js";
+import "./live.js";
+import "./pool.js";
+import { tell } from "./tell.js";
+
+// An answer that htmx can't put in place: the database gone, a page too old.
+document.body.addEventListener("htmx:responseError", () => tell(document.body.dataset.failed));
+document.body.addEventListener("htmx:sendError", () => tell(document.body.dataset.failed));
+
+// Menus and filters close when something else is touched, or with Escape.
+const popups = "details.menu[open], details.chip[open], details.act[open]";
+document.addEventListener("click", (event) => {
+  for (const open of document.querySelectorAll(popups)) if (!open.contains(event.target)) open.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const open of document.querySelectorAll(popups)) {
+    open.open = false;
+    open.querySelector("summary").focus();
+  }
+});

@@ -1,0 +1,73 @@
+// The keyboard. A key does what a click would: there is nothing that only a key can do.
+import { selected, select, step } from "./pool.js";
+
+const typing = (target) =>
+  target.isContentEditable ||
+  (target.matches("input, textarea, select") && !["radio", "checkbox", "button", "submit"].includes(target.type));
+
+const keys = {
+  j: () => step(1),
+  k: () => step(-1),
+  ArrowDown: () => step(1),
+  ArrowUp: () => step(-1),
+  Enter: (event) => {
+    if (event.target.closest("a, button, summary, input, label")) return false;
+    const row = selected();
+    if (row) location.href = row.dataset.open;
+    return Boolean(row);
+  },
+  c: () => submit("form[data-claim]"),
+  l: () => {
+    const form = document.getElementById("contact");
+    if (!form) return false;
+    if (form.open) form.querySelector("form").requestSubmit();
+    else {
+      form.open = true;
+      form.querySelector("input[type=radio]").focus();
+    }
+    return true;
+  },
+  g: () => follow('nav a[href="/mine/"], nav a[href="/floor/"]'),
+  "/": () => {
+    const search = document.getElementById("q");
+    if (search) search.focus();
+    return Boolean(search);
+  },
+  "?": () => {
+    document.getElementById("keys").showModal();
+    return true;
+  },
+};
+
+function submit(which) {
+  const form = document.querySelector(which);
+  if (!form || form.querySelector("button").disabled) return false;
+  form.requestSubmit();
+  return true;
+}
+
+function follow(which) {
+  const link = document.querySelector(which);
+  if (link) location.href = link.href;
+  return Boolean(link);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (document.querySelector("dialog[open]")) return;
+  if (typing(event.target)) {
+    // From the search field down into the list.
+    if (event.target.id === "q" && event.key === "ArrowDown") {
+      event.target.blur();
+      select(selected());
+      event.preventDefault();
+    } else if (event.target.id === "q" && event.key === "Escape") event.target.blur();
+    return;
+  }
+  const does = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  const arrows = event.key.startsWith("Arrow");
+  if (!does || (event.repeat && !arrows && !"jk".includes(event.key)) || (arrows && event.target.closest("[type=radio], .feed, pre"))) return;
+  if (does(event)) event.preventDefault();
+});
+
+for (const button of document.querySelectorAll("[data-keys]")) button.addEventListener("click", keys["?"]);

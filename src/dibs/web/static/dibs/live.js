@@ -1,0 +1,120 @@
+// What happens elsewhere, as it happens. An event names a lead and never its fields; what else is shown, the server is asked for.
+import { selected, step } from "./pool.js";
+
+const body = document.body;
+const here = body.dataset.pool;
+const STRUCK = 4000; // milliseconds a row that somebody took stays in sight
+const AT_MOST_EVERY = 3000; // milliseconds between two looks at a page that shows everything
+let fresh = 0;
+let due = 0;
+
+function open() {
+  const stream = new EventSource(body.dataset.stream);
+  stream.addEventListener("hello", () => status(true));
+  stream.addEventListener("lead", (message) => moved(JSON.parse(message.data)));
+  stream.addEventListener("many", (message) => flood(JSON.parse(message.data)));
+  stream.addEventListener("policy", () => something());
+  stream.onopen = () => status(true);
+  stream.onerror = () => status(false);
+  addEventListener("pagehide", () => stream.close());
+}
+
+function status(on) {
+  const dot = document.getElementById("live");
+  dot.hidden = false;
+  dot.classList.toggle("on", on);
+  dot.textContent = on ? body.dataset.live : body.dataset.notLive;
+}
+
+/** Pages that show everything look again, not too often. */
+function look() {
+  if (due) return;
+  due = setTimeout(() => {
+    due = 0;
+    body.dispatchEvent(new CustomEvent("dibs:moved"));
+  }, AT_MOST_EVERY);
+}
+
+function flood(data) {
+  look();
+  if (here && (!data.pools || data.pools.includes(here))) something();
+}
+
+function moved(data) {
+  if (here && data.pool === here) {
+    if (!data.lead) something();
+    else if (data.state === "pooled") arrived(data.lead);
+    else taken(data.lead, data.rep_name);
+  }
+  if (body.dataset.lead === data.lead && data.rep !== body.dataset.me && !document.querySelector("details[open]")) location.reload();
+  look();
+}
+
+function count(by) {
+  const figure = document.getElementById("waiting");
+  if (!figure) return;
+  const now = Math.max(0, Number(figure.dataset.count) + by);
+  figure.dataset.count = now;
+  figure.textContent = now.toLocaleString(document.documentElement.lang);
+}
+
+function arrived(lead) {
+  const row = document.getElementById(`lead-${lead}`);
+  if (row && !row.classList.contains("taken")) return;
+  count(1);
+  fresh += 1;
+  const button = document.getElementById("fresh");
+  if (!button) return;
+  button.hidden = false;
+  button.textContent = fresh === 1 ? button.dataset.one : button.dataset.many.replace("{n}", fresh);
+}
+
+function something() {
+  const button = document.getElementById("fresh");
+  if (!button || !button.hidden) return;
+  button.hidden = false;
+  button.textContent = button.dataset.some;
+}
+
+/** Somebody has it: the row is struck through for a moment, says who, and goes. */
+export function taken(lead, by) {
+  const row = document.getElementById(`lead-${lead}`);
+  if (!row) {
+    count(-1);
+    return;
+  }
+  if (row.classList.contains("taken")) return;
+  count(-1);
+  const says = by ? body.dataset.took.replace("{name}", by) : body.dataset.tookSomebody;
+  row.classList.add("taken");
+  row.querySelector(".took").textContent = says;
+  row.querySelector(".key")?.remove();
+  const chosen = row === selected();
+  if (chosen) gone(says);
+  setTimeout(() => row.classList.add("gone"), STRUCK);
+  setTimeout(() => {
+    const still = row === selected();
+    if (still) step(1);
+    row.remove();
+  }, STRUCK + 700);
+}
+
+/** The panel shows a lead that is no longer to be had. */
+function gone(says) {
+  const panel = document.getElementById("panel");
+  for (const button of panel?.querySelectorAll(".claimbar button") ?? []) button.disabled = true;
+  if (!panel || panel.querySelector(".note")) return;
+  const note = document.createElement("section");
+  note.innerHTML = '<div class="note bad" role="alert"><p></p></div>';
+  note.querySelector("p").textContent = says;
+  panel.prepend(note);
+}
+
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("#fresh")) return;
+  fresh = 0;
+  window.htmx.ajax("GET", location.pathname + location.search, { target: "#results", swap: "outerHTML" });
+});
+body.addEventListener("dibs:taken", (event) => taken(event.detail.lead, event.detail.by));
+
+if (body.dataset.stream) open();

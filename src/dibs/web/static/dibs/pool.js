@@ -1,0 +1,70 @@
+// The pool: one row is chosen, the panel beside shows it; filters say what is chosen in them.
+const table = () => document.getElementById("leads");
+const rows = () => [...(table()?.querySelectorAll("tbody tr:not(.taken)") ?? [])];
+let waiting = 0;
+
+export const selected = () => table()?.querySelector('tr[aria-selected="true"]') ?? null;
+
+/** Choose a row and show it beside; the panel follows when the hand rests. */
+export function select(row) {
+  if (!row) return false;
+  for (const other of table().querySelectorAll('tr[aria-selected="true"]')) other.removeAttribute("aria-selected");
+  row.setAttribute("aria-selected", "true");
+  row.scrollIntoView({ block: "nearest" });
+  clearTimeout(waiting);
+  waiting = setTimeout(() => {
+    if (row.isConnected && row === selected()) window.htmx.ajax("GET", row.dataset.panel, { target: "#panel", swap: "outerHTML" });
+  }, 60);
+  return true;
+}
+
+/** One row down (1) or up (-1). */
+export function step(by) {
+  const all = rows();
+  if (!all.length) return false;
+  const now = all.indexOf(selected());
+  const next = all[Math.min(all.length - 1, Math.max(0, now < 0 ? (by > 0 ? 0 : all.length - 1) : now + by))];
+  document.activeElement?.blur?.();
+  return select(next);
+}
+
+document.addEventListener("click", (event) => {
+  const row = event.target.closest("#leads tbody tr");
+  if (!row || row.classList.contains("taken") || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  select(row);
+});
+document.addEventListener("dblclick", (event) => {
+  const row = event.target.closest("#leads tbody tr:not(.taken)");
+  if (row) location.href = row.dataset.open;
+});
+document.body.addEventListener("dibs:skipped", () => step(1));
+
+// Filters: values come when a chip is opened for the first time.
+document.addEventListener(
+  "toggle",
+  (event) => {
+    const chip = event.target;
+    if (!chip.matches?.("details.chip[data-values]") || !chip.open || chip.dataset.loaded) return;
+    chip.dataset.loaded = "yes";
+    const chosen = new URLSearchParams([...chip.querySelectorAll("input:checked")].map((box) => [box.name, box.value]));
+    window.htmx.ajax("GET", `${chip.dataset.values}?${chosen}`, { target: chip.querySelector(".values"), swap: "innerHTML" });
+  },
+  true,
+);
+document.getElementById("asked")?.addEventListener("change", (event) => {
+  const chip = event.target.closest("details.chip");
+  if (!chip) return;
+  const ticked = [...chip.querySelectorAll("input:checked")].map((box) => box.parentElement.textContent.trim());
+  const [from, to] = [...chip.querySelectorAll("input[type=number]")].map((input) => input.value);
+  const said = ticked.length ? ticked.join(", ") : from && to ? `${from}–${to}` : from ? `≥ ${from}` : to ? `≤ ${to}` : "";
+  chip.classList.toggle("on", Boolean(said));
+  const summary = chip.querySelector("summary");
+  summary.replaceChildren(summary.querySelector("b"), said ? ` ${said}` : "");
+});
+// Addresses name only what was asked.
+document.body.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.elt.id !== "asked") return;
+  const asked = event.detail.formData;
+  for (const [name, value] of [...asked.entries()]) if (!value) asked.delete(name);
+});

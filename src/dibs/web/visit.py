@@ -1,0 +1,201 @@
+"""One visit to one page: who is there, in which language and time zone, and what the frame around every page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property, wraps
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+
+from dibs.delivery.live import stream_token
+from dibs.delivery.wording import language_of, say
+from dibs.distribution.reading import working_hours
+from dibs.engine import calendar
+from dibs.engine.decision import Reason, Refusal
+from dibs.insight.mine import MyStanding, my_standing
+from dibs.insight.sight import Eyes
+from dibs.people.access import Action
+from dibs.people.caller import Caller, caller_of
+from dibs.people.models import Rep, User, Workspace
+from dibs.web.rules import Rule, rules_of
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A link at the top of the page, to a page that works for who sees it."""
+
+    name: str
+    address: str
+    label: str
+    count: int = 0
+
+
+class Visit:
+    """Somebody who is logged in, looking now. What a page does not ask for is not read."""
+
+    def __init__(self, request: HttpRequest, caller: Caller, now: datetime) -> None:
+        self.request = request
+        self.caller = caller
+        self.now = now
+        self.eyes = Eyes(caller, now)
+
+    @cached_property
+    def rep(self) -> Rep | None:
+        """The visitor as a rep, if they are one."""
+        if self.caller.rep_id is None:
+            return None
+        return Rep.objects.defer("face").get(id=self.caller.rep_id)
+
+    @cached_property
+    def timezone(self) -> str:
+        """The rep's own zone; the workspace's for everybody else."""
+        if self.caller.rep_id is not None:
+            return self.caller.timezone
+        return Workspace.objects.values_list("timezone", flat=True).get(id=self.caller.workspace_id)
+
+    @cached_property
+    def standing(self) -> MyStanding | None:
+        return my_standing(self.caller, self.now)
+
+    @cached_property
+    def rules(self) -> list[Rule]:
+        """Where the visitor stands with each rule in force."""
+        return list(rules_of(self.standing))
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Reps' names by handle."""
+        return dict(Rep.objects.filter(workspace_id=self.caller.workspace_id).values_list("handle", "name"))
+
+    @cached_property
+    def pools(self) -> list[tuple[str, str]]:
+        """Name and mode of the pools that the visitor may look into, in the policy's order."""
+        book = self.eyes.book
+        if book is None:
+            return []
+        return [(name, pool.mode) for name, pool in book.policy.pools.items() if self.eyes.window(name).level != "none"]
+
+    @property
+    def leads(self) -> bool:
+        """Whether the visitor leads others."""
+        return self.caller.may(Action.SEE_FLOOR)
+
+    def tell(self, reason: Reason, by: str | None = None) -> str:
+        """A reason in the visitor's words; ``by`` is the name of the rep it is about, where that is known already."""
+        handle = reason.params.get("by")
+        names = {str(handle): by} if handle and by else self.names if handle or reason.params.get("rep") else {}
+        return say(reason, self.caller.language, names, self.timezone)
+
+    def refusal(self, refusal: Refusal, by: str | None = None) -> list[str]:
+        """A refusal as sentences: why, and what would make it a yes."""
+        said = [self.tell(refusal.reasons[0], by)]
+        return [*said, self.tell(refusal.remedy)] if refusal.remedy else said
+
+    def on_duty(self) -> tuple[bool, datetime | None]:
+        """Whether the rep is at work and available now, and until when today."""
+        rep = self.rep
+        if rep is None or not rep.available:
+            return False, None
+        hours = working_hours(rep.timezone, rep.hours, None)
+        if hours is None:
+            return True, None
+        local = self.now.astimezone(ZoneInfo(rep.timezone))
+        span = hours.days.get(local.isoweekday())
+        if not calendar.at_work(hours, self.now) or span is None:
+            return False, None
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        return True, midnight + timedelta(minutes=span[1])
+
+    def tabs(self) -> list[Tab]:
+        tabs = []
+        if self.leads:
+            tabs += [Tab("floor", reverse("floor"), _("Floor")), Tab("review", reverse("review"), _("Review"))]
+        browse = [name for name, mode in self.pools if mode != "queue" or self.caller.rep_id is None]
+        queues = [name for name, mode in self.pools if mode == "queue"] if self.caller.rep_id else []
+        if browse:
+            tabs.append(Tab("pool", reverse("pool", args=[browse[0]]), _("Pool") if len(browse) == 1 else _("Pools")))
+        if queues:
+            tabs.append(Tab("queue", reverse("queue", args=[queues[0]]), _("Queue")))
+        if self.caller.rep_id:
+            held = self.standing.counters.open_leads if self.standing else 0
+            tabs.append(Tab("mine", reverse("mine"), _("My leads"), held))
+            tabs.append(Tab("standing", reverse("standing"), _("My standing")))
+        if self.caller.may(Action.SEE_POLICY):
+            tabs.append(Tab("policy", reverse("policy"), _("Policy")))
+        if self.leads:
+            tabs.append(Tab("people", reverse("people"), _("People")))
+        return tabs
+
+    def show(self, template: str, *, status: int = 200, **context: Any) -> HttpResponse:
+        """The page, in its frame."""
+        stream = getattr(self.request, "stream_url", "")
+        on_duty, until = self.on_duty()
+        context |= {
+            "visit": self,
+            "caller": self.caller,
+            "now": self.now,
+            "stream": f"{stream}?token={stream_token(self.caller.user_id)}" if stream else "",
+            "on_duty": on_duty,
+            "on_duty_until": until,
+        }
+        return render(self.request, template, context, status=status)
+
+    def part(self, template: str, *, status: int = 200, **context: Any) -> HttpResponse:
+        """A piece of a page, for htmx to put in its place."""
+        return render(
+            self.request, template, {"visit": self, "caller": self.caller, "now": self.now, **context}, status=status
+        )
+
+    def back(self, otherwise: str) -> HttpResponse:
+        """To where the visitor came from, if that is one of our pages."""
+        wanted = self.request.POST.get("next", "")
+        good = url_has_allowed_host_and_scheme(wanted, allowed_hosts={self.request.get_host()})
+        return redirect(wanted if good else otherwise)
+
+    def good(self, text: str) -> None:
+        messages.success(self.request, text)
+
+    def bad(self, *text: str) -> None:
+        messages.error(self.request, " ".join(text))
+
+
+View = Callable[..., HttpResponseBase]
+
+
+def page(action: Action, *, rep_only: bool = False) -> Callable[[View], View]:
+    """A page for who is logged in and may do this; 403 for others. The view gets a `Visit` in place of the request."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        @login_required
+        def with_visit(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            try:
+                caller = caller_of(request.user)  # type: ignore[arg-type]
+            except User.DoesNotExist:
+                logout(request)
+                return redirect(settings.LOGIN_URL)
+            translation.activate(language_of(caller.language))
+            request.LANGUAGE_CODE = language_of(caller.language)  # type: ignore[attr-defined]
+            visit = Visit(request, caller, timezone.now())
+            timezone.activate(ZoneInfo(visit.timezone))
+            if not caller.may(action) or (rep_only and caller.rep_id is None):
+                raise PermissionDenied
+            return view(visit, *args, **kwargs)
+
+        return with_visit
+
+    return decorate
