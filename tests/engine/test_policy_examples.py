@@ -9,7 +9,7 @@ import pytest
 
 from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts
 from dibs.engine.policy import check
-from dibs.engine.policy_model import AccountInExample, LeadInExample, RepInExample
+from dibs.engine.policy_cases import AccountInExample, LeadInExample, RepInExample
 
 SHIPPED = sorted((Path(__file__).parents[2] / "policies").glob("*.yaml"))
 

@@ -115,6 +115,8 @@ def test_json_is_read_too() -> None:
         ("pull: {pool: inbound}", "pull: {pool: inbound}, fallback: {pool: inbound}", "fallback_without_push", (3, 5), "route[0]", ""),
         ("route:\n  - {name: All, pull: {pool: inbound}}", "route: []", "empty", (2, 8), "route", "must not be empty"),
         ("pools:", "credits: {}\npools:", "not_yet", (4, 1), "credits", "leave it out"),
+        ("pool: inbound}}", "pool: inbound}}\n  - {name: X, push: {team: a, by: best_match}}", "not_yet", (4, 35), "route[1].push.by", "choose another"),
+        ("pools:", "fair_play: {claim_at_least: {count: 5, then: auto_assign}}\npools:", "not_yet", (4, 46), "fair_play.claim_at_least.then", "yet"),
         ("pools:", "fair_play: {hold_at_most: 0}\npools:", "out_of_range", (4, 27), "fair_play.hold_at_most", "at least 1"),
         ("pools:", "fair_play: {mix: {share: 30}}\npools:", "share_out_of_range", (4, 26), "fair_play.mix.share", "100%"),
         ("pools:", "fair_play: {mix: {share: some}}\npools:", "share", (4, 26), "fair_play.mix.share", "30%"),

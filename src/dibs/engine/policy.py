@@ -7,13 +7,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from dibs.engine.policy_cases import Example, Expected
 from dibs.engine.policy_check import People, findings
 from dibs.engine.policy_examples import ExampleResult, run_examples
 from dibs.engine.policy_model import (
     ClaimAtLeast,
     Consequence,
-    Example,
-    Expected,
     FairPlay,
     Mix,
     Onward,

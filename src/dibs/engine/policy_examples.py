@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from dibs.engine.decision import Assigned, InNurture, InPool, InReview, Offered, Placement
 from dibs.engine.facts import LeadClock, RepFacts
+from dibs.engine.policy_cases import Example
 from dibs.engine.policy_check import reps_in, teams_in
-from dibs.engine.policy_model import Example, Policy
+from dibs.engine.policy_model import Policy
 from dibs.engine.roster import Roster
 from dibs.engine.route import place
 from dibs.engine.rulebook import Rulebook

@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from dibs.engine.facts import AccountFacts, LeadFacts
+from dibs.engine.policy_cases import Example
 from dibs.engine.policy_terms import (
     By,
     ConditionText,
@@ -35,14 +35,18 @@ class Points(Part):
     """Points for a lead that a condition holds for; negative ones take away."""
 
     when: ConditionText
+    """The condition."""
     add: Annotated[int, Field(ge=-100, le=100)]
+    """Points, -100..100."""
 
 
 class Ranks(Part):
     """The lowest score that is hot, and the lowest that is warm. What is under warm is cool."""
 
     hot: Threshold = 75
+    """From this score up, 1..100, a lead is hot."""
     warm: Threshold = 40
+    """From this score up it is warm; below, cool."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Ranks:
@@ -57,9 +61,13 @@ class Onward(Part):
     """Where a lead goes on to: a team, by one of the ways to choose within it, a pool, or the review of a team's managers."""
 
     team: Name | None = None
+    """To somebody of this team."""
     by: By = "round_robin"
+    """How somebody of the team is chosen."""
     pool: Name | None = None
+    """Into this pool."""
     review: Name | None = None
+    """Before the managers of this team; `managers` means all managers."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Onward:
@@ -71,23 +79,31 @@ class Stale(Part):
     """What becomes of a lead of this rank that nobody has taken further for this long."""
 
     after: Duration
+    """How long it may wait, counted from when it began to."""
     rank: Rank = "warm"
+    """Which leads this is about."""
     then: Onward
+    """Where they go."""
 
 
 class Qualify(Part):
     """How a lead is scored, 1..100, and ranked."""
 
     score: tuple[Points, ...] = ()
+    """Points for each condition that holds; their sum, kept within 1..100, is the score."""
     rank: Ranks = Ranks()
+    """Where the ranks begin."""
     stale: Stale | None = None
+    """What becomes of leads that were left alone."""
 
 
 class Owner(Part):
     """Whose a territory is: a team's or one rep's."""
 
     team: Name | None = None
+    """The team."""
     rep: Name | None = None
+    """The rep's handle."""
 
     @model_validator(mode="after")
     def _one_owner(self) -> Owner:
@@ -99,19 +115,22 @@ class Territory(Part):
     """A slice of the market. The first whose condition holds is the lead's territory."""
 
     when: ConditionText
+    """Which leads lie in it."""
     owner: Owner
+    """To whom `push: {to: territory.owner}` gives them."""
 
 
 class Push(Part):
-    """Give the lead to a rep: the account's or territory's owner, or somebody of a team.
-
-    With ``accept_within`` it is an offer to accept in that time, else it is assigned without asking.
-    """
+    """Give the lead to a rep: the account's or territory's owner, or somebody of a team."""
 
     to: Literal["account.owner", "territory.owner"] | None = None
+    """The rep who owns the lead's account, or the rep or team that owns its territory."""
     team: Name | None = None
+    """Somebody of this team."""
     by: By = "round_robin"
+    """How somebody of the team is chosen."""
     accept_within: Duration | None = None
+    """Offer it, and take it back after this long; left out: assign it without asking."""
 
     @model_validator(mode="after")
     def _one_target(self) -> Push:
@@ -123,21 +142,26 @@ class Pull(Part):
     """Let the lead wait in a pool until a rep claims it."""
 
     pool: Name
+    """Which pool."""
 
 
 class Rule(Part):
-    """One way leads go. Without ``when`` it takes every lead that no rule before it took.
-
-    ``fallback`` is where a pushed lead goes when nobody is eligible; without it, to the pool of the last rule that pulls.
-    """
+    """One way leads go: exactly one of ``push``, ``pull``, ``review`` and ``nurture``. Without ``when`` it takes what no rule before took."""
 
     name: Title
+    """What reasons and examples call it."""
     when: ConditionText | None = None
+    """Which leads it takes."""
     push: Push | None = None
+    """Give the lead to a rep."""
     pull: Pull | None = None
+    """Let it wait in a pool."""
     review: Name | None = None
+    """Put it before the managers of this team; `managers` means all managers."""
     nurture: Literal[True] | None = None
+    """Keep it away from sales for now."""
     fallback: Onward | None = None
+    """Where a pushed lead goes when nobody is eligible; left out: to the pool of the last rule that pulls, else to review."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Rule:
@@ -148,24 +172,27 @@ class Rule(Part):
 
 
 class TeamRules(Part):
-    """How leads are pushed within a team.
-
-    ``weights`` gives reps more or fewer turns than one (for ``by: weighted_round_robin``); ``open_at_most`` leads a rep
-    may have open, ``per_day`` pushed in the rep's own day; ``catch_up`` lets a rep back from leave make up missed turns.
-    """
+    """How leads are pushed within a team."""
 
     weights: dict[Name, Annotated[float, Field(ge=0.01, le=100)]] = {}
+    """Turns a rep gets where others get one, by handle, for `by: weighted_round_robin`."""
     open_at_most: Count | None = None
+    """A rep with this many open leads is passed over."""
     per_day: Count | None = None
+    """So is one who was given this many in the rep's own day."""
     catch_up: bool = False
+    """Whether a rep back from leave makes up for missed turns."""
 
 
 class Step(Part):
     """What happens to a lead that has waited in the pool this long: pushed, or put before managers."""
 
     after: Duration
+    """Counted from when the lead began to wait, lapsed claims included."""
     push: Push | None = None
+    """Give it to a rep."""
     review: Name | None = None
+    """Put it before the managers of this team; `managers` means all managers."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Step:
@@ -174,177 +201,119 @@ class Step(Part):
 
 
 class Pool(Part):
-    """A place where leads wait to be claimed.
-
-    ``teams`` names who may see it (default: everybody). ``lock`` is how long a claimed lead is the rep's without contact
-    (``null``: until given back). ``assign_after`` is the age cap: nothing waits longer, whatever happens above.
-    """
+    """A place where leads wait to be claimed."""
 
     mode: Mode = "pool"
+    """`queue`: only the head can be taken. `pool`: a preview of all can be seen, and any taken. `cherry_pick`: everything can be seen, and any taken."""
     teams: tuple[Name, ...] | None = None
+    """Whose reps may see it; left out: everybody's."""
     order: tuple[OrderKey, ...] = ("-score", "received_at")
+    """How it is sorted; `-` puts the greatest first."""
     preview: tuple[LeadField, ...] = ("company", "industry", "employees", "country", "source", "score")
-    lock: Duration | None = timedelta(minutes=15)
+    """What of a lead is seen before it is claimed."""
+    lock: Annotated[Duration | None, Field(json_schema_extra={"default": "15m"})] = timedelta(minutes=15)
+    """How long a claimed lead is the rep's without contact; `null`: until it is given back."""
     reclaim_after: Duration | None = None
+    """How long a rep whose lock ran out has to wait before claiming the same lead again."""
     escalate: tuple[Step, ...] = ()
-    assign_after: Duration = timedelta(hours=24)
+    """What happens to a lead that nobody claims, step by step."""
+    assign_after: Annotated[Duration, Field(json_schema_extra={"default": "24h"})] = timedelta(hours=24)
+    """The age cap: nothing waits longer, whatever happens above."""
 
 
 class ClaimAtLeast(Part):
     """How many leads a rep is expected to claim, and what happens to one who does not."""
 
     count: Count
+    """How many claims."""
     per: Literal["day", "week"] = "day"
-    then: Literal["notify", "auto_assign"] = "notify"
+    """In which time."""
+    then: Literal["notify"] = "notify"
+    """What comes of it: `notify` shows it in the standing."""
 
 
 class Mix(Part):
     """Of the last ``over`` claims, at least ``share`` have a score below ``low_below``."""
 
     low_below: Threshold = 50
+    """Scores under this are low."""
     share: Share
+    """Which part of the claims has to be low."""
     over: Annotated[int, Field(ge=2, le=200)] = 20
+    """Of how many latest claims, 2..200."""
 
 
 class FairPlay(Part):
-    """What keeps pulling fair. ``hold_at_most`` counts owned leads without contact; ``skip_at_most`` leads passed by since the last claim."""
+    """What keeps pulling fair; what is left out is not in force."""
 
     hold_at_most: Count | None = None
+    """Claimed leads that a rep may hold without having contacted them."""
     claim_at_least: ClaimAtLeast | None = None
+    """Claims that are expected of a rep."""
     mix: Mix | None = None
+    """Low-score leads that a rep has to take among the others, unless none is within sight."""
     skip_at_most: Count | None = None
+    """Leads that a rep may open, or heads of a queue pass, without claiming one."""
 
 
 class Tier(Part):
-    """What reps of a kind see of waiting leads. The first tier whose condition holds is the rep's; ``only`` narrows the leads."""
+    """What reps of a kind see of waiting leads."""
 
     name: Title
+    """What reasons call it."""
     when: ConditionText | None = None
+    """Which reps it is for; left out: everybody else."""
     sees: Literal["full", "preview", "none"]
+    """`full`: what the pool shows. `preview`: no more than the preview. `none`: nothing."""
     only: ConditionText | None = None
+    """Which leads; left out: all."""
 
 
 class Consequence(Part):
     """After a missed first contact: handed to another rep so many times, then to the review of a team's managers."""
 
     reassign: Annotated[int, Field(ge=0, le=20)] = 0
+    """How often the lead is handed to another rep, 0..20."""
     review: Name | None = None
+    """Then it goes before the managers of this team; `managers` means all managers."""
 
 
 class Sla(Part):
     """How soon a lead must have its first contact, counted from when a rep got it, in all hours or the rep's working hours."""
 
     first_contact: Duration
+    """How soon."""
     when: ConditionText | None = None
+    """For which leads; left out: all."""
     hours: Literal["always", "business"] = "always"
+    """`business`: only the rep's working hours count."""
     then: Consequence
-
-
-class LeadInExample(Part):
-    """A lead's facts. Score and rank are what comes of them, so they are expected, not given."""
-
-    source: str | None = None
-    name: str | None = None
-    title: str | None = None
-    email: str | None = None
-    phone: str | None = None
-    company: str | None = None
-    domain: str | None = None
-    industry: str | None = None
-    employees: int | None = None
-    country: str | None = None
-    region: str | None = None
-    city: str | None = None
-    postal_code: str | None = None
-    language: str | None = None
-    product: str | None = None
-    use_case: str | None = None
-    deal_value: float | None = None
-    currency: str | None = None
-    message: str | None = None
-    consent: bool | None = None
-    received_at: AwareDatetime | None = None
-    attributes: dict[str, str | int | float | bool | None] = {}
-
-    def facts(self) -> LeadFacts:
-        return LeadFacts(**self.model_dump())
-
-
-class AccountInExample(Part):
-    """The account's facts; ``owner`` is a rep's handle."""
-
-    name: str | None = None
-    domain: str | None = None
-    owner: Name | None = None
-
-    def facts(self) -> AccountFacts:
-        return AccountFacts(**self.model_dump())
-
-
-class RepInExample(Part):
-    """How a rep stands in an example; what is left out is: at work, with nothing open. ``team`` puts the rep in a team."""
-
-    team: Name | None = None
-    active: bool = True
-    available: bool = True
-    open_leads: Annotated[int, Field(ge=0)] = 0
-    assigned_today: Annotated[int, Field(ge=0)] = 0
-    conversion_rate: Annotated[float, Field(ge=0, le=1)] | None = None
-    closed: Annotated[int, Field(ge=0)] = 0
-    country: str | None = None
-    languages: tuple[str, ...] = ()
-
-
-class Expected(Part):
-    """What must come of an example; what is left out may be anything."""
-
-    pool: Name | None = None
-    team: Name | None = None
-    rep: Name | None = None
-    review: Name | None = None
-    nurture: Literal[True] | None = None
-    rank: Rank | None = None
-    score: Threshold | None = None
-    rule: Title | None = None
-    territory: Name | None = None
-
-    @model_validator(mode="after")
-    def _something(self) -> Expected:
-        if not self.model_fields_set:
-            raise PydanticCustomError(
-                "expects_nothing", "expect at least one thing: pool, team, rep, rule, rank, score ..."
-            )
-        return self
-
-
-class Example(Part):
-    """A lead and what must come of it. ``check`` and every publish run it.
-
-    The teams hold the reps that the policy names for them (``weights``) and those that ``reps`` puts there; a team without any
-    holds one made-up rep, named like the team.
-    """
-
-    name: Title | None = None
-    lead: LeadInExample
-    account: AccountInExample | None = None
-    reps: dict[Name, RepInExample] = {}
-    now: AwareDatetime | None = None
-    expect: Expected
+    """What becomes of a lead that is late."""
 
 
 class Policy(Part):
     """How leads are qualified and distributed."""
 
     policy: Title
+    """The policy's name."""
     qualify: Qualify = Qualify()
+    """How leads are scored and ranked."""
     territories: dict[Name, Territory] = {}
+    """Slices of the market by name; the first whose condition holds is the lead's."""
     route: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=1000)]
+    """Where leads go: the first rule that matches, wins."""
     teams: dict[Name, TeamRules] = {}
+    """How leads are pushed within teams, by the team's name. A team without rules of its own needs no entry."""
     pools: dict[Name, Pool] = {}
+    """The pools, by name."""
     fair_play: FairPlay = FairPlay()
+    """What keeps pulling fair."""
     tiers: tuple[Tier, ...] = ()
+    """What reps of a kind see; the first that fits the rep. Without any, everybody sees what the pool shows."""
     sla: Sla | None = None
+    """How soon leads must be contacted."""
     examples: tuple[Example, ...] = ()
+    """Leads, and what must come of them."""
 
     def team_names(self) -> frozenset[str]:
         """Every team the policy speaks of, beside those whose managers review."""

@@ -8,11 +8,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dibs.engine.policy_codes import CODES
 from dibs.engine.policy_model import Policy
 from dibs.engine.policy_text import Located, Path, PolicyRefused, Problem
 
-#: Parts of a policy that are planned and that this version would silently not do.
+#: Parts of a policy, and values, that are planned and that this version would silently not do.
 _PLANNED = ("nurture", "credits", "experiments")
+_PLANNED_VALUES = ("best_match", "auto_assign")
 
 _KINDS = {
     "string_type": "text",
@@ -59,6 +61,9 @@ def _problem(located: Located, complaint: Any) -> Problem:
         return located.problem("wrong_type", f"{name} must be {_KINDS[kind]}, not {found}", path)
     if kind == "literal_error":
         given = complaint["input"]
+        if given in _PLANNED_VALUES:
+            message = f"{given} is not something this version of Dibs does yet; choose another"
+            return located.problem("not_yet", message, path)
         allowed = str(context["expected"])
         hint = did_you_mean(str(given), allowed.replace("'", "").replace(" or ", ", ").split(", "))
         return located.problem("unknown_value", f"{name} cannot be {given}; it is {allowed}{hint}", path)
@@ -76,7 +81,7 @@ def _problem(located: Located, complaint: Any) -> Problem:
         return located.problem(
             "too_long", f"{name} may have {most} {'characters' if 'string' in kind else 'items'} at most", path
         )
-    return located.problem(kind, complaint["msg"], path)
+    return located.problem(kind if kind in CODES else "invalid", complaint["msg"], path)
 
 
 def _path(value: Any, loc: Iterable[str | int]) -> tuple[Path, bool]:

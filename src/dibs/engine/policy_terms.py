@@ -93,7 +93,7 @@ Count = Annotated[int, Field(ge=1, le=100_000)]
 
 Rank = Literal["hot", "warm", "cool"]
 Mode = Literal["queue", "pool", "cherry_pick"]
-By = Literal["round_robin", "weighted_round_robin", "least_open", "best_match", "first_available"]
+By = Literal["round_robin", "weighted_round_robin", "least_open", "first_available"]
 OrderKey = Literal[
     "score", "-score", "received_at", "-received_at", "waiting_since", "-waiting_since", "employees", "-employees",
     "deal_value", "-deal_value",
@@ -108,7 +108,9 @@ LeadField = Literal[
 class Part(BaseModel):
     """Every part of a policy: frozen, strict about types, and with no field it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 def exactly_one(part: Part, names: tuple[str, ...], what: str) -> None:

@@ -15,6 +15,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
+from dibs.engine.policy_codes import CODES
+
 Path = tuple[str | int, ...]
 
 LARGEST = 1_000_000
@@ -29,7 +31,7 @@ _TAG = "tag:yaml.org,2002:"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong with a policy. ``line`` and ``column`` count from 1; ``path`` names the field, such as ``route[3].when``."""
+    """Something wrong with a policy. ``code`` is one of `CODES`; ``line`` and ``column`` count from 1; ``path`` names the field, such as ``route[3].when``."""
 
     code: str
     message: str
@@ -37,6 +39,9 @@ class Problem:
     column: int | None = None
     path: str = ""
     severity: Literal["error", "warning"] = "error"
+
+    def __post_init__(self) -> None:
+        assert self.code in CODES, self.code
 
 
 class PolicyRefused(Exception):
