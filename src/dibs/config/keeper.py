@@ -220,6 +220,12 @@ class Keeper:
             while time.monotonic() < until and not self._gone(server):
                 time.sleep(0.02)
 
+    def give_up(self) -> None:
+        """Stop the server that was started, if it was: nobody knows of it."""
+        if self.child is not None:
+            with suppress(psutil.NoSuchProcess):
+                self.stop(psutil.Process(self.child.pid))
+
     def tidy(self) -> None:
         """Leave no folder outside the data folder behind."""
         if self.cluster.socket_folder.parent != self.cluster.data:
@@ -365,7 +371,11 @@ def main(folder: str) -> int:
         return 0
     try:
         keeper = Keeper(cluster)
-        server = keeper.start()
+        try:
+            server = keeper.start()
+        except BaseException:
+            keeper.give_up()
+            raise
     except Trouble as trouble:
         _say("failed", str(trouble))
         return 1
