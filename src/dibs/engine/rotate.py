@@ -59,26 +59,28 @@ def next_rep(book: Rulebook, team: str, by: str, roster: Roster, clock: LeadCloc
     team fed by two rules stays level.
     """
     rules, members, rotation = book.policy.teams.get(team), roster.teams.get(team, ()), roster.passes.get(team, {})
-    able: list[str] = []
-    unable: list[str] = []
-    passed_over: list[Reason] = []
+    catch_up = rules is not None and rules.catch_up
+    able, known, along, passed_over = [], [], [], []
     for handle in members:
-        rep = roster.reps.get(handle)
+        rep, passed = roster.reps.get(handle), rotation.get(handle)
         because = cannot_take(rep, rules, now) if rep is not None else "inactive"
-        if because is None:
-            able.append(handle)
-        else:
-            unable.append(handle)
+        if because is not None:
             passed_over.append(_passed_over(handle, because))
+        else:
+            able.append(handle)
+            if passed is not None:
+                known.append(passed)
+        if passed is None or (because is not None and not catch_up):
+            along.append(handle)
+    # Out of the team for now: back one day, and not to a flood.
+    along += sorted(rotation.keys() - members)
+    # With nobody able known, the rotation stands where it last stood.
+    level = min(known) if known else max(rotation.values(), default=0.0)
 
-    level = level_of(able, rotation)
     willing = able
     if clock.passed_over:
         willing = [handle for handle in able if handle not in clock.passed_over]
         passed_over += [_passed_over(handle, "declined_before") for handle in able if handle in clock.passed_over]
-    along = [handle for handle in able if handle not in rotation]
-    along += [h for h in unable if h not in rotation] if rules is not None and rules.catch_up else unable
-    along += sorted(rotation.keys() - members)  # out of the team for now: back one day, and not to a flood
     if not willing:
         return Chosen(None, passed_over=tuple(passed_over), level=level, along=tuple(along))
 
@@ -108,12 +110,6 @@ def cannot_take(rep: RepFacts, rules: TeamRules | None, now: datetime) -> str | 
         if rules.per_day is not None and rep.assigned_today >= rules.per_day:
             return "per_day"
     return None
-
-
-def level_of(able: list[str], rotation: Mapping[str, float]) -> float:
-    """The smallest pass among those who can be given leads; with none of them known, where the rotation last stood."""
-    known = [rotation[handle] for handle in able if handle in rotation]
-    return min(known) if known else max(rotation.values(), default=0.0)
 
 
 def draw(seed: str, handles: list[str]) -> str:
