@@ -197,6 +197,7 @@ class PoolOut(Outgoing):
 
 class Pools(Outgoing):
     items: list[PoolOut]
+    next: None = Field(description="Always null: they are one page.")
 
 
 class Counters(Outgoing):
@@ -263,6 +264,7 @@ class RepOut(Outgoing):
 
 class Reps(Outgoing):
     items: list[RepOut]
+    next: None = Field(description="Always null: they are one page.")
 
 
 class PolicyIn(Incoming):

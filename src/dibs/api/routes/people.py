@@ -13,8 +13,9 @@ from dibs.api import answers
 from dibs.api.documentation import reads
 from dibs.api.shapes import Me, Reps
 from dibs.api.tokens import Token
-from dibs.insight.crew import reps_in_sight
+from dibs.insight.crew import RepCard, reps_in_sight
 from dibs.insight.mine import MyStanding, my_standing
+from dibs.insight.pages import Page
 from dibs.people.access import Action
 from dibs.people.caller import Caller
 
@@ -56,12 +57,12 @@ def me(request: HttpRequest) -> HttpResponse:
 def list_reps(request: HttpRequest) -> HttpResponse:
     """Who there is, for everybody; how much they have, for who leads them."""
     caller: Caller = request.auth  # type: ignore[attr-defined]
-    shown = []
-    for card in reps_in_sight(caller, now()):
-        rep = asdict(card)
-        del rep["id"]
-        shown.append(rep)
-    return answers.answer({"items": shown})
+    return answers.page(Page(reps_in_sight(caller, now())), _rep)
+
+
+def _rep(card: RepCard) -> dict[str, Any]:
+    """A rep is known by handle, in the API as in the policy."""
+    return {name: value for name, value in asdict(card).items() if name != "id"}
 
 
 def _standing(standing: MyStanding) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ from dibs.api.documentation import reads
 from dibs.api.problems import Problem
 from dibs.api.shapes import Incoming, LeadPage, Pools, text
 from dibs.api.tokens import Token, check_query
+from dibs.insight.pages import Page
 from dibs.insight.pools import BY_RANGE, BY_VALUE, SORTS, pool_page, pools_in_sight
 from dibs.people.access import Action
 from dibs.people.caller import Caller
@@ -43,7 +45,7 @@ class PoolQuestion(Incoming):
 @router.get("/pools", auth=_SEE, response=reads(Pools), summary="List the pools in sight")
 def list_pools(request: HttpRequest) -> HttpResponse:
     caller: Caller = request.auth  # type: ignore[attr-defined]
-    return answers.answer({"items": pools_in_sight(caller, now())})
+    return answers.page(Page(pools_in_sight(caller, now())), asdict)
 
 
 @router.get("/pools/{name}/leads", auth=_SEE, response=reads(LeadPage), summary="List the leads that wait in a pool")
