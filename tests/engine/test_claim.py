@@ -165,6 +165,11 @@ def test_just_within_each_rule_the_answer_is_yes(parts: dict[str, Any], given_: 
     assert isinstance(asked(book(**parts), **given_), Grant)
 
 
+def test_the_mix_does_not_hold_up_a_queue_where_only_the_head_can_be_taken() -> None:
+    answer = asked(book(**MIX, **QUEUE), standing=HIGH_ONLY, low_score_in_sight=True, is_head=True)
+    assert isinstance(answer, Grant)
+
+
 def test_the_mix_asks_for_the_dear_fact_only_when_it_decides() -> None:
     assert asked(book(**MIX), standing=HIGH_ONLY) == Ask("low_score_in_sight", 50)
     assert isinstance(asked(book(**MIX)), Grant)

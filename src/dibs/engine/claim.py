@@ -72,7 +72,8 @@ def may_claim(
     if refusal is not None:
         return refusal
     assert pool is not None
-    mixed = _mix(book, lead, standing, low_score_in_sight)
+    # The mix is about choosing. In a queue there is nothing to choose: only the head can be taken, whatever its score.
+    mixed = _mix(book, lead, standing, low_score_in_sight) if pool.mode != "queue" else ()
     if isinstance(mixed, Refusal | Ask):
         return mixed
 

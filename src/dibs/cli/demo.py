@@ -1,0 +1,294 @@
+"""The sample workspace: people of several countries, a policy, synthetic leads, and a day's work on them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import click
+
+import dibs
+from dibs.simulation.leads import SyntheticLead, synthetic_leads
+from dibs.simulation.team import LOGINS, REPS, TEAMS, sample_reps, teams_of
+
+if TYPE_CHECKING:
+    from dibs.cli.playback import Player
+    from dibs.crm.arrival import Arrival
+    from dibs.people.caller import Caller
+
+SLUG = "sample"
+#: Everybody's in the sample. It is printed and documented: the sample holds nobody's data.
+PASSWORD = "first-come"  # noqa: S105
+_DOMAIN = "sample.example"
+_POLICY = "hot_push_warm_pull.yaml"
+
+#: Leads that came one by one, over how long.
+LEADS = 850
+WINDOW = timedelta(hours=11)
+#: The rush after a webinar that ended a while ago, and how long it has lasted.
+RUSH = 200
+RUSH_WINDOW = timedelta(minutes=45)
+#: Leads of a list that was handed in before all that.
+LISTED = 1_200
+#: How many of the companies asking are customers already.
+_CUSTOMERS = 40
+
+#: Languages the pages speak; everybody else reads English.
+_SPOKEN = ("en", "ja", "es", "id")
+#: The logins that the tutorial uses stay in English, whatever their owner speaks.
+_ENGLISH = frozenset({"aiko", "marta", "nora"})
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Somebody who can log in to the sample with `PASSWORD`."""
+
+    email: str
+    name: str
+    role: str
+    teams: tuple[str, ...]
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What the sample was filled with, and how long it took."""
+
+    leads: int
+    claimed: int
+    contacted: int
+    ended: int
+    seconds: float
+
+
+def sample_logins() -> list[Login]:
+    """Who can log in, those the tutorial uses first."""
+    others = [
+        Login(_email(who.handle), who.name, who.role, who.manages, _language(who.handle, who.language))
+        for who in LOGINS
+    ]
+    reps = [
+        Login(_email(rep.handle), rep.name, "rep", teams_of(rep.handle), _language(rep.handle, rep.languages[0]))
+        for rep in sample_reps().values()
+    ]
+    return sorted([*others, *reps], key=lambda login: login.email.split("@")[0] not in _ENGLISH)
+
+
+def fill_sample(now: datetime, seed: str = "sample") -> Filled | None:
+    """Make the sample workspace as it would stand at ``now``, or return ``None`` if there is one already.
+
+    One transaction: an interrupted fill leaves nothing behind.
+    """
+    from django.db import transaction
+
+    from dibs.cli.playback import Playback
+    from dibs.people.models import Workspace
+    from dibs.people.tenancy import new_id, within
+
+    started = time.monotonic()
+    workspace_id = new_id()
+    # Entered before the transaction begins: inside one, each step would have to say again where it is.
+    with within(workspace_id), _without_savepoints(), transaction.atomic():
+        _, made = Workspace.objects.get_or_create(slug=SLUG, defaults={"id": workspace_id, "name": "Sample"})
+        if not made:
+            return None
+        players, managers = _hire(workspace_id)
+        received = _received(now, seed)
+        _know_customers(workspace_id, received, seed)
+        _publish(workspace_id)
+        listed = _place_a_list(workspace_id, now - WINDOW, seed)
+        played = Playback(workspace_id, players, managers, seed).play(list(_arrivals(received, seed)), now)
+    return Filled(listed + played.placed, played.claimed, played.contacted, played.ended, time.monotonic() - started)
+
+
+@contextmanager
+def _without_savepoints() -> Iterator[None]:
+    """Inner transactions make no savepoints of their own: should anything fail, all of it is to go anyway. Each savepoint has
+    another name and so is another statement to prepare, which would cost more than what the transaction does."""
+    from django.db import connection
+
+    features = connection.features
+    usual, features.uses_savepoints = features.uses_savepoints, False
+    try:
+        yield
+    finally:
+        features.uses_savepoints = usual
+
+
+def _hire(workspace_id: UUID) -> tuple[list[Player], list[Caller]]:
+    """Users, reps and teams; returns the reps at their keyboards, and the managers."""
+    from django.contrib.auth.hashers import make_password
+
+    from dibs.cli.playback import Player
+    from dibs.people.caller import caller_of
+    from dibs.people.models import Management, Membership, Rep, Team, User
+
+    password = make_password(PASSWORD)  # hashing is slow on purpose: once for all of them
+    users = {
+        login.email: User(
+            workspace_id=workspace_id,
+            email=login.email,
+            name=login.name,
+            role=login.role,
+            language=login.language,
+            password=password,
+        )
+        for login in sample_logins()
+    }
+    User.objects.bulk_create(users.values())
+    teams = {slug: Team(workspace_id=workspace_id, slug=slug, name=name) for slug, name in TEAMS.items()}
+    Team.objects.bulk_create(teams.values())
+    reps = {
+        handle: Rep(
+            workspace_id=workspace_id,
+            user=users[_email(handle)],
+            handle=handle,
+            name=rep.name,
+            country=rep.country,
+            timezone=rep.timezone,
+            languages=list(rep.languages),
+            hours={str(day): list(span) for day, span in rep.hours.items()},
+            face=rep.face,
+        )
+        for handle, rep in sample_reps().items()
+    }
+    Rep.objects.bulk_create(reps.values())
+    Membership.objects.bulk_create(
+        Membership(workspace_id=workspace_id, rep=reps[rep.handle], team=teams[slug])
+        for slug, members in REPS.items()
+        for rep in members
+    )
+    Management.objects.bulk_create(
+        Management(workspace_id=workspace_id, user=users[_email(who.handle)], team=teams[slug])
+        for who in LOGINS
+        for slug in who.manages
+    )
+    players = [Player(caller_of(users[_email(handle)]), rep) for handle, rep in sample_reps().items()]
+    return players, [caller_of(users[_email(who.handle)]) for who in LOGINS if who.role == "manager"]
+
+
+def _know_customers(workspace_id: UUID, received: list[SyntheticLead], seed: str) -> None:
+    """Some of the companies that ask are customers, and most of those have an owner among the closers."""
+    from dibs.crm.models import Account
+    from dibs.people.models import Rep
+
+    random = Random(f"customers:{seed}")
+    owners = list(Rep.objects.filter(teams__slug="closers").order_by("handle"))
+    by_domain = {lead.domain: lead for lead in received if lead.domain}
+    chosen = random.sample(sorted(by_domain), min(_CUSTOMERS, len(by_domain)))
+    Account.objects.bulk_create(
+        Account(
+            workspace_id=workspace_id,
+            name=by_domain[domain].company,
+            domain=domain,
+            owner=random.choice(owners) if random.random() < 0.8 else None,
+        )
+        for domain in chosen
+    )
+
+
+def _received(now: datetime, seed: str) -> list[SyntheticLead]:
+    """The day's leads, oldest first: a stream, and a rush towards its end."""
+    stream = synthetic_leads(LEADS, seed, now, WINDOW / timedelta(days=1))
+    rush = synthetic_leads(RUSH, f"{seed}-rush", now, RUSH_WINDOW / timedelta(days=1))
+    return sorted([*stream, *rush], key=lambda lead: lead.received_at)
+
+
+def _place_a_list(workspace_id: UUID, at: datetime, seed: str) -> int:
+    """A list of visitors of a fair, who were not asked whether they want to be called."""
+    from dibs.distribution import placing
+
+    visitors = synthetic_leads(LISTED, f"{seed}-fair", at, days=2)
+    listed = [
+        replace(lead, source="trade_fair", consent=False, message=None, use_case=None, deal_value=None, currency=None)
+        for lead in visitors
+    ]
+    return len(placing.place(workspace_id, list(_arrivals(listed, f"{seed}-fair")), now=at))
+
+
+def _publish(workspace_id: UUID) -> None:
+    from dibs.distribution import policies
+    from dibs.people.models import User
+
+    ops = User.objects.get(email=_email("nora"))
+    policies.publish(workspace_id, sample_policy(), by=ops, note="The policy the sample starts with")
+
+
+def sample_policy() -> str:
+    """The text of the hybrid example policy: beside the source in a clone, in the package where that was installed."""
+    package = Path(dibs.__file__).parent
+    for folder in (package.parent.parent / "policies", package / "policies"):
+        if (folder / _POLICY).is_file():
+            return (folder / _POLICY).read_text(encoding="utf-8")
+    raise FileNotFoundError(f"{_POLICY} is missing: this copy of Dibs is not whole")
+
+
+def _arrivals(received: list[SyntheticLead], seed: str) -> Iterator[Arrival]:
+    from dibs.crm.arrival import Arrival
+
+    random = Random(f"ids:{seed}")
+    for lead in received:
+        fields = {name: getattr(lead, name) for name in SyntheticLead.__dataclass_fields__}
+        fields["deal_value"] = None if lead.deal_value is None else Decimal(str(lead.deal_value))
+        yield Arrival(**fields, lead_id=_id(lead.received_at, random))
+
+
+def _id(at: datetime, random: Random) -> UUID:
+    """A UUIDv7 (RFC 9562) whose chance comes from the seed: turns that are tied break by it, the same way each time."""
+    milliseconds = int(at.timestamp() * 1000)
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | random.getrandbits(12) << 64 | 0b10 << 62 | random.getrandbits(62))
+
+
+def _email(handle: str) -> str:
+    return f"{handle}@{_DOMAIN}"
+
+
+def _language(handle: str, spoken: str) -> str:
+    return spoken if spoken in _SPOKEN and handle not in _ENGLISH else "en"
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
+def demo(as_json: bool) -> None:
+    """Fill a sample workspace with teams, people, a policy and synthetic leads.
+
+    The workspace is called "sample" and stays apart from all others. If it is there already, nothing is changed.
+    """
+    from dibs.cli.database import connected, tell
+
+    with connected():
+        from django.utils.timezone import now
+
+        tell("Filling the sample workspace")
+        filled = fill_sample(now())
+    if as_json:
+        logins = [asdict(login) for login in sample_logins()]
+        click.echo(json.dumps({"filled": filled and asdict(filled), "password": PASSWORD, "logins": logins}))
+        return
+    if filled is None:
+        click.echo("The sample workspace is here already.")
+    else:
+        click.echo(
+            f"{filled.leads:,} leads came in, {filled.claimed:,} were claimed, {filled.contacted:,} contacted and "
+            f"{filled.ended:,} brought to an end; made in {filled.seconds:.0f} s."
+        )
+    click.echo(said_logins())
+
+
+def said_logins() -> str:
+    """The logins that a newcomer wants first, as lines to print."""
+    first = [login for login in sample_logins() if login.email.split("@")[0] in _ENGLISH]
+    lines = [f"  {login.email:<24} {login.name}, {_SAID[login.role]}" for login in first]
+    return "\n".join(["Log in with one of these and the password " + PASSWORD + ":", *lines])
+
+
+_SAID = {"rep": "sells", "manager": "leads two teams", "ops": "writes the policy"}

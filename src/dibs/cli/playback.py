@@ -1,0 +1,264 @@
+"""Plays the last hours of the sample workspace: leads come in, reps claim, contact, lapse and win, managers review.
+
+Everything goes through the same functions the product uses, with moments of the past for ``now``; nothing here writes a
+lead. Chance comes from a seed, so the same sample can be played again.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from dibs.crm.arrival import Arrival
+from dibs.distribution import acting, claiming, placing, policies, ticking
+from dibs.engine.calendar import at_work, next_start
+from dibs.engine.facts import WorkingHours
+from dibs.people.caller import Caller
+from dibs.simulation.people import Manner, SyntheticRep
+
+#: How finely the day is played: coarse while it is far away, fine where waiting times are looked at.
+_COARSE, _FINE = timedelta(minutes=10), timedelta(minutes=2)
+_FINE_FROM = timedelta(minutes=60)
+
+#: With so many leads in sight a rep claims at their usual pace; with fewer slower, with more up to twice as fast.
+_USUAL_LINE = 50
+#: How many leads a manager settles on each look at the review list, which is now and then.
+_REVIEWS = 6
+
+#: Why reps give leads up, as often as they do.
+_RETIRE = (("no_answer", 5), ("no_interest", 4), ("not_a_fit", 3), ("cannot_verify", 1), ("duplicate", 1), ("spam", 1))
+_CONTACT = (("call", 6), ("mail", 3), ("message", 2), ("meeting", 1))
+
+
+@dataclass(slots=True)
+class Played:
+    """How often what was done."""
+
+    placed: int = 0
+    claimed: int = 0
+    contacted: int = 0
+    ended: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    """A rep at the keyboard."""
+
+    caller: Caller
+    rep: SyntheticRep
+
+    @property
+    def manner(self) -> Manner:
+        return self.rep.manner
+
+    @property
+    def hours(self) -> WorkingHours:
+        return WorkingHours(timezone=self.rep.timezone, days=self.rep.hours)
+
+
+@dataclass(order=True, slots=True)
+class _Plan:
+    """What a rep means to do with a lead, and when."""
+
+    at: datetime
+    order: int
+    act: str = field(compare=False)
+    player: Player = field(compare=False)
+    lead: UUID = field(compare=False)
+
+
+#: A lead in a pool: id, pool, score, waiting since.
+_Waiting = tuple[Any, ...]
+
+
+class Playback:
+    """One workspace's past, from the first arrival to ``until``. The connection must be in the workspace."""
+
+    def __init__(self, workspace_id: UUID, players: Sequence[Player], managers: Sequence[Caller], seed: str) -> None:
+        self.workspace_id = workspace_id
+        self.players = {player.caller.rep_id: player for player in players}
+        self.managers = managers
+        self.random = Random(f"playback:{seed}")
+        self.played = Played()
+        self._plans: list[_Plan] = []
+        self._order = itertools.count()
+        self._noticed: set[tuple[UUID, UUID, str]] = set()
+        active = policies.active(workspace_id)
+        pools = active.book.policy.pools if active else {}
+        self._queues = {name for name, pool in pools.items() if pool.mode == "queue"}
+        #: The pools each rep may claim from: those of their teams, and those that are everybody's.
+        self._pools = {
+            player.caller.rep_id: {
+                name for name, pool in pools.items() if pool.teams is None or player.caller.teams & set(pool.teams)
+            }
+            for player in players
+        }
+
+    def play(self, arrivals: Sequence[Arrival], until: datetime) -> Played:
+        """``arrivals`` oldest first. Afterwards every lead stands where it would, had all this happened live."""
+        moment, placed = arrivals[0].received_at, 0
+        while moment < until:
+            before = moment
+            moment = min(until, moment + (_FINE if until - moment <= _FINE_FROM else _COARSE))
+            batch = arrivals[placed : bisect_right(arrivals, moment, key=lambda arrival: arrival.received_at)]
+            placed += len(batch)
+            self.played.placed += len(placing.place(self.workspace_id, batch, now=moment))
+            self._carry_out(moment)
+            self._let_time_pass(moment)
+            if moment - before == _COARSE and self.random.random() < 0.3:
+                self._review(moment)
+            self._claim(before, moment)
+            self._notice(moment)
+        return self.played
+
+    # -- time and managers ------------------------------------------------------------------------------------------
+
+    def _let_time_pass(self, now: datetime) -> None:
+        """What the worker's ticks would have done in the meantime, in this workspace alone."""
+        due = self._ids("due_at <= %s ORDER BY due_at", now)
+        ticking.settle(self.workspace_id, due, now)
+
+    def _review(self, now: datetime) -> None:
+        """A manager looks at what came to review: gives some to reps, sends some back, gives up the rest."""
+        manager = self.random.choice(self.managers)
+        at_desk = [player.caller.handle for player in self.players.values() if at_work(player.hours, now)]
+        for lead in self._ids("state = 'review' ORDER BY waiting_since", limit=_REVIEWS):
+            chance = self.random.random()
+            if chance < 0.4 and at_desk:
+                acting.assign(manager, lead, self.random.choice(at_desk) or "", now, why="has room for it")
+            elif chance < 0.6:
+                acting.return_to_pool(manager, lead, "inbound", now, why="worth another try")
+            else:
+                acting.retire(manager, lead, now, why="not_a_fit")
+
+    # -- reps -------------------------------------------------------------------------------------------------------
+
+    def _claim(self, since: datetime, now: datetime) -> None:
+        """Each rep at work claims as often as is their manner, from the pools they see."""
+        waiting = self._rows("SELECT id, pool, score, waiting_since FROM crm_lead", "state = 'pooled' ORDER BY id")
+        hours = (now - since) / timedelta(hours=1)
+        for player in self.players.values():
+            if not at_work(player.hours, now):
+                continue
+            pressure = min(2.0, len(self._in_sight(player, waiting)) / _USUAL_LINE)
+            wished = player.manner.claims_an_hour * hours * pressure
+            for _ in range(math.floor(wished) + (self.random.random() < wished % 1)):
+                taken = self._claim_one(player, waiting, now)
+                if taken is None:
+                    break
+                waiting.remove(taken)
+                self.played.claimed += 1
+
+    def _claim_one(self, player: Player, waiting: Sequence[_Waiting], now: datetime) -> _Waiting | None:
+        """The lead the rep got, or ``None``. Where the rules ask for a low one first, the lowest in sight is tried."""
+        seen = self._in_sight(player, waiting)
+        if not seen:
+            return None
+        best, oldest = max(seen, key=lambda lead: lead[2]), min(seen, key=lambda lead: lead[3])
+        chosen = best if self.random.random() < player.manner.picky else oldest
+        if self.random.random() < 0.05:
+            acting.skip(player.caller, self.random.choice(seen)[0], now)
+        if chosen[1] in self._queues:
+            answer = claiming.claim_next(player.caller, chosen[1], now)
+        else:
+            answer = claiming.claim_lead(player.caller, chosen[0], now)
+        if isinstance(answer, claiming.Refused) and answer.refusal.code == "mix":
+            lowest = min(seen, key=lambda lead: lead[2])
+            answer = claiming.claim_lead(player.caller, lowest[0], now)
+        if not isinstance(answer, claiming.Claimed):
+            return None
+        return next((lead for lead in waiting if lead[0] == answer.lead["id"]), None)
+
+    def _in_sight(self, player: Player, waiting: Iterable[_Waiting]) -> list[_Waiting]:
+        pools = self._pools[player.caller.rep_id]
+        return [lead for lead in waiting if lead[1] in pools]
+
+    def _notice(self, now: datetime) -> None:
+        """Reps see what they now have, claimed or pushed to them, and mean to do something about it."""
+        held = self._rows(
+            "SELECT id, owner_id, state, lock_expires_at FROM crm_lead",
+            "state IN ('owned', 'offered') AND contacted_at IS NULL ORDER BY id",
+        )
+        for lead, owner, state, lock in held:
+            if (lead, owner, state) in self._noticed:
+                continue
+            self._noticed.add((lead, owner, state))
+            player = self.players[owner]
+            starts = next_start(player.hours, now) or now
+            if state == "offered":
+                chance = self.random.random()
+                if chance < 0.93:
+                    self._plan("accept" if chance < 0.88 else "reject", player, lead, now + self._about(1.5))
+            elif lock is None or self.random.random() < player.manner.contacts:
+                self._plan("contact", player, lead, starts + self._about(player.manner.minutes_to_contact))
+            elif self.random.random() < 0.25:
+                self._plan("release", player, lead, now + self._about(5))
+
+    def _carry_out(self, now: datetime) -> None:
+        """Do what was planned up to now, each thing at its own moment."""
+        while self._plans and self._plans[0].at <= now:
+            plan = heapq.heappop(self._plans)
+            if not isinstance(self._do(plan), acting.Acted):
+                continue  # it lapsed, or a manager was quicker
+            if plan.act == "contact":
+                self.played.contacted += 1
+                self._plan_the_end(plan)
+            elif plan.act in {"convert", "retire"}:
+                self.played.ended += 1
+
+    def _do(self, plan: _Plan) -> acting.Answer:
+        caller, lead, at = plan.player.caller, plan.lead, plan.at
+        match plan.act:
+            case "contact":
+                return acting.contact(caller, lead, at, kind=self._one_of(_CONTACT))
+            case "accept":
+                return acting.accept(caller, lead, at)
+            case "reject":
+                return acting.reject(caller, lead, at)
+            case "release":
+                return acting.release(caller, lead, at)
+            case "retire":
+                return acting.retire(caller, lead, at, why=self._one_of(_RETIRE))
+            case _:
+                amount = Decimal(round(self.random.lognormvariate(8, 0.9), -2))
+                return acting.convert(caller, lead, at, amount=amount, currency="USD")
+
+    def _plan_the_end(self, contacted: _Plan) -> None:
+        player, lead = contacted.player, contacted.lead
+        chance = self.random.random()
+        if chance < player.manner.wins:
+            self._plan("convert", player, lead, contacted.at + self._about(75))
+        elif chance < 0.6:
+            self._plan("retire", player, lead, contacted.at + self._about(45))
+
+    def _plan(self, act: str, player: Player, lead: UUID, at: datetime) -> None:
+        heapq.heappush(self._plans, _Plan(at, next(self._order), act, player, lead))
+
+    # -- chance and reading -----------------------------------------------------------------------------------------
+
+    def _about(self, minutes: float) -> timedelta:
+        """A stretch of time with this median and a tail."""
+        return timedelta(minutes=minutes * self.random.lognormvariate(0, 0.6))
+
+    def _one_of(self, weighted: Iterable[tuple[str, int]]) -> str:
+        words, weights = zip(*weighted, strict=True)
+        return str(self.random.choices(words, weights)[0])
+
+    def _rows(self, select: str, where: str, *values: Any) -> list[tuple[Any, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(f"{select} WHERE workspace_id = %s AND {where}", [self.workspace_id, *values])
+            return list(cursor.fetchall())
+
+    def _ids(self, where: str, *values: Any, limit: int = 10_000) -> list[UUID]:
+        return [row[0] for row in self._rows("SELECT id FROM crm_lead", f"{where} LIMIT {limit}", *values)]

@@ -1,0 +1,127 @@
+"""The sample workspace that a first start fills: alive, true, and made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import transaction
+from django.db.models import Count, Max, Q
+
+from dibs.cli.demo import LEADS, LISTED, PASSWORD, RUSH, SLUG, Filled, fill_sample, sample_logins, sample_policy
+from dibs.crm.models import Account, Lead
+from dibs.distribution.models import Decision, PolicyVersion, Standing
+from dibs.engine.lifecycle import HELD, WAITING
+from dibs.engine.policy import check
+from dibs.people.models import Rep, Team, User, Workspace
+from dibs.people.tenancy import enter
+
+#: A Wednesday morning in Europe, afternoon in Japan.
+NOW = datetime(2026, 1, 14, 8, 30, tzinfo=UTC)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def filled(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[Filled]:
+    with django_db_blocker.unblock(), transaction.atomic():
+        made = fill_sample(NOW)
+        assert made is not None
+        enter(Workspace.objects.get(slug=SLUG).id)
+        yield made
+        transaction.set_rollback(True)
+    with django_db_blocker.unblock():
+        enter(None)
+
+
+def test_every_lead_has_its_place(filled: Filled) -> None:
+    assert filled.leads == Lead.objects.count() == LEADS + RUSH + LISTED
+    assert not Lead.objects.filter(state="new").exists()
+    assert set(Lead.objects.values_list("policy_version", flat=True)) == {1}
+
+
+def test_there_is_something_to_see_on_every_page(filled: Filled) -> None:
+    pools = dict(Lead.objects.filter(state="pooled").values_list("pool").annotate(Count("id")))
+    assert set(pools) == {"inbound", "japan", "small_business"}
+    assert all(count >= 5 for count in pools.values()), pools
+    states = dict(Lead.objects.values_list("state").annotate(Count("id")))
+    assert set(states) >= {"pooled", "owned", "working", "review", "nurture", "converted", "retired"}
+    kinds = set(Decision.objects.values_list("kind", flat=True).distinct())
+    assert kinds >= {
+        "placed",
+        "claimed",
+        "contacted",
+        "lapsed",
+        "escalated",
+        "accepted",
+        "converted",
+        "retired",
+        "assigned",
+    }
+    assert Lead.objects.filter(state="owned", lock_expires_at__gt=NOW).exists()
+
+
+def test_leads_wait_for_different_times_and_some_are_about_to_escalate(filled: Filled) -> None:
+    waiting = Lead.objects.filter(state="pooled")
+    assert waiting.filter(waiting_since__gt=NOW - timedelta(minutes=5)).exists()
+    assert waiting.filter(waiting_since__lt=NOW - timedelta(minutes=30)).exists()
+    assert waiting.filter(due_for="escalate", due_at__lt=NOW + timedelta(minutes=10)).exists()
+
+
+def test_nothing_happened_in_the_future_and_nothing_is_overdue(filled: Filled) -> None:
+    assert Decision.objects.aggregate(last=Max("at"))["last"] <= NOW
+    assert Lead.objects.aggregate(last=Max("received_at"))["last"] <= NOW
+    assert not Lead.objects.filter(due_at__lte=NOW).exists()
+
+
+def test_every_lead_in_a_pool_has_a_next_moment(filled: Filled) -> None:
+    assert not Lead.objects.filter(state="pooled", due_at__isnull=True).exists()
+
+
+def test_standings_agree_with_the_leads(filled: Filled) -> None:
+    open_leads = dict(Lead.objects.filter(state__in=HELD).values_list("owner").annotate(Count("id")))
+    holding = dict(
+        Lead.objects.filter(state__in=["owned", "offered"], contacted_at=None)
+        .values_list("owner")
+        .annotate(Count("id"))
+    )
+    for standing in Standing.objects.all():
+        assert standing.open_leads == open_leads.get(standing.rep_id, 0), standing.rep.handle
+        assert standing.holding == holding.get(standing.rep_id, 0), standing.rep.handle
+
+
+def test_the_story_of_each_lead_ends_where_the_lead_stands(filled: Filled) -> None:
+    last = dict(Decision.objects.order_by("nth").values_list("lead_id", "after"))
+    assert last == dict(Lead.objects.values_list("id", "state"))
+
+
+def test_nobody_owns_what_waits(filled: Filled) -> None:
+    assert not Lead.objects.filter(Q(state__in=WAITING, owner__isnull=False) | Q(state__in=HELD, owner=None)).exists()
+
+
+def test_people_have_faces_teams_and_a_password(filled: Filled) -> None:
+    assert Rep.objects.count() == Rep.objects.filter(face__startswith="<svg").count() == 21
+    assert not Rep.objects.filter(teams=None).exists()
+    assert Team.objects.filter(managers=None).count() == 0
+    assert {login.email for login in sample_logins()} == set(User.objects.values_list("email", flat=True))
+    assert User.objects.get(email="aiko@sample.example").check_password(PASSWORD)
+    assert len({user.password for user in User.objects.all()}) == 1
+
+
+def test_some_customers_ask_again(filled: Filled) -> None:
+    assert Account.objects.filter(owner__isnull=False).exists()
+    assert Lead.objects.filter(account__isnull=False).exists()
+
+
+def test_the_hybrid_policy_is_published_by_somebody(filled: Filled) -> None:
+    version = PolicyVersion.objects.get()
+    assert (version.active, version.name, version.published_by.name) == (True, "Hot push, warm pull", "Nora Lindner")
+    assert check(sample_policy()).ok
+
+
+def test_filling_again_changes_nothing(filled: Filled) -> None:
+    before = Decision.objects.count()
+    assert fill_sample(NOW) is None
+    enter(Workspace.objects.get().id)
+    assert Decision.objects.count() == before
