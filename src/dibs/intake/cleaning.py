@@ -146,14 +146,20 @@ def clean(sent: Mapping[str, Any], place: Place, now: datetime) -> Cleaned:
     """Clean one lead's fields (names as in ``FIELDS``; blank ones count as not sent). ``Wrong`` for an unknown field or a
     value that is no value, such as an object where text belongs."""
     to = Cleaned()
+    facts = to.facts
     for name, value in sent.items():
         if value is None or value == "":
             continue
+        if name in _PLAIN and type(value) is str:
+            # Most fields of most leads: short text with nothing to it. The same as `_text` makes of it.
+            text = tidy(value)
+            if text and text[0] not in _FORMULA_STARTS and len(text) <= _PLAIN[name]:
+                facts[name] = text
+                continue
         reader = _READERS.get(name)
         if reader is None:
             raise Wrong("field_unknown", f"a lead has no field {name!r}; put it under attributes", name)
         reader(to, name, value, place, now)
-    facts = to.facts
     if "phone" in facts:
         _phone(to, facts.get("country") or place.country)
     if "domain" not in facts and "email" in facts and "email_invalid" not in to.flags:
@@ -168,7 +174,7 @@ def tidy(text: str) -> str:
     if text.isascii():
         if text.isprintable():
             return text.strip() if "  " not in text else " ".join(text.split())
-    else:
+    elif not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
     line = " ".join(text.split())
     return line if line.isprintable() else "".join(c for c in line if unicodedata.category(c) != "Cc")
@@ -402,3 +408,5 @@ _READERS: Mapping[str, _Reader] = {
     "received_at": _received_at,
     "attributes": _attributes,
 }
+#: Fields that are text and nothing more, and how long each may be.
+_PLAIN: Mapping[str, int] = {name: limit for name, limit in TEXTS.items() if limit and _READERS[name] is _text}

@@ -7,6 +7,7 @@ import io
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -16,11 +17,13 @@ from typing import Any
 from django.db import transaction
 
 from dibs.distribution.placing import Placed
+from dibs.intake.ahead import ahead
+from dibs.intake.cleaning import Place
 from dibs.intake.connectors.csv import CsvFile, Row
 from dibs.intake.headers import Fitted, guess_mapping
 from dibs.intake.mapping import MappingFile
 from dibs.intake.models import Import, ImportRefusal, Source
-from dibs.intake.receiving import Received, Sent, receive
+from dibs.intake.receiving import Prepared, Received, Sent, prepare, take_in
 from dibs.people.bulk import insert_rows
 from dibs.people.models import User, Workspace
 from dibs.people.tenancy import enter, new_id
@@ -134,22 +137,19 @@ def import_file(
         summary = Summary(str(path), source, file.encoding, file.delimiter, dry_run=dry_run)
         batch = None if dry_run else _begin(workspace, source, mapping, file, by, clock())
         summary.import_id = str(batch.id) if batch else None
-        for chunk in _chunks(file):
-            now = clock()
-            with transaction.atomic():
-                readable = [row for row in chunk if row.values is not None]
-                sent = [_sent(row, file.header, fitted) for row in readable]
-                answers = receive(
-                    workspace.id, sent, now=now, source=source, where=where, enriching=fitted.enrich, salt=fitted.salt
-                )
-                refused = _count(summary, chunk, readable, answers)
-                if batch:
-                    _remember(workspace, batch, refused, file.delimiter)
-                    batch.counts = summary.counts()
-                    batch.save(update_fields=["counts"])
-                else:
-                    transaction.set_rollback(True)
-            progress(file.position, file.size, summary)
+        with closing(ahead(_prepared_chunks(file, fitted, source, where, clock))) as chunks:
+            for chunk in chunks:
+                now = clock()
+                with transaction.atomic():
+                    answers = take_in(workspace.id, chunk.prepared, now=now, enriching=fitted.enrich)
+                    refused = _count(summary, chunk, answers)
+                    if batch:
+                        _remember(workspace, batch, refused, file.delimiter)
+                        batch.counts = summary.counts()
+                        batch.save(update_fields=["counts"])
+                    else:
+                        transaction.set_rollback(True)
+                progress(chunk.position, file.size, summary)
         if batch:
             batch.finished_at = clock()
             batch.save(update_fields=["finished_at"])
@@ -157,10 +157,25 @@ def import_file(
     return summary
 
 
-def _chunks(file: CsvFile) -> Iterator[list[Row]]:
+@dataclass(slots=True)
+class _Chunk:
+    """Some rows of a file: those that can be read are prepared. ``position`` is in bytes, after the last of them."""
+
+    rows: list[Row]
+    readable: list[Row]
+    prepared: Prepared
+    position: int
+
+
+def _prepared_chunks(
+    file: CsvFile, fitted: Fitted, source: str, where: Place, clock: Callable[[], datetime]
+) -> Iterator[_Chunk]:
     rows = iter(file)
-    while chunk := list(islice(rows, CHUNK)):
-        yield chunk
+    while some := list(islice(rows, CHUNK)):
+        readable = [row for row in some if row.values is not None]
+        sent = [_sent(row, file.header, fitted) for row in readable]
+        prepared = prepare(sent, now=clock(), source=source, where=where, salt=fitted.salt)
+        yield _Chunk(some, readable, prepared, file.position)
 
 
 def _sent(row: Row, header: Sequence[str], fitted: Fitted) -> Sent:
@@ -189,12 +204,12 @@ def _begin(
     )
 
 
-def _count(
-    summary: Summary, chunk: Sequence[Row], readable: Sequence[Row], answers: Sequence[Received]
-) -> list[tuple[Row, Refused]]:
+def _count(summary: Summary, chunk: _Chunk, answers: Sequence[Received]) -> list[tuple[Row, Refused]]:
     """Add a chunk to the summary; returns its refused rows in the file's order."""
-    refused = [(row, Refused(row.number, row.line, row.code, "", row.message)) for row in chunk if row.values is None]
-    for row, answer in zip(readable, answers, strict=True):
+    refused = [
+        (row, Refused(row.number, row.line, row.code, "", row.message)) for row in chunk.rows if row.values is None
+    ]
+    for row, answer in zip(chunk.readable, answers, strict=True):
         if answer.outcome == "refused":
             why = Refused(row.number, row.line, answer.code or "", answer.field or "", answer.message or "")
             refused.append((row, why))
@@ -204,7 +219,7 @@ def _count(
             summary.where[place_name(answer.placed)] += 1
             summary.flags.update(answer.flags)
     refused.sort(key=lambda pair: pair[1].row)
-    summary.rows += len(chunk)
+    summary.rows += len(chunk.rows)
     summary.refused += len(refused)
     summary.refused_for.update(why.code for _, why in refused)
     summary.refusals.extend(why for _, why in refused[: max(0, _NAMED - len(summary.refusals))])

@@ -30,6 +30,8 @@ def clean_phone(text: str, country: str | None) -> tuple[str | None, str | None]
     plain = None
     if digits[:1] == "+":
         plain = _international(digits[1:])
+        if plain == "":
+            return None, None
     elif country:
         plain = _national(digits, country)
     if plain:
@@ -38,6 +40,7 @@ def clean_phone(text: str, country: str | None) -> tuple[str | None, str | None]
 
 
 def _international(digits: str) -> str | None:
+    """The number, "" if there is surely none, ``None`` if the library has to say."""
     if not (digits.isdigit() and digits.isascii()):
         return None
     for length in (1, 2, 3):
@@ -46,8 +49,8 @@ def _international(digits: str) -> str | None:
             plan = _plan(int(code))
             rest = digits[length:]
             # A national prefix kept after the country code, as in +44 (0)20 7946 0018, is for the library to judge.
-            if plan and not plan.prefix.match(rest) and plan.numbers.fullmatch(rest):
-                return f"+{digits}"
+            if plan and not plan.prefix.match(rest):
+                return f"+{digits}" if plan.numbers.fullmatch(rest) else ""
             return None
     return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -70,12 +70,20 @@ class _Taken:
     external_id: str
     digest: bytes
     text: str
-    cleaned: Cleaned = field(default_factory=Cleaned)
+    cleaned: Cleaned
     lead_id: UUID | None = None
 
     @property
     def key(self) -> tuple[str, str]:
         return self.source, self.external_id
+
+
+@dataclass(slots=True)
+class Prepared:
+    """Rows weighed and cleaned, before the database is asked anything: those that can be kept, and answers to the others."""
+
+    taken: list[_Taken]
+    answers: list[Received | None]
 
 
 def receive(
@@ -101,18 +109,39 @@ def receive(
     if where is None:
         country, timezone = Workspace.objects.values_list("country", "timezone").get(id=workspace_id)
         where = Place(country or None, timezone)
-    answers: list[Received | None] = [None] * len(rows)
-    taken = list(_weighed(rows, source, salt.encode(), answers))
+    prepared = prepare(rows, now=now, source=source, where=where, salt=salt)
+    return take_in(workspace_id, prepared, now=now, enriching=enriching)
+
+
+def prepare(
+    rows: Sequence[Mapping[str, Any] | Sent], *, now: datetime, where: Place, source: str | None = None, salt: str = ""
+) -> Prepared:
+    """The half of `receive` that needs no database, so that an import can do it for the next rows meanwhile."""
+    prepared = Prepared([], [None] * len(rows))
+    salted = salt.encode()
+    for at, row in enumerate(rows):
+        try:
+            prepared.taken.append(_prepared(at, row, source, salted, where, now))
+        except Wrong as wrong:
+            prepared.answers[at] = _refused(wrong)
+    return prepared
+
+
+def take_in(workspace_id: UUID, prepared: Prepared, *, now: datetime, enriching: bool = False) -> list[Received]:
+    """The other half: keep, place and enrich, in one transaction. The connection is in the workspace already."""
+    thorough = False
     for left in reversed(range(_TRIES)):
+        answers = prepared.answers.copy()
         try:
             with transaction.atomic():
-                for wave in _waves(taken):
-                    _receive_wave(workspace_id, wave, answers, where, enriching, now)
+                for wave in _waves(prepared.taken):
+                    _take_wave(workspace_id, wave, answers, enriching=enriching, thorough=thorough, now=now)
             break
         except (AlreadyHere, IntegrityError, OperationalError) as problem:
             # Another sender was at the same leads at the same time. They are here now; look again.
             if not left or not _will_pass(problem):
                 raise
+            thorough = True
     return [answer or Received("unchanged") for answer in answers]
 
 
@@ -122,24 +151,24 @@ def _will_pass(problem: Exception) -> bool:
     return isinstance(problem, AlreadyHere) or isinstance(problem.__cause__, DeadlockDetected | SerializationFailure)
 
 
-def _weighed(
-    rows: Sequence[Mapping[str, Any] | Sent], source: str | None, salt: bytes, answers: list[Received | None]
-) -> Iterable[_Taken]:
-    """The rows that can be kept, each with its digest; the others are refused in ``answers``."""
-    for at, row in enumerate(rows):
-        try:
-            sent = row if isinstance(row, Sent) else Sent(_object(row))
-            whose = _word(sent.fields.get("source")) or source
-            if not whose:
-                raise Wrong("source_missing", "source is missing: where does this lead come from?", "source")
-            if len(whose) > 100:
-                raise Wrong("field_too_long", "source must be at most 100 characters long", "source")
-            text = _kept(sent.fields if sent.payload is None else sent.payload)
-            external_id = _word(sent.fields.get("external_id"))
-            digest = hashlib.sha256(b"\0".join((salt, text.encode()))).digest()
-            yield _Taken(at, sent, whose, external_id, digest, text)
-        except Wrong as wrong:
-            answers[at] = _refused(wrong)
+def _prepared(
+    at: int, row: Mapping[str, Any] | Sent, source: str | None, salt: bytes, where: Place, now: datetime
+) -> _Taken:
+    """A row with its digest, cleaned. `Wrong` if it is no lead or cannot be kept."""
+    sent = row if isinstance(row, Sent) else Sent(_object(row))
+    whose = _word(sent.fields.get("source")) or source
+    if not whose:
+        raise Wrong("source_missing", "source is missing: where does this lead come from?", "source")
+    if len(whose) > 100:
+        raise Wrong("field_too_long", "source must be at most 100 characters long", "source")
+    text = _kept(sent.fields if sent.payload is None else sent.payload)
+    cleaned = clean(sent.fields, where, now)
+    cleaned.flags.extend(sent.flags)
+    external_id = cleaned.facts.get("external_id", "")
+    if not external_id and not (cleaned.facts.keys() - {"source", "received_at"}) and not cleaned.attributes:
+        raise Wrong("row_empty", "the row says nothing about a lead")
+    digest = hashlib.sha256(salt + b"\0" + text.encode()).digest()
+    return _Taken(at, sent, whose, external_id, digest, text, cleaned)
 
 
 def _object(row: Any) -> Mapping[str, Any]:
@@ -216,40 +245,34 @@ def _waves(taken: Sequence[_Taken]) -> Iterable[list[_Taken]]:
         rest = later
 
 
-def _receive_wave(
+def _take_wave(
     workspace_id: UUID,
     wave: Sequence[_Taken],
     answers: list[Received | None],
-    where: Place,
+    *,
     enriching: bool,
+    thorough: bool,
     now: datetime,
 ) -> None:
-    # Read: what has been said already, and which leads are here.
-    said = _said_before(workspace_id, wave)
-    fresh: list[_Taken] = []
+    # Read: which leads are here, and what has been said of them already. Of a lead that is not here nothing has been said,
+    # unless somebody is saying it right now: then ``thorough``, the second time round, asks about every row.
+    here = _leads_here(workspace_id, wave)
+    said = _said_before(workspace_id, [row for row in wave if thorough or not row.external_id or row.key in here])
+
+    # Decide: tell the new from the known.
+    kept: list[_Taken] = []
+    arrivals: dict[int, Arrival] = {}
     for row in wave:
         if (row.source, row.external_id, row.digest) in said:
             answers[row.at] = Received("unchanged", said[row.source, row.external_id, row.digest])
-        else:
-            fresh.append(row)
-    here = _leads_here(workspace_id, fresh)
-
-    # Decide: clean each, and tell the new from the known.
-    kept: list[_Taken] = []
-    arrivals: dict[int, Arrival] = {}
-    for row in fresh:
-        row.lead_id = here.get(row.key) if row.external_id else None
-        try:
-            if enriching and row.lead_id is None:
-                raise _unknown(row)
-            row.cleaned = clean(row.sent.fields, where, now)
-            row.cleaned.flags.extend(row.sent.flags)
-            if row.lead_id is None:
-                arrivals[row.at] = _arrival(row, now)
-                row.lead_id = arrivals[row.at].lead_id
-        except Wrong as wrong:
-            answers[row.at] = _refused(wrong)
             continue
+        row.lead_id = here.get(row.key) if row.external_id else None
+        if row.lead_id is None:
+            if enriching:
+                answers[row.at] = _refused(_unknown(row))
+                continue
+            arrival = arrivals[row.at] = _arrival(row, now)
+            row.lead_id = arrival.lead_id
         kept.append(row)
     known = [row for row in kept if row.at not in arrivals]
     changes = _changes(known)
@@ -268,33 +291,40 @@ def _receive_wave(
 
 def _said_before(workspace_id: UUID, rows: Sequence[_Taken]) -> dict[tuple[str, str, bytes], UUID | None]:
     """Which of the rows were received before, exactly so, and the lead that each became or added to."""
-    found: dict[tuple[str, str, bytes], UUID | None] = {}
-    for source in {row.source for row in rows}:
-        of_it = [row for row in rows if row.source == source]
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT raw.external_id, raw.digest, raw.lead FROM unnest(%s::text[], %s::text[]) AS said(external_id, digest) "
-                "JOIN intake_rawpayload raw ON raw.workspace_id = %s AND raw.source = %s "
-                "AND raw.external_id = said.external_id AND raw.digest = decode(said.digest, 'hex')",
-                [[row.external_id for row in of_it], [row.digest.hex() for row in of_it], workspace_id, source],
-            )
-            for external_id, digest, lead in cursor.fetchall():
-                found[source, external_id, bytes(digest)] = lead
-    return found
+    if not rows:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            # LATERAL: as in `_leads_here`.
+            "SELECT said.source, said.external_id, said.digest, raw.lead "
+            "FROM unnest(%b::text[], %b::text[], %b::bytea[]) AS said(source, external_id, digest), "
+            "LATERAL (SELECT lead FROM intake_rawpayload WHERE workspace_id = %s AND source = said.source "
+            "AND external_id = said.external_id AND digest = said.digest LIMIT 1) raw",
+            [
+                [row.source for row in rows],
+                [row.external_id for row in rows],
+                [row.digest for row in rows],
+                workspace_id,
+            ],
+        )
+        return {(source, external_id, bytes(digest)): lead for source, external_id, digest, lead in cursor.fetchall()}
 
 
 def _leads_here(workspace_id: UUID, rows: Sequence[_Taken]) -> dict[tuple[str, str], UUID]:
-    found: dict[tuple[str, str], UUID] = {}
-    for source in {row.source for row in rows}:
-        ids = [row.external_id for row in rows if row.external_id and row.source == source]
-        if ids:
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT external_id, id FROM crm_lead WHERE workspace_id = %s AND source = %s AND external_id = ANY(%s)",
-                    [workspace_id, source, ids],
-                )
-                found |= {(source, external_id): lead for external_id, lead in cursor.fetchall()}
-    return found
+    """The leads that are here under the rows' sources and external ids."""
+    named = [row for row in rows if row.external_id]
+    if not named:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            # LATERAL with a limit: one look into the index for each, never a scan of all the leads for a thousand of them.
+            "SELECT said.source, said.external_id, lead.id "
+            "FROM unnest(%b::text[], %b::text[]) AS said(source, external_id), "
+            "LATERAL (SELECT id FROM crm_lead WHERE workspace_id = %s AND source = said.source "
+            "AND external_id = said.external_id AND external_id IS NOT NULL LIMIT 1) lead",
+            [[row.source for row in named], [row.external_id for row in named], workspace_id],
+        )
+        return {(source, external_id): lead for source, external_id, lead in cursor.fetchall()}
 
 
 def _unknown(row: _Taken) -> Wrong:
@@ -304,11 +334,7 @@ def _unknown(row: _Taken) -> Wrong:
 
 
 def _arrival(row: _Taken, now: datetime) -> Arrival:
-    facts = row.cleaned.facts
-    if not row.external_id and not (facts.keys() - {"source", "received_at"}) and not row.cleaned.attributes:
-        raise Wrong("row_empty", "the row says nothing about a lead")
-    facts["source"] = row.source
-    facts.setdefault("received_at", now)
+    facts = {"received_at": now} | row.cleaned.facts | {"source": row.source}
     return Arrival(**facts, attributes=row.cleaned.attributes, flags=tuple(row.cleaned.flags))
 
 

@@ -10,6 +10,7 @@ Call these inside a transaction: the temporary table empties itself at commit.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection
@@ -30,8 +31,18 @@ def insert_rows(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
             for row in rows:
                 cursor.execute(into + values, row)
             return
-        staging = _stage(cursor, table, columns, rows)
-        cursor.execute(into + sql.SQL("SELECT {} FROM {}").format(_names(columns), staging))
+        # What is the same in every row is told once: half the columns of a batch, mostly.
+        first = rows[0]
+        varying = [
+            at for at, value in enumerate(first) if any(row[at] is not value and row[at] != value for row in rows)
+        ]
+        varying = varying or [0]
+        pick = itemgetter(*varying)
+        cut = [pick(row) for row in rows] if len(varying) > 1 else [(row[varying[0]],) for row in rows]
+        staging = _stage(cursor, table, [columns[at] for at in varying], cut)
+        parts = [sql.Identifier(name) if at in varying else sql.Placeholder() for at, name in enumerate(columns)]
+        constants = [value for at, value in enumerate(first) if at not in varying]
+        cursor.execute(into + sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(parts), staging), constants)
 
 
 def update_rows(table: str, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
@@ -50,6 +61,8 @@ def update_rows(table: str, key: str, columns: Sequence[str], rows: Sequence[Seq
                 done += cursor.rowcount
             return done
         staging = _stage(cursor, table, [key, *columns], rows)
+        # Without statistics the planner takes the staging table for a thousand pages and scans the big one beside it.
+        cursor.execute(sql.SQL("ANALYZE {}").format(staging))
         sets = sql.SQL(", ").join(sql.SQL("{0} = s.{0}").format(sql.Identifier(c)) for c in columns)
         cursor.execute(
             sql.SQL("UPDATE {table} t SET {sets} FROM {staging} s WHERE t.{key} = s.{key}").format(
@@ -71,8 +84,6 @@ def _stage(cursor: Any, table: str, columns: Sequence[str], rows: Sequence[Seque
     with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(staging, _names(columns))) as copy:
         for row in rows:
             copy.write_row(row)
-    # Without statistics the planner takes the staging table for a thousand pages and scans the big one beside it.
-    cursor.execute(sql.SQL("ANALYZE {}").format(staging))
     return staging
 
 
