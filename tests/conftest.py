@@ -58,7 +58,7 @@ def django_db_modify_db_settings(database_server: str, django_db_modify_db_setti
     from django.db import connections
 
     # A slow hash is for attackers; no test is about it.
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
     wanted = django_database(database_server)
     given = connections["default"].settings_dict
     given.update({name: wanted[name] for name in ("HOST", "PORT", "USER", "PASSWORD", "OPTIONS")})

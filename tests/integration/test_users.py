@@ -1,0 +1,126 @@
+"""`dibs user` and `dibs token`: people and keys, from a script and by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Protocol
+
+import pytest
+
+from dibs.distribution.joining import Known, first_workspace, join
+from dibs.distribution.models import Standing
+from dibs.people.caller import caller_with
+from dibs.people.models import Rep, Team, User, Workspace
+from dibs.people.tenancy import enter
+from tests.running import dibs
+
+
+class Command(Protocol):
+    def __call__(self, *arguments: str, input: str | None = None) -> CompletedProcess[str]: ...
+
+
+@pytest.fixture
+def command(database_url: str, transactional_db: None, tmp_path: Path) -> Command:
+    """Run a command on the test database."""
+
+    def run(*arguments: str, input: str | None = None) -> CompletedProcess[str]:
+        return dibs(*arguments, input=input, DATABASE_URL=database_url, DIBS_DATA=str(tmp_path))
+
+    return run
+
+
+def test_the_first_user_brings_the_first_workspace(command: Command) -> None:
+    told = command("user", "add", "aiko.mori@example.com", "--name", "Aiko Mori", "--team", "closers")
+    assert told.returncode == 0, told.stderr
+    assert "known to the policy as aiko-mori" in told.stdout
+    (password,) = re.findall(r"^Password: (\S+)$", told.stdout, re.MULTILINE)
+
+    workspace = Workspace.objects.get()
+    assert workspace.slug == "main"
+    user = User.objects.get()
+    assert (user.role, user.name, user.check_password(password)) == ("rep", "Aiko Mori", True)
+    enter(workspace.id)
+    rep = Rep.objects.get()
+    assert Standing.objects.filter(rep=rep).exists()
+    assert [team.slug for team in rep.teams.all()] == ["closers"]
+
+
+def test_a_password_may_come_from_a_script(command: Command) -> None:
+    told = command(
+        "user", "add", "n@example.com", "--role", "ops", "--password-stdin", "--json", input="open sesame 9\n"
+    )
+    assert json.loads(told.stdout)["password"] is None
+    assert User.objects.get().check_password("open sesame 9")
+
+    short = command("user", "add", "m@example.com", "--role", "ops", "--password-stdin", input="1234\n")
+    assert short.returncode == 1
+    assert "too short" in short.stderr
+    assert User.objects.count() == 1
+
+
+def test_what_cannot_be_right_changes_nothing(command: Command) -> None:
+    assert command("user", "add", "aiko@example.com").returncode == 0
+    twice = command("user", "add", "AIKO@example.com")
+    assert (twice.returncode, "has an account already" in twice.stderr) == (1, True)
+    assert command("user", "add", "no address").returncode == 2
+    assert command("user", "add", "b@example.com", "--role", "king").returncode == 2
+    elsewhere = command("user", "add", "b@example.com", "--workspace", "nowhere")
+    assert (elsewhere.returncode, "There are: main" in elsewhere.stderr) == (1, True)
+    assert User.objects.count() == 1
+
+
+def test_a_token_is_printed_alone_and_works(command: Command) -> None:
+    from django.utils.timezone import now
+
+    command("user", "add", "aiko@example.com")
+    told = command("token", "create", "aiko@example.com", "--days", "30", "--scope", "claim")
+    caller = caller_with(told.stdout.strip(), now())
+    assert told.stdout.count("\n") == 1
+    assert caller is not None
+    assert (caller.handle, caller.scopes) == ("aiko", frozenset({"claim"}))
+
+    assert command("token", "create", "nobody@example.com").returncode == 1
+    unknown = command("token", "create", "aiko@example.com", "--scope", "everything")
+    assert (unknown.returncode, "leads:write" in unknown.stderr) == (2, True)
+
+
+def test_an_integration_gets_no_password_and_a_token_that_can_send_leads(command: Command) -> None:
+    from django.utils.timezone import now
+
+    added = command("user", "add", "site@example.com", "--role", "integration", "--json")
+    assert json.loads(added.stdout)["password"] is None
+    assert not User.objects.get().has_usable_password()
+    caller = caller_with(command("token", "create", "site@example.com").stdout.strip(), now())
+    assert caller is not None
+    assert "leads:write" in caller.scopes
+
+
+@pytest.mark.django_db
+def test_two_that_would_share_a_handle_get_one_each() -> None:
+    workspace = first_workspace()
+    handles = [join(workspace, f"aiko@{n}.example", "Aiko", "rep").rep.handle for n in range(3)]
+    assert handles == ["aiko", "aiko-2", "aiko-3"]
+
+
+@pytest.mark.django_db
+def test_a_manager_manages_teams_and_an_address_joins_once() -> None:
+    workspace = first_workspace()
+    manager = join(workspace, "mara@example.com", "Mara", "manager", teams=["closers", "tokyo"])
+    assert {team.slug for team in manager.manages.all()} == {"closers", "tokyo"}
+    assert Team.objects.count() == 2
+    with pytest.raises(Known):
+        join(workspace, "Mara@example.com", "Mara", "rep")
+
+
+@pytest.mark.django_db
+def test_the_workspace_to_use_is_the_only_one_or_main() -> None:
+    sample = Workspace.objects.create(slug="sample", name="Sample")
+    assert first_workspace() == sample
+    Workspace.objects.create(slug="other", name="Other")
+    with pytest.raises(Workspace.MultipleObjectsReturned, match="other, sample"):
+        first_workspace()
+    main = Workspace.objects.create(slug="main", name="Main")
+    assert first_workspace() == main
