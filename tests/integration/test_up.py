@@ -93,8 +93,10 @@ def test_a_second_one_on_the_same_folder_says_so(empty: Up) -> None:
 @pytest.mark.parametrize("kind", ["web", "stream", "worker"])
 def test_a_child_that_dies_is_started_again(empty: Up, kind: str) -> None:
     before = child(empty, kind)
+    ended = [before, *before.children(recursive=True)]
     before.kill()
-    wait_for(lambda: not before.is_running() or before.status() == psutil.STATUS_ZOMBIE)
+    # Its own children too: one that stayed would go on answering at the port.
+    wait_for(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in ended))
 
     def is_back() -> bool:
         found = [one for one in psutil.Process(empty.process.pid).children() if one != before and kind in one.cmdline()]

@@ -20,12 +20,15 @@ THREADS = int(os.environ.get("DIBS_THREADS", "4"))
 
 
 def serve_web(host: str, port: int) -> None:
-    # Imported before the workers fork from here: they start at once and share its memory.
-    import dibs.config.wsgi  # noqa: F401
+    # Imported before the workers fork from here: they start at once, share its memory, and keep no first visitor waiting.
+    import dibs.config.wsgi  # noqa: F401, I001
+    from django.template import engines
+    from django.urls import get_resolver
 
+    engines.all()
+    get_resolver().reverse_dict  # noqa: B018 (imports all views)
     gc.collect()
     gc.freeze()
-    os.register_at_fork(after_in_child=follow_parent)
     Granian(
         "dibs.config.wsgi:application",
         address=host,
@@ -64,6 +67,8 @@ def serve_stream(host: str, port: int) -> None:
 
 if __name__ == "__main__":
     follow_parent()
+    # A server's workers follow it in turn: one that outlived it would go on answering at the port.
+    os.register_at_fork(after_in_child=follow_parent)
     match sys.argv[1:]:
         case ["web", host, port]:
             serve_web(host, int(port))
