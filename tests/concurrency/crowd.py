@@ -112,3 +112,16 @@ def claim_all_one_can(job: tuple[UUID, UUID, list[UUID], str | None, int, dateti
             break
         count(answer)
     return came
+
+
+def tick_or_claim(job: tuple[str, Any, datetime]) -> Counter[str]:
+    """One process's part: tick until nothing is due, or claim what it can."""
+    from dibs.distribution.ticking import tick
+
+    kind, rest, now = job
+    if kind == "claim":
+        return claim_all_one_can((*rest, now))
+    moved: Counter[str] = Counter()
+    for _ in range(30):
+        moved += tick(now, batch=25, batches=3).moved
+    return moved

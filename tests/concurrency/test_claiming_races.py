@@ -84,22 +84,26 @@ def test_a_claimer_killed_at_any_moment_leaves_nothing_half_done():
     publish(workspace, POLICY)
     reps = [make_rep(workspace, f"rep{n}") for n in range(2)]
     chooser = random.Random(7)
-    claimed = 0
     for turn in range(12):
         leads = _leads(workspace, 150)
+        before = _states(workspace)["owned"]
         with Crowd(1, claim_all_one_can) as killed, Crowd(1, claim_all_one_can) as spared:
-            killed.all([(workspace.id, reps[0].user_id, [], None, turn, MONDAY)])  # warm: the kill comes amid claims
             killed.send(0, (workspace.id, reps[0].user_id, leads, None, turn, MONDAY))
             spared.send(0, (workspace.id, reps[1].user_id, leads, None, turn + 99, MONDAY))
-            time.sleep(0.02 + chooser.random() * 0.25)
+            _until_owned(workspace, before + 10)
+            time.sleep(chooser.random() * 0.02)
             os.kill(killed.processes[0].pid, signal.SIGKILL)
             killed.processes[0].join()
-            time.sleep(0.3)
-        enter(workspace.id)
+            _until_owned(workspace, before + 150)
         assert_true(workspace.id)
-        now = _states(workspace)["owned"]
-        assert now > claimed
-        claimed = now
+
+
+def _until_owned(workspace, number: int, seconds: float = 60) -> None:
+    """Wait until so many leads are owned; the test fails if that does not come."""
+    end = time.monotonic() + seconds
+    while _states(workspace)["owned"] < number:
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.005)
 
 
 def test_locks_that_ran_out_are_claimable_at_once_by_many_without_a_tick():

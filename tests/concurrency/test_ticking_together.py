@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 
 from dibs.distribution.placing import place
 from dibs.people.tenancy import enter
-from tests.concurrency.crowd import Crowd
+from tests.concurrency.crowd import Crowd, tick_or_claim
 from tests.concurrency.truths import assert_true
 from tests.making import MONDAY, make_arrival, make_rep, make_workspace, publish
 
@@ -31,21 +30,6 @@ pools:
       - {after: 30m, push: {team: closers, by: round_robin}}
     assign_after: 24h
 """
-
-
-def tick_or_claim(job: tuple[str, Any, datetime]) -> Counter[str]:
-    """One process's part: tick until nothing is due, or claim what it can."""
-    from dibs.distribution.ticking import tick
-
-    kind, rest, now = job
-    if kind == "claim":
-        from tests.concurrency.crowd import claim_all_one_can
-
-        return claim_all_one_can((*rest, now))
-    moved: Counter[str] = Counter()
-    for _ in range(30):
-        moved += tick(now, batch=25, batches=3).moved
-    return moved
 
 
 def test_four_workers_and_four_claimers_share_leads_that_fall_due_at_once():

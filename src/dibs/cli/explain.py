@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -72,11 +73,11 @@ def _find(lead: str, language: str, workspace: str | None, now: datetime) -> tup
 def _ids(caller: Caller, lead: str) -> list[UUID]:
     from dibs.insight.leads import known_as
 
-    try:
-        return [UUID(lead)]
-    except ValueError:
-        pass
     found = known_as(caller, lead)
+    if not found:
+        # Sources' own ids can look like ours; what they call a lead goes first.
+        with suppress(ValueError):
+            return [UUID(lead)]
     if len(found) > 1:
         names = ", ".join(sorted(f"{source}:{external_id}" for _, source, external_id in found))
         raise click.ClickException(f"Several leads are known as {lead}. Name one: {names}")
@@ -97,7 +98,7 @@ def _told(seen: SeenLead, entries: Iterable[Entry]) -> Iterable[str]:
             yield f"    {reason['text']}" + (f"  [{reason['rule']}]" if reason["rule"] else "")
             for value in reason["params"].values():
                 if isinstance(value, list) and value and isinstance(value[0], Mapping):
-                    yield from (f"        - {_row(row)}" for row in value)
+                    yield from (f"        {_row(row)}" for row in value)
     if seen["due_at"] is not None:
         yield ""
         yield f"{_moment(seen['due_at'])}  next: {seen['due_for']}"
@@ -117,7 +118,11 @@ def _standing(seen: SeenLead) -> Iterable[str]:
 
 
 def _row(row: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in row.items() if value is not None)
+    """A line of points, or a rule that was tried and why it did not match."""
+    if "rule" not in row:
+        return ", ".join(f"{name}: {value}" for name, value in row.items() if value is not None)
+    because = f"{row['fact']} is not known" if row.get("fact") else "no"
+    return f"{row['rule']}: {row['when'] or 'always'} ({because})"
 
 
 def _moment(at: datetime) -> str:

@@ -279,14 +279,19 @@ def assign(caller: Caller, lead_id: UUID, handle: str, now: datetime, *, why: st
 
 
 def return_to_pool(caller: Caller, lead_id: UUID, pool: str, now: datetime, *, why: str = "") -> Answer:
-    """A manager sends a lead from review to a pool, in its old place in line. Raises `LookupError` for an unknown pool."""
+    """A manager sends a lead from review to a pool, where its wait begins anew: in its old place it would be over the pool's
+    steps and its age cap, and the next tick would overturn the manager. Raises `LookupError` for an unknown pool.
+    """
 
     def decide(scene: _Scene) -> Outcome:
         if scene.active is None or pool not in scene.active.book.policy.pools:
             raise LookupError(pool)
-        placement = _back_in(scene, pool, Reason("returned", {"pool": pool, "by": caller.name, "why": why}))
-        after = consequences.placed(scene.clock, placement, now, escalated=scene.clock.escalated)
-        return scene.goes_to("returned", placement, after)
+        placement = Placement(
+            to=InPool(pool, since=now),
+            due=due_in_pool(scene.active.book, pool, now, 0, now, scene.row["rank"]),
+            reasons=(Reason("returned", {"pool": pool, "by": caller.name, "why": why}),),
+        )
+        return scene.goes_to("returned", placement, consequences.placed(scene.clock, placement, now))
 
     return _act(caller, lead_id, now, decide, kind="returned", claim=None)
 

@@ -70,9 +70,7 @@ class Scene:
 
     def story(self, lead_id: UUID) -> list[tuple[str, str, str]]:
         enter(self.workspace.id)
-        return list(
-            Decision.objects.filter(lead_id=lead_id).order_by("nth").values_list("kind", "before", "after")
-        )
+        return list(Decision.objects.filter(lead_id=lead_id).order_by("nth").values_list("kind", "before", "after"))
 
     def standing(self, caller: Caller) -> Standing:
         enter(self.workspace.id)
@@ -293,6 +291,19 @@ def test_a_manager_gives_a_lead_by_name_and_from_review_back_to_a_pool(scene: Sc
     enter(scene.workspace.id)
     refused_return = acting.return_to_pool(scene.manager, waiting, "inbound", after(3))
     assert refused(refused_return) == "not_now"
+
+
+def test_a_lead_returned_from_review_begins_a_new_wait(scene: Scene) -> None:
+    lead_id = scene.arrives(employees=200).lead_id
+    tick(after(61))
+    assert scene.lead(lead_id).state == "review"
+    long_after = after(60 * 30)
+    with pytest.raises(LookupError):
+        acting.return_to_pool(scene.manager, lead_id, "no_such_pool", long_after)
+    assert isinstance(acting.return_to_pool(scene.manager, lead_id, "inbound", long_after), acting.Acted)
+    tick(long_after)
+    lead = scene.lead(lead_id)
+    assert (lead.state, lead.escalated, lead.due_at) == ("pooled", 0, long_after + timedelta(minutes=30))
 
 
 def test_conversion_and_retirement_end_a_lead(scene: Scene) -> None:
