@@ -16,6 +16,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from dibs.intake.codes import ROWS
 from dibs.intake.countries import country_code
 from dibs.intake.emails import clean_email, is_free_mail, registered_domain
 from dibs.intake.formulas import looks_like_formula
@@ -135,9 +136,10 @@ class Cleaned:
 
 
 class Wrong(ValueError):
-    """The row is not of a lead's shape, so there is nothing to place: which field, and a stable code."""
+    """The row is not of a lead's shape, so there is nothing to place: which field, and a code of ``codes.ROWS``."""
 
     def __init__(self, code: str, message: str, field: str | None = None) -> None:
+        assert code in ROWS, code
         super().__init__(message)
         self.code, self.message, self.field = code, message, field
 

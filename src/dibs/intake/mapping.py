@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping as Map
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,8 +15,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from dibs.engine.policy_reading import did_you_mean
-from dibs.engine.policy_text import Located, PolicyRefused, Problem
+from dibs.engine.policy_text import Located, PolicyRefused
 from dibs.intake.cleaning import FIELDS, TEXTS, Place
+from dibs.intake.codes import MAPPINGS
 from dibs.intake.countries import country_code
 from dibs.intake.moments import zone
 
@@ -39,18 +41,27 @@ class _Part(BaseModel):
 
 
 class Column(_Part):
-    """What becomes of one column.
+    """What becomes of one column. ``column: field`` is short for ``column: {to: field}``."""
 
-    ``to``: the field or fields it fills, ``attributes.<name>`` for one of the source's own. ``values``: what to put for what it
-    says. ``as``: how an attribute is read (fields have their own way). ``dates``, ``timezone``: over the file's own.
-    """
-
-    to: Several = Field(min_length=1)
-    kind: Kind = Field(default="text", alias="as")
-    values: dict[str, Scalar] = Field(default_factory=dict)
-    dates: Several = ()
-    timezone: str | None = None
-    default: Scalar = None
+    to: Several = Field(
+        min_length=1,
+        description="The field it fills, or a list of fields; `attributes.<name>` for one of the source's own.",
+    )
+    kind: Kind = Field(
+        default="text",
+        alias="as",
+        description="How an attribute is read: `text`, `number`, `whole` (a whole number), `yes_no` or `moment`. "
+        "A lead's own fields are read their own way.",
+    )
+    values: dict[str, Scalar] = Field(
+        default_factory=dict,
+        description='What to put for what the column says; `""` is for a blank one, `null` puts nothing.',
+    )
+    dates: Several = Field(default=(), description="Date formats of this column, instead of the file's own.")
+    timezone: str | None = Field(
+        default=None, description="The time zone of this column's dates, instead of the file's own."
+    )
+    default: Scalar = Field(default=None, description="What to put where the column is blank.")
 
 
 def _as_column(value: Any) -> Any:
@@ -58,23 +69,48 @@ def _as_column(value: Any) -> Any:
 
 
 class Mapping(_Part):
-    """A mapping file. See ``docs/reference/mapping.md``."""
+    """A mapping file: how a source's columns become the fields of a lead. See ``docs/reference/intake.md``."""
 
-    mapping: str = ""
-    encoding: str | None = None
-    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
-    #: Adds what the file says to leads that are here, found by external id; places none.
-    enrich: bool = False
-    external_id: str | None = None
-    timezone: str | None = None
-    country: str | None = None
-    decimal: Literal[".", ","] | None = None
-    dates: Several = ()
-    columns: dict[str, Annotated[Column, BeforeValidator(_as_column)]] = Field(default_factory=dict)
-    constants: dict[str, Scalar] = Field(default_factory=dict)
-    defaults: dict[str, Scalar] = Field(default_factory=dict)
-    #: What becomes of columns that are not named: nothing, or attributes under their own names.
-    rest: Literal["drop", "attributes"] = "drop"
+    mapping: str = Field(default="", description="A name, for people.")
+    encoding: str | None = Field(default=None, description="The file's encoding; told from the file if left out.")
+    delimiter: str | None = Field(
+        default=None, min_length=1, max_length=1, description="The separator; told from the file if left out."
+    )
+    enrich: bool = Field(
+        default=False,
+        description="Add what the file says to leads that are here, found by external id, and place none.",
+    )
+    external_id: str | None = Field(
+        default=None, description="The column that names a row for ever: what makes a second import a no-op."
+    )
+    timezone: str | None = Field(
+        default=None, description="The time zone of dates that name none; the workspace's if left out."
+    )
+    country: str | None = Field(
+        default=None,
+        description="Where phone numbers without a country code are dialled if the lead's country is not known (alpha-2); the "
+        "workspace's if left out.",
+    )
+    decimal: Literal[".", ","] | None = Field(
+        default=None, description="The decimal mark; told from each number if left out, which `1.200` leaves open."
+    )
+    dates: Several = Field(
+        default=(),
+        description="Date formats (`strptime`'s), tried in order. Without any, ISO 8601 and year-month-day are read.",
+    )
+    columns: dict[str, Annotated[Column, BeforeValidator(_as_column)]] = Field(
+        default_factory=dict,
+        description="Column name to field, or to what is listed under a column below. Several columns may fill one text field: "
+        "they are joined by a space.",
+    )
+    constants: dict[str, Scalar] = Field(default_factory=dict, description="Fields that are the same for every row.")
+    defaults: dict[str, Scalar] = Field(
+        default_factory=dict, description="What to put in a field that a row leaves blank."
+    )
+    rest: Literal["drop", "attributes"] = Field(
+        default="drop",
+        description="What becomes of columns not named here: nothing (`drop`), or `attributes` under their names.",
+    )
 
     def digest(self) -> str:
         """Names what this mapping makes of a row: the same row by another mapping is another thing said."""
@@ -84,6 +120,26 @@ class Mapping(_Part):
     def place(self, country: str, timezone: str) -> Place:
         """Where the source is, with the workspace's ``country`` and ``timezone`` where the mapping says nothing."""
         return Place(self.country or country or None, self.timezone or timezone, self.decimal)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with a mapping. ``code`` is one of ``codes.MAPPINGS``; ``line`` and ``column`` count from 1."""
+
+    code: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+    path: str = ""
+
+    def __post_init__(self) -> None:
+        assert self.code in MAPPINGS, self.code
+
+
+def _at(located: Located, code: str, message: str, path: tuple[str | int, ...], *, key: bool = False) -> Problem:
+    """The problem at the place of ``path`` in the file, or of the nearest part around it that is there."""
+    where = located.problem("invalid", message, path, key=key)
+    return Problem(code, message, where.line, where.column, where.path)
 
 
 class MappingRefused(Exception):
@@ -110,7 +166,7 @@ class MappingFile:
         """The refusal of ``(code, message, path)`` complaints, each at its place."""
         if self._located is None:
             return MappingRefused(tuple(Problem(code, message) for code, message, _ in complaints), self.name)
-        problems = tuple(self._located.problem(code, message, path, key=True) for code, message, path in complaints)
+        problems = tuple(_at(self._located, *complaint, key=True) for complaint in complaints)
         return MappingRefused(problems, self.name)
 
 
@@ -134,7 +190,7 @@ def read_mapping(text: str, name: str = "") -> MappingFile:
         located = Located(text)
     except PolicyRefused as refused:
         problems = tuple(
-            Problem(p.code, _about_mappings(p.message), p.line, p.column, p.path) for p in refused.problems
+            Problem("yaml", _about_mappings(p.message), p.line, p.column, p.path) for p in refused.problems
         )
         raise MappingRefused(problems, name) from None
     try:
@@ -162,11 +218,11 @@ def _complaints(located: Located, error: ValidationError) -> list[Problem]:
             known = Column.model_fields if path[0] == "columns" else Mapping.model_fields
             names = sorted(field.alias or key for key, field in known.items())
             hint = did_you_mean(str(path[-1]), names) or f"; the fields here are {', '.join(names)}"
-            problem = located.problem("unknown_field", f"there is no field {path[-1]} here{hint}", path, key=True)
+            problem = _at(located, "unknown_field", f"there is no field {path[-1]} here{hint}", path, key=True)
         elif complaint["type"] == "missing":
-            problem = located.problem("missing_field", f"{complaint['loc'][-1]} is missing", path)
+            problem = _at(located, "missing_field", f"{complaint['loc'][-1]} is missing", path)
         else:
-            problem = located.problem("wrong_value", f"{name}: {complaint['msg'].lower()}", path)
+            problem = _at(located, "wrong_value", f"{name}: {complaint['msg'].lower()}", path)
         found.setdefault(problem.path, problem)
     return sorted(found.values(), key=lambda problem: (problem.line or 0, problem.column or 0))
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from dibs.intake.codes import FILES, ROWS
 from dibs.intake.connectors.csv.encoding import encoding_of
 
 #: Longest record that is looked at as one, in characters: beyond it, the line is passed over and its row refused.
@@ -32,9 +33,10 @@ csv.field_size_limit(_LONGEST)
 
 
 class FileRefused(Exception):
-    """Nothing of this file was read: why, as a stable code and a sentence that says what to do."""
+    """Nothing of this file was read: why, as a code of ``codes.FILES`` and a sentence that says what to do."""
 
     def __init__(self, code: str, message: str) -> None:
+        assert code in FILES, code
         super().__init__(message)
         self.code, self.message = code, message
 
@@ -155,6 +157,7 @@ class CsvFile:
                 several = len(lines.record) > 1
                 raw = lines.record[0] if lines.record else ""
                 code, message = self._why(problem, len(values), several, lines.too_long)
+                assert code in ROWS, code
                 if several and not (lines.too_long and problem is None):
                     lines.back_to_second()
                 yield Row(number, line, None, code, message, raw[:20_000].rstrip("\r\n"))

@@ -1,0 +1,90 @@
+"""Writes the reference of what comes in, from the models and tables that read it: ``python docs/write_intake_reference.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from dibs.intake import codes, mapping
+from dibs.intake.cleaning import FIELDS, FLAGS, TEXTS
+
+PAGE = Path(__file__).parent / "reference" / "intake.md"
+
+_HEAD = """# What comes in
+
+Leads come by file (`dibs import`) and by API (`POST /api/v1/leads`). Both go the same way: what was sent is kept as it was sent,
+cleaned, and placed by the active policy. What cannot be right (an e-mail address, a phone number, a date) is kept, flagged and placed
+all the same. Only what is no lead at all is refused, by row, with a code and a sentence; the other rows go on.
+
+The same thing sent twice is one thing. A lead is known by its source and its external id; without one, by the very words that were sent.
+Sent again unchanged, nothing happens. Sent again with something new, the lead is enriched by it; what is left out or blank erases nothing.
+
+This page is made from the code that reads what comes in.
+
+## A lead's fields
+
+| field | holds at most |
+|---|---|
+"""
+
+_FILES = """
+## Files
+
+CSV with any of the usual separators (comma, semicolon, tab, bar) and in any of the usual encodings (UTF-8 with or without its mark,
+UTF-16, Shift_JIS, Windows-1252 and Latin-1, and others by statistics): both are told from the file, shown in the summary, and can be
+named. Rows are counted from 1 after the header, blank ones too, as a spreadsheet counts them less one.
+
+Without a mapping file, columns called like a field, or nearly (`E-mail`, `会社名`, `Correo electrónico`), fill it, and the others become
+attributes.
+
+## The mapping file
+
+YAML. Mistakes in it are told with line and column before a row is read. See `docs/examples/` for whole ones.
+
+"""
+
+
+def render() -> str:
+    """The whole page."""
+    return "\n".join(_lines()).rstrip() + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield _HEAD.rstrip("\n")
+    for name in sorted(FIELDS):
+        limit = TEXTS.get(name)
+        yield f"| `{name}` | {f'{limit} characters' if limit else ''} |"
+    yield _FILES.rstrip("\n")
+    yield ""
+    yield from _fields(mapping.Mapping)
+    yield "\n### A column\n"
+    yield (mapping.Column.__doc__ or "").replace("``", "`") + "\n"
+    yield from _fields(mapping.Column)
+    yield "\n## Flags\n\nWhat was doubted and kept. `*` stands for a field.\n"
+    yield from _table("flag", FLAGS)
+    yield "\n## Why a row is refused\n"
+    yield from _table("code", codes.ROWS)
+    yield "\n## Why a file is refused\n"
+    yield from _table("code", codes.FILES)
+    yield "\n## Why a mapping is refused\n"
+    yield from _table("code", codes.MAPPINGS)
+
+
+def _fields(model: type[BaseModel]) -> Iterator[str]:
+    yield "| field | |"
+    yield "|---|---|"
+    for name, field in model.model_fields.items():
+        yield f"| `{field.alias or name}` | {field.description} |"
+
+
+def _table(heading: str, rows: Mapping[str, str]) -> Iterator[str]:
+    yield f"| {heading} | means |"
+    yield "|---|---|"
+    for name, meaning in rows.items():
+        yield f"| `{name}` | {meaning} |"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render(), encoding="utf-8")
