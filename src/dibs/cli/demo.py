@@ -32,13 +32,13 @@ _DOMAIN = "sample.example"
 _POLICY = "hot_push_warm_pull.yaml"
 
 #: Leads that came one by one, over how long.
-LEADS = 850
+LEADS = 520
 WINDOW = timedelta(hours=11)
 #: The rush after a webinar that ended a while ago, and how long it has lasted.
-RUSH = 200
+RUSH = 230
 RUSH_WINDOW = timedelta(minutes=45)
 #: Leads of a list that was handed in before all that.
-LISTED = 1_200
+LISTED = 1_500
 #: How many of the companies asking are customers already.
 _CUSTOMERS = 40
 

@@ -28,13 +28,13 @@ from dibs.people.caller import Caller
 from dibs.simulation.people import Manner, SyntheticRep
 
 #: How finely the day is played: coarse while it is far away, fine where waiting times are looked at.
-_COARSE, _FINE = timedelta(minutes=10), timedelta(minutes=2)
+_COARSE, _FINE = timedelta(minutes=6), timedelta(minutes=2)
 _FINE_FROM = timedelta(minutes=60)
 
 #: With so many leads in sight a rep claims at their usual pace; with fewer slower, with more up to twice as fast.
-_USUAL_LINE = 50
-#: How many leads a manager settles on each look at the review list, which is now and then.
-_REVIEWS = 6
+_USUAL_LINE = 12
+#: How many leads a manager settles on each look at the review list, which is now and then, and how many are left for later.
+_REVIEWS, _LEFT = 6, 7
 
 #: Why reps give leads up, as often as they do.
 _RETIRE = (("no_answer", 5), ("no_interest", 4), ("not_a_fit", 3), ("cannot_verify", 1), ("duplicate", 1), ("spam", 1))
@@ -116,7 +116,7 @@ class Playback:
             self.played.placed += len(placing.place(self.workspace_id, batch, now=moment))
             self._carry_out(moment)
             self._let_time_pass(moment)
-            if moment - before == _COARSE and self.random.random() < 0.3:
+            if moment - before == _COARSE and self.random.random() < 0.15:
                 self._review(moment)
             self._claim(before, moment)
             self._notice(moment)
@@ -133,7 +133,8 @@ class Playback:
         """A manager looks at what came to review: gives some to reps, sends some back, gives up the rest."""
         manager = self.random.choice(self.managers)
         at_desk = [player.caller.handle for player in self.players.values() if at_work(player.hours, now)]
-        for lead in self._ids("state = 'review' ORDER BY waiting_since", limit=_REVIEWS):
+        in_review = self._ids("state = 'review' ORDER BY waiting_since DESC")
+        for lead in in_review[_LEFT:][-_REVIEWS:]:
             chance = self.random.random()
             if chance < 0.4 and at_desk:
                 acting.assign(manager, lead, self.random.choice(at_desk) or "", now, why="has room for it")

@@ -80,10 +80,10 @@ def _rep(
     )
 
 
-_STEADY = Manner(claims_an_hour=9, minutes_to_contact=3.5, contacts=0.95, wins=0.2, picky=0.35)
-_QUICK = Manner(claims_an_hour=12, minutes_to_contact=2, contacts=0.98, wins=0.24, picky=0.45)
-_NEW = Manner(claims_an_hour=6, minutes_to_contact=7, contacts=0.84, wins=0.09, picky=0.3)
-_PICKY = Manner(claims_an_hour=10, minutes_to_contact=6, contacts=0.86, wins=0.22, picky=0.95)
+_STEADY = Manner(claims_an_hour=5, minutes_to_contact=3.5, contacts=0.95, wins=0.2, picky=0.35)
+_QUICK = Manner(claims_an_hour=7, minutes_to_contact=2, contacts=0.98, wins=0.24, picky=0.45)
+_NEW = Manner(claims_an_hour=3.5, minutes_to_contact=7, contacts=0.84, wins=0.09, picky=0.3)
+_PICKY = Manner(claims_an_hour=6, minutes_to_contact=6, contacts=0.86, wins=0.22, picky=0.95)
 
 #: team slug -> its reps. Aiko is in two teams.
 _AIKO = _rep("aiko", "Aiko Tanaka", "JP", _SUN_THU, "bob", 1, 0, _QUICK, early=True)
