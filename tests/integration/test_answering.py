@@ -71,7 +71,7 @@ def test_a_url_says_all_there_is_to_say_of_a_database() -> None:
 @pytest.mark.parametrize("folder", ["/var/lib/dibs/run", "/tmp/with space/Größe", "/tmp/50%,?#/@:run"])
 def test_a_sockets_folder_survives_its_url(folder: str) -> None:
     found = django_database(socket_url(Path(folder)))
-    assert (found["HOST"], found["USER"], found["NAME"], found["PORT"]) == (folder, "dibs", "dibs", "")
+    assert (found["HOST"], found["USER"], found["NAME"], found["PORT"]) == (folder, "dibs", "dibs", "5432")
 
 
 @pytest.mark.parametrize("url", ["mysql://dibs@host/dibs", "dibs", "", "postgres://host:notaport/dibs"])

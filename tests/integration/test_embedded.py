@@ -107,6 +107,21 @@ def test_a_new_folder_gets_a_server_whose_role_row_level_security_binds(data_fol
         assert ask(lease, "SELECT lower('ÄÉ')") == "äé"
 
 
+def test_variables_that_mean_another_server_do_not_mislead_it(
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "PGPORT": "5499",
+        "PGHOST": "127.0.0.1",
+        "PGUSER": "x",
+        "PGDATABASE": "y",
+        "PGDATA": "/z",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with Lease(data_folder) as lease:
+        assert ask(lease, "SELECT current_database() || current_user") == "dibsdibs"
+
+
 def test_it_listens_on_a_socket_only_that_nobody_else_can_reach(used_folder: Path) -> None:
     with Lease(used_folder) as lease:
         (server,) = servers(used_folder)

@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 #: The role and the database that Dibs makes in its embedded server. The role is no superuser, so that row-level security binds.
 ROLE = "dibs"
 NAME = "dibs"
+#: The embedded server listens at no port; the number is part of its socket's name.
+PORT = 5432
 
 
 class Trouble(Exception):
@@ -58,22 +60,22 @@ def libpq_database() -> dict[str, Any]:
     """Django's settings from libpq's own variables (``PGHOST`` and the like), else for the data folder's embedded server."""
     from dibs.config.embedded import Cluster
 
-    host = os.environ.get("PGHOST") or str(Cluster(data_folder()).socket_folder)
+    host = os.environ.get("PGHOST")
     return _with_our_ways(
         {
             "NAME": os.environ.get("PGDATABASE", NAME),
             "USER": os.environ.get("PGUSER", ROLE),
             "PASSWORD": os.environ.get("PGPASSWORD", ""),
-            "HOST": host,
-            "PORT": os.environ.get("PGPORT", ""),
+            "HOST": host or str(Cluster(data_folder()).socket_folder),
+            "PORT": os.environ.get("PGPORT", "") if host else str(PORT),
             "OPTIONS": {},
         }
     )
 
 
 def socket_url(folder: Path, role: str = ROLE, name: str = NAME) -> str:
-    """The URL of a database behind a socket in ``folder``."""
-    return f"postgres://{role}@/{name}?host={quote(str(folder), safe='')}"
+    """The URL of a database behind a socket in ``folder``; with its port, for ``PGPORT`` may name another server's."""
+    return f"postgres://{role}@/{name}?host={quote(str(folder), safe='')}&port={PORT}"
 
 
 def _host(netloc: str) -> str:

@@ -23,11 +23,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from dibs.config.database import NAME, Trouble, data_folder, socket_url
+from dibs.config.database import NAME, PORT, Trouble, data_folder, socket_url
 
 #: A socket's whole path, in bytes; the kernel takes 108 with the closing zero.
 _SOCKET_PATH_LIMIT = 107
-_SOCKET_NAME = ".s.PGSQL.5432"
+_SOCKET_NAME = f".s.PGSQL.{PORT}"
 #: The user that the server runs as where Dibs itself is root: PostgreSQL refuses to be root.
 SYSTEM_USER = "dibs"
 

@@ -26,7 +26,7 @@ from typing import IO, Any
 
 import psutil
 
-from dibs.config.database import NAME, ROLE, Trouble
+from dibs.config.database import NAME, PORT, ROLE, Trouble
 from dibs.config.embedded import SYSTEM_USER, Cluster, opened
 
 #: Seconds without a user after which the server stops: two commands of a script in a row share one start.
@@ -127,7 +127,7 @@ class Keeper:
             "listen_addresses": "",
             "unix_socket_directories": f'"{quoted}"',
             "unix_socket_permissions": "0700",
-            "port": "5432",
+            "port": str(PORT),
             "max_connections": "200",
             "shared_buffers": f"{_shared_buffers()}MB",
             "max_wal_size": "2GB",
