@@ -64,7 +64,7 @@ TEXTS: Mapping[str, str] = {
     "lock_lapsed": _("{rep} had it until {at}, without contact"),
     "offer_lapsed": _("{rep} had until {at} to accept it"),
     "back_in_pool": _("Back in {pool}, in its old place in line"),
-    "escalated": _("Waited {after} in {pool}: on to step {step}"),
+    "escalated": _("Waited {after} in {pool} without being taken"),
     "aged": _("Waited {after} in {pool}, the longest allowed"),
     "sla_missed": _("{rep} made no contact within {within}"),
     "stale": _("Nothing happened for {after}"),
@@ -105,6 +105,9 @@ CHOSEN: Mapping[str, str] = {
     "account.owner": _("{rep} owns the account"),
     "territory.owner": _("{rep} owns the territory"),
 }
+
+#: ``in_review`` where the policy names no team: every manager's.
+ANY_MANAGER = _("Put before the managers")
 
 #: ``nobody_eligible`` where the push was to an owner.
 NO_OWNER: Mapping[str, str] = {
@@ -208,7 +211,7 @@ FIELDS: Mapping[str, str] = {
     "currency": _("Currency"),
     "message": _("Message"),
     "consent": _("Consent"),
-    "attributes": _("More"),
+    "attributes": _("Other facts"),
     "score": _("Score"),
     "rank": _("Rank"),
     "territory": _("Territory"),

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from django.utils.formats import date_format
 from django.utils.timezone import now as moment
 from django.utils.translation import get_language, gettext, override
+from phonenumbers.geodata.locale import LOCALE_DATA
 
 from dibs.delivery import texts
 from dibs.engine import reasons
@@ -75,7 +76,10 @@ def _text(code: str, params: Mapping[str, Any]) -> str | None:
         by = str(params.get("by"))
         return gettext(texts.CHOSEN.get(by, texts.CHOSEN["round_robin"]))
     if code == "nobody_eligible" and params.get("to") in texts.NO_OWNER:
-        return gettext(texts.NO_OWNER[params["to"]])
+        owner = params["to"]
+        return gettext(texts.NO_OWNER[owner])
+    if code == "in_review" and params.get("queue") == "managers":
+        return gettext(texts.ANY_MANAGER)
     for (other, key), text in texts.WITHOUT.items():
         if other == code and params.get(key) in (None, ""):
             return gettext(text)
@@ -92,8 +96,8 @@ class _Values(dict[str, str]):
 def _word(key: str, value: Any, names: Mapping[str, str], timezone: str) -> str:
     if value is None:
         return "…"
-    if key in texts.WORDS and value in texts.WORDS[key]:
-        return gettext(texts.WORDS[key][value])
+    if key in texts.WORDS:
+        return word(key, value)
     if key in _MOMENTS:
         return _moment(value, timezone)
     if key in _SPANS:
@@ -109,6 +113,12 @@ def _word(key: str, value: Any, names: Mapping[str, str], timezone: str) -> str:
     if key == "fields":
         return ", ".join(_field(name) for name in value)
     return str(value)
+
+
+def word(kind: str, value: Any) -> str:
+    """The word for a value of a kind of `texts.WORDS`, in the active language; another value is a person's own words."""
+    known = texts.WORDS[kind]
+    return gettext(known[value]) if value in known else str(value)
 
 
 def titled(slug: str) -> str:
@@ -191,12 +201,26 @@ def _compared(match: re.Match[str]) -> str:
     field = _field(fact.removeprefix("lead."))
     if value == "null":
         op = "unknown" if op == "==" else "known"
-    if value.startswith("["):
-        value = ", ".join(item.strip().strip("\"'") for item in value[1:-1].split(",") if item.strip())
-    value = value.strip("\"'")
-    if fact == "lead.rank" and value in texts.WORDS["rank"]:
-        value = gettext(texts.WORDS["rank"][value])
+    items = value[1:-1].split(",") if value.startswith("[") else [value]
+    value = ", ".join(_value(fact, item.strip().strip("\"'")) for item in items if item.strip())
     return gettext(texts.COMPARED[op]).format(field=field, value=value)
+
+
+def _value(fact: str, value: str) -> str:
+    """A value in a condition, as people call it."""
+    if fact == "lead.rank":
+        return word("rank", value)
+    if fact == "lead.country":
+        return country_name(value, active_language())
+    return titled(value) if fact in {"lead.source", "lead.industry"} else value
+
+
+def country_name(code: str, language: str) -> str:
+    """A country's name by its ISO 3166 alpha-2 code; the code itself for one that is not known."""
+    names = LOCALE_DATA.get(code, {})
+    name = names.get(language) or names.get("en") or code
+    # The data may point to another language's name, as "*fr".
+    return names.get(name[1:], code) if name.startswith("*") else name
 
 
 def flagged(flag: str) -> str:

@@ -25,6 +25,7 @@ def environment(**options: Any) -> Environment:
         static=static,
         url=reverse,
         icon=lucide,
+        word=wording.word,
         field_name=lambda name: wording.field_name(name, wording.active_language()),
         in_words=lambda text: wording.condition_in_words(text, wording.active_language()),
     )

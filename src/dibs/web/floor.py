@@ -8,7 +8,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
 
-from dibs.delivery import texts
 from dibs.insight.crew import reps_in_sight
 from dibs.insight.floor import AGES, Happening
 from dibs.insight.floor import floor as floor_of
@@ -98,7 +97,6 @@ def review(visit: Visit) -> HttpResponse:
         next_page=found.next,
         reps=list(reps.values_list("handle", "name")),
         pools=[name for name, _mode in visit.pools],
-        words=texts.WORDS,
         **CHOICES,
     )
 

@@ -13,8 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
 
-from dibs.delivery import texts
-from dibs.delivery.wording import active_language, condition_in_words, field_name, say, titled
+from dibs.delivery.wording import active_language, condition_in_words, field_name, say, titled, word
 from dibs.distribution.models import PolicyVersion
 from dibs.insight.sight import SeenLead, lead_in_sight
 from dibs.insight.story import Entry, story_of_seen
@@ -103,7 +102,6 @@ def lead(visit: Visit, lead_id: UUID) -> HttpResponse:
         pools=[name for name, _mode in visit.pools] if leads_it else [],
         may_claim=visit.caller.rep_id is not None and seen["state"] == "pooled",
         lock=book.policy.pools[seen["pool"]].lock if book and seen["pool"] in book.policy.pools else None,
-        words=texts.WORDS,
         **CHOICES,
     )
 
@@ -160,11 +158,18 @@ def _steps(visit: Visit, story: Iterable[Entry], seen: SeenLead) -> Iterable[Ste
                 yield Step(entry.at, _kind(entry), version=entry.policy_version)
             continue
         step = Step(entry.at, _headline(entry, rest) or _kind(entry), found, version=entry.policy_version)
+        passed: dict[str, list[str]] = {}
         for reason, text in rest:
-            if text != step.headline:
+            if reason["code"] == "passed_over":
+                because, handle = str(reason["params"].get("because")), str(reason["params"].get("rep"))
+                passed.setdefault(because, []).append(names.get(handle, handle))
+            elif text != step.headline:
                 step.details.append(text)
             if reason["params"].get("tried") is not None:
                 step.tried = list(_trace(reason, language))
+        for because, who in passed.items():
+            why = word("because", because)
+            step.details.append(_("Passed over (%(why)s): %(names)s") % {"why": why, "names": ", ".join(who)})
         if entry.by and entry.by != entry.who and entry.by not in step.headline:
             step.details.append(_("By %(name)s") % {"name": entry.by})
         yield step

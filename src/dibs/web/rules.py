@@ -95,7 +95,7 @@ def _mix(rule: Progress) -> Rule:
             else _("%(have)s, none needed yet") % {"have": rule.have}
         ),
         says=_(
-            "Of your last %(over)s claims, %(percent)s%% have a score under %(low)s, so that the easy ones are shared."
+            "Of your last %(over)s claims, at least %(percent)s%% should have a score under %(low)s, so that nobody takes only the easy ones."
         )
         % {"over": params.get("over"), "percent": percent, "low": low_below},
         ok=rule.ok,

@@ -12,7 +12,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime, now
 from django.utils.translation import gettext as _
-from phonenumbers.geodata.locale import LOCALE_DATA
 
 from dibs.delivery import wording
 
@@ -73,10 +72,7 @@ def number(value: Any) -> str:
 
 def country(code: str | None) -> str:
     """A country's name in the page's language."""
-    names = LOCALE_DATA.get(code or "", {})
-    name = names.get(wording.active_language()) or names.get("en") or code or ""
-    # The data points to another language's entry as "*fr".
-    return names.get(name[1:], code or "") if name.startswith("*") else name
+    return wording.country_name(code, wording.active_language()) if code else ""
 
 
 def called(lead: Mapping[str, Any]) -> str:
@@ -96,10 +92,10 @@ def value_of(lead: Mapping[str, Any], name: str) -> str:
         return ""
     if name == "country":
         return country(value)
-    if name in {"source", "pool", "territory"}:
+    if name in {"source", "pool", "territory", "industry"}:
         return wording.titled(value)
     if name == "rank":
-        return _(wording.texts.WORDS["rank"].get(value, value))
+        return wording.word("rank", value)
     if name == "deal_value":
         return f"{number(value)} {lead.get('currency') or ''}".strip()
     if name in {"employees", "score"}:
