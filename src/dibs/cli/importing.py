@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,9 +95,9 @@ def _found(map_: Path, file: Path) -> Path:
     return map_ if map_.exists() or not beside.exists() else beside
 
 
-def _give_up(as_json: bool, problems: list[dict[str, object]], lines: list[str]) -> None:
+def _give_up(as_json: bool, problems: Sequence[Mapping[str, object]], lines: Sequence[str]) -> None:
     if as_json:
-        click.echo(json.dumps({"problems": problems}, ensure_ascii=False))
+        click.echo(json.dumps({"problems": list(problems)}, ensure_ascii=False))
     for line in lines:
         click.echo(f"dibs: {line}", err=True)
     sys.exit(1)

@@ -90,21 +90,21 @@ class Fitted:
                 attributes[target] = value
         for at, (target,), read in self._read:
             text = values[at].strip()
-            value = read(text)
-            if value is Unread:
-                flags, value = ("attribute_invalid",), text
-            if value is None or value == "":
+            said = read(text)
+            if said is Unread:
+                flags, said = ("attribute_invalid",), text
+            if said is None or said == "":
                 continue
             if target.startswith("attributes."):
-                attributes[target[11:]] = value
+                attributes[target[11:]] = said
             else:
-                fields[target] = f"{fields[target]} {value}" if target in fields else value
-        for target, value in self._constants:
-            _put(fields, attributes, target, value)
-        for target, value in self._defaults:
+                fields[target] = f"{fields[target]} {said}" if target in fields else said
+        for target, constant in self._constants:
+            _put(fields, attributes, target, constant)
+        for target, default in self._defaults:
             kept = attributes if target.startswith("attributes.") else fields
             if not str(kept.get(target.removeprefix("attributes."), "")).strip():
-                _put(fields, attributes, target, value)
+                _put(fields, attributes, target, default)
         if attributes:
             fields["attributes"] = attributes
         return fields, flags
@@ -187,9 +187,9 @@ def guess_mapping(header: Sequence[str]) -> MappingFile:
     folded = {name: _fold(name) for name in header}
     # A column with the field's very name goes before one that has an alias.
     for name in sorted(header, key=lambda name: folded[name] not in {_fold(field) for field in FIELDS}):
-        field = means.get(folded[name])
-        if field and field not in columns.values():
-            columns[name] = field
+        meant = means.get(folded[name])
+        if meant and meant not in columns.values():
+            columns[name] = meant
     if "name" not in columns.values():
         given = next((name for name in header if folded[name] in _GIVEN), None)
         family = next((name for name in header if folded[name] in _FAMILY), None)

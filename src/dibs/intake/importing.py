@@ -21,7 +21,7 @@ from dibs.intake.ahead import ahead
 from dibs.intake.cleaning import Place
 from dibs.intake.connectors.csv import CsvFile, Row
 from dibs.intake.headers import Fitted, guess_mapping
-from dibs.intake.mapping import MappingFile
+from dibs.intake.mapping import Mapping, MappingFile
 from dibs.intake.models import Import, ImportRefusal, Source
 from dibs.intake.receiving import Prepared, Received, Sent, prepare, take_in
 from dibs.people.bulk import insert_rows
@@ -128,8 +128,8 @@ def import_file(
     are now. ``progress`` is told the bytes read and in all after each chunk.
     """
     started = time.perf_counter()
-    given = mapping.mapping if mapping else None
-    with CsvFile(path, encoding=encoding or (given and given.encoding), delimiter=given and given.delimiter) as file:
+    given = mapping.mapping if mapping else Mapping()
+    with CsvFile(path, encoding=encoding or given.encoding, delimiter=given.delimiter) as file:
         mapping = mapping or guess_mapping(file.header)
         fitted = Fitted(mapping, file.header, workspace.timezone)
         where = mapping.mapping.place(workspace.country, workspace.timezone)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache
+from typing import Any
 
 import phonenumbers
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, PhoneMetadata, PhoneNumberFormat
@@ -88,10 +89,10 @@ class _Plan:
     """A country code's numbering plan: every valid national number as one pattern."""
 
     def __init__(self, code: int, regions: tuple[str, ...]) -> None:
-        main = PhoneMetadata.metadata_for_region(regions[0])
+        main: Any = PhoneMetadata.metadata_for_region(regions[0])
         patterns: dict[str, None] = {}
         for region in regions:
-            data = PhoneMetadata.metadata_for_region(region)
+            data: Any = PhoneMetadata.metadata_for_region(region)
             for kind in _KINDS:
                 description = getattr(data, kind)
                 if description is not None and description.national_number_pattern:

@@ -190,7 +190,7 @@ def _kept(payload: Mapping[str, Any]) -> str:
     except RecursionError:
         raise Wrong("payload_unstorable", "the row nests too deep") from None
     if len(text) > FIELD_LIMIT:
-        for name, value in payload.items():
+        for name, value in (*payload.items(), *_inside(payload.get("attributes"))):
             if isinstance(value, str) and len(value) > FIELD_LIMIT:
                 longest = f"{name} has {len(value):,} characters; {FIELD_LIMIT:,} is the most a field may have"
                 raise Wrong("field_too_long", longest, name)
@@ -198,11 +198,17 @@ def _kept(payload: Mapping[str, Any]) -> str:
             raise Wrong(
                 "row_too_long", f"the row has {len(text):,} characters; {ROW_LIMIT:,} is the most a row may have"
             )
-    if "\\u0000" in text and (name := _holding(payload, lambda c: c == "\0")) is not None:
-        raise Wrong("nul_byte", f"{name} holds a NUL byte, which no text has", name)
-    if not text.isascii() and (name := _broken(text, payload)) is not None:
-        raise Wrong("wrong_encoding", f"{name} holds bytes that are not in the encoding it was read with", name)
+    if "\\u0000" in text and (holder := _holding(payload, lambda c: c == "\0")) is not None:
+        raise Wrong("nul_byte", f"{holder} holds a NUL byte, which no text has", holder)
+    if not text.isascii() and (holder := _broken(text, payload)) is not None:
+        raise Wrong("wrong_encoding", f"{holder} holds bytes that are not in the encoding it was read with", holder)
     return text
+
+
+def _inside(attributes: Any) -> Iterable[tuple[str, Any]]:
+    if not isinstance(attributes, Mapping):
+        return ()
+    return ((f"attributes.{name}", value) for name, value in attributes.items())
 
 
 def _broken(text: str, payload: Mapping[str, Any]) -> str | None:
