@@ -204,6 +204,18 @@ def test_a_giant_is_refused_without_reading_it() -> None:
     assert time.perf_counter() - started < 1
 
 
+def test_too_many_values_are_refused_before_all_are_read() -> None:
+    started = time.process_time()
+    assert problem("policy: X\nroute: [" + "{a: 1}, " * 120_000 + "]").code == "too_many_values"
+    assert time.process_time() - started < 15
+
+
+def test_of_very_many_mistakes_only_the_first_are_told() -> None:
+    found = problems("policy: X\nroute: [" + "{a: 1}, " * 2_000 + "]")
+    assert len(found) == 200
+    assert {each.code for each in found} == {"missing_field", "unknown_field"}
+
+
 def test_aliases_that_end_are_fine() -> None:
     text = SMALLEST.replace("{inbound: {}}", "{inbound: &pool {lock: 5m}, other: *pool}")
     assert read(text).pools["other"].lock == timedelta(minutes=5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,6 +16,9 @@ from dibs.engine.policy_text import Located, Path, PolicyRefused, Problem
 #: Parts of a policy, and values, that are planned and that this version would silently not do.
 _PLANNED = ("nurture", "credits", "experiments")
 _PLANNED_VALUES = ("best_match", "auto_assign")
+
+#: Problems told at once; who has more has another kind of problem.
+_TOLD = 200
 
 _KINDS = {
     "string_type": "text",
@@ -39,7 +43,7 @@ def read_located(text: str) -> tuple[Policy, Located]:
         return Policy.model_validate(located.value), located
     except ValidationError as error:
         found: dict[tuple[str, int | None, int | None], Problem] = {}
-        for complaint in error.errors(include_url=False):
+        for complaint in error.errors(include_url=False)[:_TOLD]:
             if complaint["type"] == "too_short" and complaint["input"]:
                 continue  # its items are wrong, each told by itself; it only looks empty without them
             problem = _problem(located, complaint)
@@ -110,7 +114,7 @@ def _unknown_field(located: Located, path: Path) -> Problem:
 
 def fields_at(path: Path) -> tuple[str, ...]:
     """The fields that a policy may have at ``path``, from the models' schema."""
-    whole = Policy.model_json_schema()
+    whole = _schema()
     here: Any = whole
     for step in path:
         here = _unfolded(whole, here)
@@ -118,6 +122,11 @@ def fields_at(path: Path) -> tuple[str, ...]:
         by_name = [*here.get("patternProperties", {}).values(), here.get("additionalProperties")]
         here = inner or by_name[0] or {}
     return tuple(_unfolded(whole, here).get("properties", ()))
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return Policy.model_json_schema()
 
 
 def _unfolded(whole: Mapping[str, Any], part: Any) -> Any:

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
@@ -21,7 +22,7 @@ Path = tuple[str | int, ...]
 
 LARGEST = 1_000_000
 """Bytes of UTF-8 that a policy may have."""
-MOST = 100_000
+MOST = 30_000
 """Values that a policy may hold once its aliases are unfolded."""
 DEEPEST = 40
 """Levels that mappings and lists may nest."""
@@ -219,6 +220,23 @@ class Located:
         return 1
 
 
+class _TooMany(Exception):
+    def __init__(self, mark: Any) -> None:
+        self.mark = mark
+
+
+class _Counting(Composer):
+    """Stops at too many nodes while it reads, not after: reading takes the time."""
+
+    _nodes = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self._nodes += 1
+        if self._nodes > 3 * MOST:  # a field is two nodes, its name and its value
+            raise _TooMany(self.parser.peek_event().start_mark)
+        return super().compose_node(parent, index)
+
+
 def _composed(text: str) -> Node | None:
     """The text's node tree. Raises `PolicyRefused` for what is no YAML, or too much of it."""
     size = len(text.encode(errors="surrogatepass"))
@@ -226,7 +244,13 @@ def _composed(text: str) -> Node | None:
         message = f"a policy may have {LARGEST:,} bytes at most; this one has {size:,}"
         raise PolicyRefused((Problem("too_large", message),))
     try:
-        return YAML(typ="safe", pure=True).compose(text)  # type: ignore[no-any-return]
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Composer = _Counting
+        return yaml.compose(text)  # type: ignore[no-any-return]
+    except _TooMany as many:
+        mark = many.mark
+        message = f"the policy has more than {MOST:,} values"
+        raise PolicyRefused((Problem("too_many_values", message, mark.line + 1, mark.column + 1),)) from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = " ".join(part for part in (error.context, error.problem) if part) or "not YAML"
