@@ -43,7 +43,7 @@ def up(host: str, port: int, no_demo: bool) -> None:
         port = _free_port(host, port)
         os.environ["DIBS_STREAM_PORT"] = str(port + 1)
         with connected() as lease:
-            said = _first_leads(empty=no_demo)
+            said = _first_leads(empty=no_demo, option=f" --data {data}" if lease else "")
             _close_connections()
             address = f"http://{_shown(host)}:{port}"
             parent = Parent(
@@ -154,7 +154,7 @@ def _is_free(host: str, port: int) -> bool:
     return True
 
 
-def _first_leads(*, empty: bool) -> str:
+def _first_leads(*, empty: bool, option: str) -> str:
     """Make a new installation's workspace: a sample one, unless it is to start empty. Returns what to say about logging in."""
     from django.utils.timezone import now
 
@@ -170,7 +170,7 @@ def _first_leads(*, empty: bool) -> str:
             fill_sample(now())
     if Workspace.objects.filter(slug=SLUG).exists():
         return said_logins()
-    return f"Add people with: dibs user add EMAIL --name NAME --role ops --data {data_folder()}"
+    return f"Add people with: dibs user add EMAIL --name NAME --role ops{option}"
 
 
 def _close_connections() -> None:

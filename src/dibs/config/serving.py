@@ -58,10 +58,10 @@ def serve_stream(host: str, port: int) -> None:
         backlog=2048,
         backpressure=10_000,
         http=HTTPModes.http1,
-        log_level=LogLevels.warning,
+        # Readers never hang up by themselves, so a worker that has some is killed when it should stop: no news.
+        log_level=LogLevels.error,
+        workers_kill_timeout=1,
         respawn_failed_workers=True,
-        # Readers never hang up by themselves.
-        workers_kill_timeout=2,
     ).serve()
 
 
