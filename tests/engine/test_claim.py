@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine.judging import INBOUND, MONDAY, book, minutes, waiting
 
-from dibs.engine.claim import may_act, may_claim, may_skip, sight
+from dibs.engine.claim import chosen_score, may_act, may_claim, may_skip, sight
 from dibs.engine.decision import Ask, Due, Grant, Refusal
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
 from dibs.engine.fairplay import Claimed, Standing, after, mix_state
@@ -168,6 +168,12 @@ def test_just_within_each_rule_the_answer_is_yes(parts: dict[str, Any], given_: 
 def test_the_mix_does_not_hold_up_a_queue_where_only_the_head_can_be_taken() -> None:
     answer = asked(book(**MIX, **QUEUE), standing=HIGH_ONLY, low_score_in_sight=True, is_head=True)
     assert isinstance(answer, Grant)
+
+
+def test_what_a_queue_hands_out_says_nothing_for_or_against_the_mix() -> None:
+    assert chosen_score(book(), LEAD, "inbound") == 60
+    assert chosen_score(book(**QUEUE), LEAD, "inbound") is None
+    assert after(Standing(recent=(70,)), Claimed(None, MONDAY, MONDAY.date())).recent == (70,)
 
 
 def test_the_mix_asks_for_the_dear_fact_only_when_it_decides() -> None:

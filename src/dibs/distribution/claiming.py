@@ -176,7 +176,8 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
             return Refused(answer, seen.holder_name)
 
         # Write.
-        standing = fairplay.after(seen.standing, fairplay.Claimed(score=seen.lead["score"] or 1, at=now, today=today))
+        score = judge.chosen_score(active.book, facts, seen.lead["pool"])
+        standing = fairplay.after(seen.standing, fairplay.Claimed(score, at=now, today=today))
         after = consequences.claimed(clock, rep.handle, answer)
         claim = uuid4()
         if _write(workspace_id, seen, after, answer.reasons, standing, claim, active.number, now):

@@ -233,6 +233,12 @@ def _at_cap(book: Rulebook, standing: Standing) -> Refusal | None:
     return _no("holding_cap", params, remedy, "fair_play.hold_at_most")
 
 
+def chosen_score(book: Rulebook, lead: LeadFacts, pool: str | None) -> int | None:
+    """The score that a claim from this pool counts with in the mix; ``None`` from a queue, where there is nothing to choose."""
+    rules = book.policy.pools.get(pool or "")
+    return None if rules is not None and rules.mode == "queue" else lead.score or 1
+
+
 def _mix(
     book: Rulebook, lead: LeadFacts, standing: Standing, low_score_in_sight: bool | None
 ) -> tuple[Reason, ...] | Refusal | Ask:

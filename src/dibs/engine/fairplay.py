@@ -47,9 +47,12 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The rep took a lead from a pool. ``today`` is the rep's local date."""
+    """The rep took a lead from a pool. ``today`` is the rep's local date.
 
-    score: int
+    ``score`` is ``None`` for the head of a queue: the rep did not choose it, so it says nothing for or against the mix.
+    """
+
+    score: int | None
     at: datetime
     today: date
 
@@ -105,7 +108,7 @@ def after(standing: Standing, event: Event) -> Standing:
                 open_leads=standing.open_leads + 1,
                 claims_today=standing.claims_today + 1,
                 claims_this_week=standing.claims_this_week + 1,
-                recent=(*standing.recent, score)[-RECENT:],
+                recent=standing.recent if score is None else (*standing.recent, score)[-RECENT:],
                 skips=0,
                 last_claim_at=at,
             )

@@ -233,7 +233,7 @@ class ClaimAtLeast(Part):
 
 
 class Mix(Part):
-    """Of the last ``over`` claims, at least ``share`` have a score below ``low_below``."""
+    """Of the last ``over`` claims, at least ``share`` have a score below ``low_below``. Claims from a queue do not count."""
 
     low_below: Threshold = 50
     """Scores under this are low."""

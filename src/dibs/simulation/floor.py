@@ -78,7 +78,8 @@ class Floor:
         if capped and self._take_back(now, lambda own: own.clock.owner == handle):
             answer = self._asked(lead, rep, now)
         if isinstance(answer, Grant):
-            event = fairplay.Claimed(score=lead.facts.score or 1, at=now, today=self._today(handle, now))
+            score = judge.chosen_score(self.book, lead.facts, lead.clock.pool)
+            event = fairplay.Claimed(score, at=now, today=self._today(handle, now))
             rep.standing = fairplay.after(rep.standing, event)
             lead.clock = consequences.claimed(lead.clock, handle, answer)
             lead.version += 1
