@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,3 +150,35 @@ def test_killed_itself_it_leaves_nothing_running(data_folder: Path) -> None:
         running.process.kill()
         running.process.wait()
         wait_for(lambda: ours(data_folder) == [], 20)
+
+
+POLICY = """
+policy: Two seconds
+route:
+  - {name: All, pull: {pool: inbound}}
+pools:
+  inbound: {mode: pool, escalate: [{after: 2s, review: managers}], assign_after: 24h}
+"""
+
+
+def test_its_worker_lets_time_act_on_leads(empty: Up, tmp_path: Path) -> None:
+    data = str(empty.data)
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    added = dibs("user", "add", "ops@example.com", "--name", "Ops", "--role", "ops", "--data", data)
+    assert added.returncode == 0, added.stderr
+    published = dibs("policy", "publish", str(tmp_path / "policy.yaml"), "--data", data)
+    assert published.returncode == 0, published.stderr
+    token = dibs("token", "create", "ops@example.com", "--data", data).stdout.strip()
+
+    def call(path: str, body: object = None) -> dict[str, object]:
+        request = urllib.request.Request(f"{empty.url}/api/v1{path}", headers={"Authorization": f"Bearer {token}"})
+        if body is not None:
+            request.data = json.dumps(body).encode()
+            request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request, timeout=10) as response:
+            answer: dict[str, object] = json.load(response)
+            return answer
+
+    lead = call("/leads", {"source": "webform", "external_id": "1", "company": "Acme", "country": "MX"})
+    assert lead["state"] == "pooled"
+    wait_for(lambda: call(f"/leads/{lead['id']}")["state"] == "review", 20)

@@ -11,7 +11,6 @@ from django.conf import settings
 from django.core.handlers.exception import convert_exception_to_response
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 from django.utils.module_loading import import_string
 
@@ -151,7 +150,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     status = 503 if gone else 500
     try:
         page: str = render_to_string(f"{status}.html", {"stream_url": ""})
-    except TemplateDoesNotExist:
+    except Exception:
+        # Whatever broke may have broken the pages' frame too: these words need nothing.
         page = _PLAIN[status]
     return HttpResponse(page, status=status, headers={"Retry-After": "2"} if gone else None)
 
