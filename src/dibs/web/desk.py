@@ -44,7 +44,7 @@ def _claim(form: Mapping[str, str]) -> UUID | None:
 
 
 def _note(form: Mapping[str, str], name: str = "note") -> str:
-    return form.get(name, "").strip()[:2000]
+    return form.get(name, "").replace("\0", "").strip()[:2000]
 
 
 def _contact(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:

@@ -38,6 +38,7 @@ def environment(**options: Any) -> Environment:
         day=shown.day,
         flagged=wording.flagged,
         number=shown.number,
+        since=shown.since,
         short_span=shown.short_span,
         span=lambda value: wording.span(value, wording.active_language()),
         titled=wording.titled,

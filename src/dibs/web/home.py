@@ -53,7 +53,7 @@ def language(request: HttpRequest) -> HttpResponse:
 @page(Action.SEE_SELF, rep_only=True)
 def available(visit: Visit) -> HttpResponse:
     """The rep's own switch: whether leads may be pushed to them."""
-    Rep.objects.filter(id=visit.caller.rep_id).update(available=visit.request.POST.get("available") == "yes")
+    Rep.objects.filter(user_id=visit.caller.user_id).update(available=visit.request.POST.get("available") == "yes")
     return visit.back("/")
 
 

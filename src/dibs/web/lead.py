@@ -70,10 +70,9 @@ def lead(visit: Visit, lead_id: UUID) -> HttpResponse:
     book = visit.eyes.book
     until, starts = _clock(visit, seen)
     leads_it = visit.caller.may(Action.ASSIGN_LEADS) and seen.level == "full"
-    # Of a lead handed over by a newer policy the name of the older one is asked.
-    named = (
-        PolicyVersion.objects.filter(number=steps[-1].version).values_list("name", flat=True).first() if steps else None
-    )
+    versions = PolicyVersion.objects.filter(workspace_id=visit.caller.workspace_id)
+    number = steps[-1].version if steps else None
+    named = versions.filter(number=number).values_list("name", flat=True).first() if number is not None else None
     return visit.show(
         "lead/lead.html",
         tab="mine" if mine else "",
@@ -87,7 +86,7 @@ def lead(visit: Visit, lead_id: UUID) -> HttpResponse:
             if value not in (None, "")
         ],
         steps=steps,
-        policy=(named, steps[-1].version) if steps else None,
+        policy=(named, number),
         until=until,
         whole=(until - starts).total_seconds() if until and starts else 0,
         becomes=_becomes(visit, seen),

@@ -22,7 +22,7 @@ from dibs.insight import pools
 from dibs.insight.pages import BadCursor
 from dibs.insight.sight import SeenLead, Window, lead_in_sight
 from dibs.people.access import Action
-from dibs.web.shown import value_of
+from dibs.web.shown import rounded, value_of
 from dibs.web.visit import Visit, page
 
 #: Rows of a page.
@@ -95,11 +95,21 @@ class Asked:
         return urlencode([(name, value) for name, value in pairs if value])
 
 
+def _without_nul(given: QueryDict) -> QueryDict:
+    """PostgreSQL's text holds no NUL, so nothing there can match one."""
+    cleaned = given.copy()
+    for name, texts in given.lists():
+        cleaned.setlist(name, [text.replace("\0", "") for text in texts])
+    return cleaned
+
+
 def _figure(text: str) -> float | None:
     return float(text) if text else None
 
 
 def _asked(given: QueryDict, window: Window) -> Asked:
+    """What the address asks; what makes no sense there is left out."""
+    given = _without_nul(given)
     chips = []
     for name in CHIPS:
         if name not in window.fields:
@@ -188,11 +198,11 @@ def _onward(visit: Visit, name: str, lead: SeenLead | None) -> str:
     """What happens to the lead if nobody takes it, and when."""
     if lead is None or lead.get("due_at") is None or lead["due_at"] <= visit.now or visit.eyes.book is None:
         return ""
-    when = span(_rounded(lead["due_at"] - visit.now), active_language())
+    when = span(rounded(lead["due_at"] - visit.now), active_language())
     rules = visit.eyes.book.policy.pools.get(name)
     since = lead.get("waiting_since")
-    for step in rules.escalate if rules and since else ():
-        if abs(since + step.after - lead["due_at"]) < timedelta(seconds=1):
+    for step in rules.escalate if rules else ():
+        if since and abs(since + step.after - lead["due_at"]) < timedelta(seconds=1):
             said = (
                 _("In %(span)s it goes to the managers.")
                 if step.review
@@ -202,14 +212,6 @@ def _onward(visit: Visit, name: str, lead: SeenLead | None) -> str:
     if lead.get("due_for") in {"escalate", "age_cap"}:
         return _("In %(span)s it is given to somebody.") % {"span": when}
     return ""
-
-
-def _rounded(left: timedelta) -> timedelta:
-    """Whole minutes, so that the sentence can be said; seconds only in the last one."""
-    seconds = int(left.total_seconds())
-    return timedelta(
-        seconds=seconds if seconds < 60 else seconds // 60 * 60 if seconds < 7200 else seconds // 3600 * 3600
-    )
 
 
 @require_GET

@@ -84,7 +84,7 @@ def _claim_at_least(rule: Progress) -> Rule:
 def _mix(rule: Progress) -> Rule:
     params = rule.params or {}
     low_below, need = params.get("low_below"), rule.at_least or 0
-    percent = round(float(params.get("share") or 0) * 100)  # type: ignore[arg-type]
+    percent = round(float(params.get("share") or 0) * 100)
     owed = need - rule.have
     return Rule(
         title=_("Low-score leads"),

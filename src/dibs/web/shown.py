@@ -40,6 +40,18 @@ def ago(since: datetime | None) -> str:
     return short_span(now() - since) if since else ""
 
 
+def since(when: datetime | None) -> str:
+    """How long ago that was, in words that stand in a sentence: whole minutes, then hours, then days."""
+    return wording.span(rounded(now() - when), wording.active_language()) if when else ""
+
+
+def rounded(span: timedelta) -> timedelta:
+    """A span as people say it: seconds only under a minute, minutes only under two hours, hours only under two days."""
+    seconds = max(0, int(span.total_seconds()))
+    unit = 1 if seconds < 60 else 60 if seconds < 7200 else 3600 if seconds < 172_800 else 86_400
+    return timedelta(seconds=seconds // unit * unit)
+
+
 def countdown(until: datetime | None) -> str:
     """Minutes and seconds left, "12:41"; hours before them where there are any."""
     left = max(0, int((until - now()).total_seconds())) if until else 0

@@ -85,7 +85,7 @@ class Visit:
     def pools(self) -> list[tuple[str, str]]:
         """Name and mode of the pools that the visitor may look into, in the policy's order."""
         book = self.eyes.book
-        if book is None:
+        if book is None or not self.caller.may(Action.SEE_POOLS):
             return []
         return [(name, pool.mode) for name, pool in book.policy.pools.items() if self.eyes.window(name).level != "none"]
 
@@ -184,7 +184,7 @@ def page(action: Action, *, rep_only: bool = False) -> Callable[[View], View]:
         @login_required
         def with_visit(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             try:
-                caller = caller_of(request.user)  # type: ignore[arg-type]
+                caller = caller_of(request.user)
             except User.DoesNotExist:
                 logout(request)
                 return redirect(settings.LOGIN_URL)

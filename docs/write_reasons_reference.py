@@ -1,0 +1,74 @@
+"""Writes the reference of reason codes from the engine's list and their texts: ``python docs/write_reasons_reference.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dibs.delivery import texts
+from dibs.engine import reasons
+
+PAGE = Path(__file__).parent / "reference" / "reasons.md"
+
+#: The groups in the order they are read, each with its heading and what it is about.
+GROUPS = (
+    ("Why a lead was placed where it was", reasons.PLACING, "Logged with every placement, in this order where several apply."),
+    ("What a rep was granted, or refused", reasons.CLAIMING, "The first reason of a refusal is its code, in API, command line and page alike."),
+    ("Why an act was refused", reasons.ACTING, "A lead is not in the state for it, or somebody else was at it."),
+    ("What would make a refusal a yes", reasons.REMEDIES, "Every refusal carries one of these as its remedy."),
+    ("What time did", reasons.TIME, "Written by the worker's tick."),
+    ("What people and programs did", reasons.ACTS, "Written when somebody acts on a lead."),
+)  # fmt: skip
+
+_HEAD = """# Reasons
+
+Whatever Dibs decides, it says why, as reasons: a code that never changes, its parameters, and the policy rule it came from. Codes
+are for programs. People read the text, in their own language (English, Japanese, Spanish, Indonesian); below is the English one.
+
+Moments are ISO 8601 in UTC, spans whole seconds, scores points from 1 to 100; reps are named by handle.
+
+This page is made from the code.
+"""
+
+
+def render() -> str:
+    """The whole page."""
+    return "\n".join([_HEAD, *_sections(), *_words()])
+
+
+def text_of(code: str) -> str:
+    """The English text of a code."""
+    if code in texts.COUNTED:
+        return str(texts.COUNTED[code][1] % 2)  # type: ignore[operator]
+    if code == "chosen":
+        return texts.CHOSEN["round_robin"]
+    return texts.TEXTS[code]
+
+
+def _sections() -> Iterator[str]:
+    for heading, codes, about in GROUPS:
+        yield f"## {heading}\n\n{about}\n\n| code | text | parameters |\n|---|---|---|"
+        for code, parameters in codes.items():
+            named = ", ".join(f"`{name}`" for name in parameters)
+            yield f"| `{code}` | {text_of(code)} | {named} |"
+        yield ""
+
+
+def _words() -> Iterator[str]:
+    yield "## Values with a meaning of their own\n"
+    for title, words in (
+        ("`because`: why a rep was passed over", texts.WORDS["because"]),
+        ("`by` of `chosen`: the way of choosing", texts.CHOSEN),
+        ("`kind` of `contacted`", texts.WORDS["kind"]),
+        ("`why` of `retired`", texts.WORDS["why"]),
+    ):
+        yield f"### {title}\n\n| value | text |\n|---|---|"
+        yield from (f"| `{value}` | {text} |" for value, text in words.items())
+        yield ""
+
+
+if __name__ == "__main__":
+    import django
+
+    django.setup()
+    PAGE.write_text(render().rstrip() + "\n", encoding="utf-8")
