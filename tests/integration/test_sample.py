@@ -11,9 +11,11 @@ from django.db.models import Count, Max, Q
 
 from dibs.cli.demo import LEADS, LISTED, PASSWORD, RUSH, SLUG, Filled, fill_sample, sample_logins, sample_policy
 from dibs.crm.models import Account, Lead
+from dibs.distribution.claiming import Claimed, claim_lead
 from dibs.distribution.models import Decision, PolicyVersion, Standing
 from dibs.engine.lifecycle import HELD, WAITING
 from dibs.engine.policy import check
+from dibs.people.caller import caller_of
 from dibs.people.models import Rep, Team, User, Workspace
 from dibs.people.tenancy import enter
 
@@ -118,6 +120,12 @@ def test_the_hybrid_policy_is_published_by_somebody(filled: Filled) -> None:
     version = PolicyVersion.objects.get()
     assert (version.active, version.name, version.published_by.name) == (True, "Hot push, warm pull", "Nora Lindner")
     assert check(sample_policy()).ok
+
+
+def test_the_tutorials_rep_can_claim_the_best_lead_at_once(filled: Filled) -> None:
+    best = Lead.objects.filter(state="pooled", pool="inbound").order_by("-score", "received_at").first()
+    answer = claim_lead(caller_of(User.objects.get(email="aiko@sample.example")), best.id, NOW)
+    assert isinstance(answer, Claimed), answer
 
 
 def test_filling_again_changes_nothing(filled: Filled) -> None:

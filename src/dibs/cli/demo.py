@@ -104,7 +104,7 @@ def fill_sample(now: datetime, seed: str = "sample") -> Filled | None:
         players, managers = _hire(workspace_id)
         received = _received(now, seed)
         _know_customers(workspace_id, received, seed)
-        _publish(workspace_id)
+        _publish(workspace_id, now - WINDOW - timedelta(hours=1))
         listed = _place_a_list(workspace_id, now - WINDOW, seed)
         played = Playback(workspace_id, players, managers, seed).play(list(_arrivals(received, seed)), now)
     return Filled(listed + played.placed, played.claimed, played.contacted, played.ended, time.monotonic() - started)
@@ -215,12 +215,15 @@ def _place_a_list(workspace_id: UUID, at: datetime, seed: str) -> int:
     return len(placing.place(workspace_id, list(_arrivals(listed, f"{seed}-fair")), now=at))
 
 
-def _publish(workspace_id: UUID) -> None:
+def _publish(workspace_id: UUID, at: datetime) -> None:
+    """The policy, in force since before the first lead came."""
     from dibs.distribution import policies
+    from dibs.distribution.models import PolicyVersion
     from dibs.people.models import User
 
     ops = User.objects.get(email=_email("nora"))
-    policies.publish(workspace_id, sample_policy(), by=ops, note="The policy the sample starts with")
+    version = policies.publish(workspace_id, sample_policy(), by=ops, note="The policy the sample starts with")
+    PolicyVersion.objects.filter(id=version.id).update(published_at=at)
 
 
 def sample_policy() -> str:
