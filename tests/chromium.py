@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+#: Where Playwright's host can't be reached, that is soon clear.
+_PATIENT = os.environ | {"PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT": "15000", "DEBIAN_FRONTEND": "noninteractive"}
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -40,7 +42,10 @@ def _get() -> bool:
     ]
     for way in ways:
         try:
-            if all(subprocess.run(command, timeout=600).returncode == 0 for command in way) and chromium():
+            if (
+                all(subprocess.run(command, timeout=600, env=_PATIENT).returncode == 0 for command in way)
+                and chromium()
+            ):
                 return True
         except (OSError, subprocess.TimeoutExpired) as problem:
             print(problem, file=sys.stderr)
