@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,18 @@ import pytest
 from django.db import transaction
 from django.db.models import Count, Max, Q
 
-from dibs.cli.demo import LEADS, LISTED, PASSWORD, RUSH, SLUG, Filled, fill_sample, sample_logins, sample_policy
+from dibs.cli.demo import (
+    LEADS,
+    LISTED,
+    PASSWORD,
+    RUSH,
+    SLUG,
+    Filled,
+    fill_sample,
+    said_logins,
+    sample_logins,
+    sample_policy,
+)
 from dibs.crm.models import Account, Lead
 from dibs.distribution.claiming import Claimed, claim_lead
 from dibs.distribution.models import Decision, PolicyVersion, Standing
@@ -22,7 +34,8 @@ from dibs.people.tenancy import enter
 #: A Wednesday morning in Europe, afternoon in Japan.
 NOW = datetime(2026, 1, 14, 8, 30, tzinfo=UTC)
 
-pytestmark = pytest.mark.django_db
+#: One process runs them all: filling takes seconds, and once is enough.
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("sample")]
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +146,9 @@ def test_filling_again_changes_nothing(filled: Filled) -> None:
     assert fill_sample(NOW) is None
     enter(Workspace.objects.get().id)
     assert Decision.objects.count() == before
+
+
+def test_the_logins_that_are_printed_can_log_in_and_read_what_is_said(filled: Filled) -> None:
+    languages = dict(User.objects.values_list("email", "language"))
+    printed = re.findall(r"[a-z]+@sample\.example", said_logins())
+    assert [languages[email] for email in printed] == ["en", "en", "en", "ja", "es", "id"]

@@ -45,7 +45,7 @@ _CUSTOMERS = 40
 #: Languages the pages speak; everybody else reads English.
 _SPOKEN = ("en", "ja", "es", "id")
 #: The logins that the tutorial uses stay in English, whatever their owner speaks.
-_ENGLISH = frozenset({"aiko", "marta", "nora"})
+_FIRST = ("aiko", "marta", "nora")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def sample_logins() -> list[Login]:
         Login(_email(rep.handle), rep.name, "rep", teams_of(rep.handle), _language(rep.handle, rep.languages[0]))
         for rep in sample_reps().values()
     ]
-    return sorted([*others, *reps], key=lambda login: login.email.split("@")[0] not in _ENGLISH)
+    return [*others, *reps]
 
 
 def fill_sample(now: datetime, seed: str = "sample") -> Filled | None:
@@ -256,7 +256,7 @@ def _email(handle: str) -> str:
 
 
 def _language(handle: str, spoken: str) -> str:
-    return spoken if spoken in _SPOKEN and handle not in _ENGLISH else "en"
+    return spoken if spoken in _SPOKEN and handle not in _FIRST else "en"
 
 
 @click.command()
@@ -289,9 +289,16 @@ def demo(as_json: bool) -> None:
 
 def said_logins() -> str:
     """The logins that a newcomer wants first, as lines to print."""
-    first = [login for login in sample_logins() if login.email.split("@")[0] in _ENGLISH]
-    lines = [f"  {login.email:<24} {login.name}, {_SAID[login.role]}" for login in first]
-    return "\n".join(["Log in with one of these and the password " + PASSWORD + ":", *lines])
+    logins = {login.email: login for login in sample_logins()}
+    first = [logins[_email(handle)] for handle in _FIRST]
+    return "\n".join(
+        [
+            f"Log in with one of these and the password {PASSWORD}:",
+            *(f"  {login.email:<24} {login.name}, {_SAID[login.role]}" for login in first),
+            f"and {len(logins) - len(first)} more. Kenji reads Japanese, Diego Spanish, Siti Indonesian: "
+            f"{', '.join(_email(handle) for handle in ('kenji', 'diego', 'siti'))}",
+        ]
+    )
 
 
 _SAID = {"rep": "sells", "manager": "leads two teams", "ops": "writes the policy"}
