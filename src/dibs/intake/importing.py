@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from django.db import transaction
 
 from dibs.distribution.placing import Placed
-from dibs.intake.ahead import ahead
-from dibs.intake.cleaning import Place
-from dibs.intake.connectors.csv import CsvFile, Row
+from dibs.intake.chunks import LONG, Chunk, Reading, Refused, chunks, chunks_ahead, written
+from dibs.intake.connectors.csv import CsvFile
 from dibs.intake.headers import Fitted, guess_mapping
 from dibs.intake.mapping import Mapping, MappingFile
 from dibs.intake.models import Import, ImportRefusal, Source
-from dibs.intake.receiving import Prepared, Received, Sent, prepare, take_in
+from dibs.intake.receiving import Received, take_in
 from dibs.people.bulk import insert_rows
 from dibs.people.models import User, Workspace
 from dibs.people.tenancy import enter, new_id
 
-#: Rows received in one transaction. More is hardly cheaper, and keeps the rotations it moves locked for longer.
-CHUNK = 1000
 #: How many refused rows a summary names.
 _NAMED = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A row that was refused; ``line`` is the line of the file it starts in."""
-
-    row: int
-    line: int
-    code: str
-    field: str
-    message: str
 
 
 @dataclass(slots=True)
@@ -131,102 +115,79 @@ def import_file(
     given = mapping.mapping if mapping else Mapping()
     with CsvFile(path, encoding=encoding or given.encoding, delimiter=given.delimiter) as file:
         mapping = mapping or guess_mapping(file.header)
-        fitted = Fitted(mapping, file.header, workspace.timezone)
+        Fitted(mapping, file.header, workspace.timezone)
+        size = file.size
         where = mapping.mapping.place(workspace.country, workspace.timezone)
-        enter(workspace.id)
-        summary = Summary(str(path), source, file.encoding, file.delimiter, dry_run=dry_run)
-        batch = None if dry_run else _begin(workspace, source, mapping, file, by, clock())
-        summary.import_id = str(batch.id) if batch else None
-        with closing(ahead(_prepared_chunks(file, fitted, source, where, clock))) as chunks:
-            for chunk in chunks:
-                now = clock()
-                with transaction.atomic():
-                    answers = take_in(workspace.id, chunk.prepared, now=now, enriching=fitted.enrich)
-                    refused = _count(summary, chunk, answers)
-                    if batch:
-                        _remember(workspace, batch, refused, file.delimiter)
-                        batch.counts = summary.counts()
-                        batch.save(update_fields=["counts"])
-                    else:
-                        transaction.set_rollback(True)
-                progress(chunk.position, file.size, summary)
-        if batch:
-            batch.finished_at = clock()
-            batch.save(update_fields=["finished_at"])
+        reading = Reading(
+            path, file.encoding, file.delimiter, mapping.mapping, workspace.timezone, source, where, clock()
+        )
+    enter(workspace.id)
+    summary = Summary(str(path), source, reading.encoding, reading.delimiter, dry_run=dry_run)
+    batch = None if dry_run else _begin(workspace, reading, by)
+    summary.import_id = str(batch.id) if batch else None
+    with closing(chunks_ahead(reading) if size >= LONG else chunks(reading)) as ready:
+        for chunk in ready:
+            with transaction.atomic():
+                answers = take_in(workspace.id, chunk.prepared, now=clock(), enriching=mapping.mapping.enrich)
+                refused = _count(summary, chunk, answers, reading.delimiter)
+                if batch:
+                    _remember(workspace, batch, refused)
+                    batch.counts = summary.counts()
+                    batch.save(update_fields=["counts"])
+                else:
+                    transaction.set_rollback(True)
+            progress(chunk.position, size, summary)
+    if batch:
+        batch.finished_at = clock()
+        batch.save(update_fields=["finished_at"])
     summary.seconds = time.perf_counter() - started
     return summary
 
 
-@dataclass(slots=True)
-class _Chunk:
-    """Some rows of a file: those that can be read are prepared. ``position`` is in bytes, after the last of them."""
-
-    rows: list[Row]
-    readable: list[Row]
-    prepared: Prepared
-    position: int
-
-
-def _prepared_chunks(
-    file: CsvFile, fitted: Fitted, source: str, where: Place, clock: Callable[[], datetime]
-) -> Iterator[_Chunk]:
-    rows = iter(file)
-    while some := list(islice(rows, CHUNK)):
-        readable = [row for row in some if row.values is not None]
-        sent = [_sent(row, file.header, fitted) for row in readable]
-        prepared = prepare(sent, now=clock(), source=source, where=where, salt=fitted.salt)
-        yield _Chunk(some, readable, prepared, file.position)
-
-
-def _sent(row: Row, header: Sequence[str], fitted: Fitted) -> Sent:
-    assert row.values is not None
-    fields, flags = fitted.fields(row.values)
-    return Sent(fields, dict(zip(header, row.values, strict=True)), flags)
-
-
-def _begin(
-    workspace: Workspace, source: str, mapping: MappingFile, file: CsvFile, by: User | None, now: datetime
-) -> Import:
-    said = mapping.mapping.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+def _begin(workspace: Workspace, reading: Reading, by: User | None) -> Import:
+    said = reading.mapping.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     known, made = Source.objects.get_or_create(
-        workspace=workspace, name=source, defaults={"kind": "csv", "mapping": said, "created_at": now}
+        workspace=workspace,
+        name=reading.source,
+        defaults={"kind": "csv", "mapping": said, "created_at": reading.now},
     )
-    if not made and known.kind == "csv" and not mapping.mapping.enrich and known.mapping != said:
+    if not made and known.kind == "csv" and not reading.mapping.enrich and known.mapping != said:
         known.mapping = said
         known.save(update_fields=["mapping"])
     return Import.objects.create(
         workspace=workspace,
-        source=source,
-        file_name=file.path.name[:300],
-        encoding=file.encoding,
-        started_at=now,
+        source=reading.source,
+        file_name=reading.path.name[:300],
+        encoding=reading.encoding,
+        started_at=reading.now,
         by=by,
     )
 
 
-def _count(summary: Summary, chunk: _Chunk, answers: Sequence[Received]) -> list[tuple[Row, Refused]]:
+def _count(summary: Summary, chunk: Chunk, answers: Sequence[Received], delimiter: str) -> list[Refused]:
     """Add a chunk to the summary; returns its refused rows in the file's order."""
-    refused = [
-        (row, Refused(row.number, row.line, row.code, "", row.message)) for row in chunk.rows if row.values is None
-    ]
-    for row, answer in zip(chunk.readable, answers, strict=True):
+    refused = list(chunk.unread)
+    texts: dict[int, str] = {}
+    for at, answer in enumerate(answers):
         if answer.outcome == "refused":
-            why = Refused(row.number, row.line, answer.code or "", answer.field or "", answer.message or "")
-            refused.append((row, why))
+            texts = texts or {row.at: row.text for row in chunk.prepared.taken}
+            raw = chunk.raws[at] if at in chunk.raws else written(json.loads(texts[at]).values(), delimiter)
+            why = Refused(*chunk.numbers[at], answer.code or "", answer.field or "", answer.message or "", raw)
+            refused.append(why)
             continue
         setattr(summary, answer.outcome, getattr(summary, answer.outcome) + 1)
         if answer.placed:
             summary.where[place_name(answer.placed)] += 1
             summary.flags.update(answer.flags)
-    refused.sort(key=lambda pair: pair[1].row)
-    summary.rows += len(chunk.rows)
+    refused.sort(key=lambda why: why.row)
+    summary.rows += chunk.rows
     summary.refused += len(refused)
-    summary.refused_for.update(why.code for _, why in refused)
-    summary.refusals.extend(why for _, why in refused[: max(0, _NAMED - len(summary.refusals))])
+    summary.refused_for.update(why.code for why in refused)
+    summary.refusals.extend(refused[: max(0, _NAMED - len(summary.refusals))])
     return refused
 
 
-def _remember(workspace: Workspace, batch: Import, refused: Sequence[tuple[Row, Refused]], delimiter: str) -> None:
+def _remember(workspace: Workspace, batch: Import, refused: Sequence[Refused]) -> None:
     insert_rows(
         ImportRefusal._meta.db_table,
         ("id", "workspace_id", "batch_id", "row", "line", "code", "field", "detail", "raw"),
@@ -240,19 +201,11 @@ def _remember(workspace: Workspace, batch: Import, refused: Sequence[tuple[Row, 
                 why.code,
                 _storable(why.field)[:120],
                 _storable(why.message)[:500],
-                _storable(row.raw if row.values is None else _written(row.values, delimiter))[:20_000],
+                _storable(why.raw),
             )
-            for row, why in refused
+            for why in refused
         ],
     )
-
-
-def _written(values: Sequence[str], delimiter: str) -> str:
-    """A row as the file had it, or near enough, with each field cut so that a giant one does not crowd out the rest."""
-    line = io.StringIO()
-    most = max(200, 20_000 // max(1, len(values)))
-    csv.writer(line, delimiter=delimiter, lineterminator="").writerow([value[:most] for value in values])
-    return line.getvalue()
 
 
 def _storable(text: str) -> str:

@@ -168,6 +168,17 @@ def test_a_file_longer_than_a_chunk_is_imported_whole(workspace: Workspace, tmp_
     assert told[-1][0] == told[-1][1]
 
 
+def test_a_long_file_is_made_ready_by_another_process(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dibs.intake.importing.LONG", 0)
+    content = "id,name\n" + "".join(f"{n},Person {n}\n" for n in range(1500)) + "x\n1500,n\0\n7,Person 7\n"
+    summary = take(workspace, tmp_path / "leads.csv", content)
+    assert (summary.placed, summary.unchanged, summary.refused) == (1500, 1, 2)
+    assert [(r.row, r.code) for r in summary.refusals] == [(1501, "row_short"), (1502, "nul_byte")]
+    assert ImportRefusal.objects.get(row=1502).raw == "1500,n\u2400"
+
+
 def test_an_import_that_broke_off_goes_on_when_it_is_run_again(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

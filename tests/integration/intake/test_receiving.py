@@ -15,7 +15,8 @@ from tests.making import MONDAY, make_rep, make_workspace, publish
 from dibs.crm.models import Lead
 from dibs.intake.cleaning import Place
 from dibs.intake.models import RawPayload
-from dibs.intake.receiving import FIELD_LIMIT, Received, Sent, receive
+from dibs.intake.preparing import FIELD_LIMIT, Sent
+from dibs.intake.receiving import Received, receive
 from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
 

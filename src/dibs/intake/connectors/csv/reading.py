@@ -37,8 +37,11 @@ class FileRefused(Exception):
 
     def __init__(self, code: str, message: str) -> None:
         assert code in FILES, code
-        super().__init__(message)
+        super().__init__(code, message)
         self.code, self.message = code, message
+
+    def __str__(self) -> str:
+        return self.message
 
 
 @dataclass(slots=True)
