@@ -20,8 +20,6 @@ _log = structlog.get_logger()
 #: Seconds from one tick to the next, and after one that failed.
 _EVERY = 1.0
 _AFTER_FAILURE = 2.0
-#: Seconds between two looks for idempotency keys that have had their day.
-_FORGET_EVERY = 3600.0
 #: Seconds that running jobs have to finish when the worker is told to stop; a job cut short is taken again.
 _PATIENCE = 5.0
 
@@ -30,18 +28,13 @@ def tick_until(stop: threading.Event) -> None:
     """Tick once a second until told to stop. A pass that fails, as without a database, is logged and tried again."""
     from django.db import close_old_connections
 
-    from dibs.api.idempotency import forget_everywhere
     from dibs.distribution.ticking import tick
 
-    forget_at = time.monotonic()
     while not stop.is_set():
         began = time.monotonic()
         close_old_connections()
         try:
             ticked = tick(datetime.now(UTC))
-            if began >= forget_at:
-                forget_everywhere(datetime.now(UTC))
-                forget_at = began + _FORGET_EVERY
         except Exception as problem:
             _log.error("tick_failed", problem=_first_line(problem), exc_info=not _is_gone(problem))
             stop.wait(_AFTER_FAILURE)

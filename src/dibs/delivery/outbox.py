@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+from django.db import connection
 
 from dibs.people.bulk import insert_rows
 from dibs.people.tenancy import new_id
 
 _COLUMNS = ("id", "workspace_id", "at", "event", "lead", "payload", "attempts", "deliver_at")
+
+#: How long events are kept for whoever follows along. What happened stays in the log of decisions.
+KEPT_FOR = timedelta(days=7)
 
 #: An event's name, the lead it is about if any, and its payload.
 Event = tuple[str, UUID | None, Mapping[str, Any]]
@@ -30,3 +35,12 @@ def lead_payload(lead: UUID, pool: str | None, state: str, rep: tuple[str, str] 
     """What an event says of a lead: where it is and who has it (handle and name), and none of the lead's own fields."""
     handle, name = rep or (None, None)
     return {"lead": str(lead), "pool": pool, "state": state, "rep": handle, "rep_name": name}
+
+
+def forget(workspace_id: UUID, now: datetime) -> int:
+    """Drop the workspace's events that are older than `KEPT_FOR`; returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM delivery_outbox WHERE workspace_id = %s AND at < %s", [workspace_id, now - KEPT_FOR]
+        )
+        return int(cursor.rowcount)

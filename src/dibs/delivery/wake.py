@@ -16,6 +16,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 CHANNEL = "dibs"
 _PAUSE = 0.05  # seconds
+_IDLE = 0.5  # seconds
 
 _log = structlog.get_logger()
 _pending: set[str] = set()
@@ -51,12 +52,13 @@ def send_pending() -> int:
 def _send_for_ever() -> None:
     pause = threading.Event()
     while True:
-        _something.wait()
+        if not _something.wait(_IDLE):
+            connection.close()  # nothing to say for a while: hold no connection meanwhile
+            _something.wait()
         _something.clear()
         try:
             send_pending()
         except (DatabaseError, InterfaceError) as problem:
             _log.warning("wake_lost", problem=str(problem))
-        finally:
             connection.close()
         pause.wait(_PAUSE)

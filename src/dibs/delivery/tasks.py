@@ -1,0 +1,26 @@
+"""Jobs of this room, run by whichever worker is free."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.db import connection
+from procrastinate.contrib.django import app
+
+from dibs.delivery.outbox import forget
+from dibs.people.models import Workspace
+from dibs.people.tenancy import within
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(name="forget_old_events", queueing_lock="forget_old_events")
+def forget_old_events(timestamp: int) -> int:
+    """Drop old events of all workspaces; once an hour, by one worker. ``timestamp`` is when the job was due, seconds since 1970."""
+    try:
+        forgotten = 0
+        for workspace_id in Workspace.objects.values_list("id", flat=True):
+            with within(workspace_id):
+                forgotten += forget(workspace_id, datetime.fromtimestamp(timestamp, UTC))
+        return forgotten
+    finally:
+        connection.close()
