@@ -9,6 +9,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from dibs.delivery.wording import LANGUAGES
+from dibs.insight.pools import pools_in_sight
 from dibs.people.access import Action
 from dibs.people.models import Rep, User
 from dibs.web.shown import disc
@@ -19,9 +20,12 @@ _A_DAY = 24 * 3600
 
 @page(Action.SEE_SELF)
 def home(visit: Visit) -> HttpResponse:
-    """To the page that the visitor works on."""
+    """To the page that the visitor works on: the floor for who leads, else the pool where most leads wait."""
     if visit.leads:
         return redirect("floor")
+    waiting = [card for card in pools_in_sight(visit.caller, visit.now) if card.waiting and card.mode != "queue"]
+    if waiting and visit.pools:
+        return redirect("pool", max(waiting, key=lambda card: card.waiting).name)
     tab = next(iter(visit.tabs()), None)
     if tab is None:
         return visit.show("nothing.html")

@@ -158,17 +158,21 @@ def _steps(visit: Visit, story: Iterable[Entry], seen: SeenLead) -> Iterable[Ste
             continue
         step = Step(entry.at, _headline(entry, rest) or _kind(entry), found, version=entry.policy_version)
         passed: dict[str, list[str]] = {}
+        place = None
         for reason, text in rest:
             if reason["code"] == "passed_over":
                 because, handle = str(reason["params"].get("because")), str(reason["params"].get("rep"))
+                place = len(step.details) if place is None else place
                 passed.setdefault(because, []).append(names.get(handle, handle))
             elif text != step.headline:
                 step.details.append(text)
             if reason["params"].get("tried") is not None:
                 step.tried = list(_trace(reason, language))
-        for because, who in passed.items():
-            why = word("because", because)
-            step.details.append(_("Passed over (%(why)s): %(names)s") % {"why": why, "names": ", ".join(who)})
+        if place is not None:
+            step.details[place:place] = [
+                _("Passed over (%(why)s): %(names)s") % {"why": word("because", because), "names": ", ".join(who)}
+                for because, who in passed.items()
+            ]
         if entry.by and entry.by != entry.who and entry.by not in step.headline:
             step.details.append(_("By %(name)s") % {"name": entry.by})
         yield step

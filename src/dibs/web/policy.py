@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,8 @@ from dibs.web.visit import Visit, page
 
 #: Characters of a policy that the form takes; the engine refuses more.
 _LONGEST = 1_000_000
+#: Lines shown before and after one with a problem.
+_NEAR = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ def edit(visit: Visit) -> HttpResponse:
         active=active,
         checked=checked,
         marked=_marked(checked),
-        lines=text.splitlines() if checked is not None and checked.problems else [],
+        lines=_around(text, _marked(checked)),
     )
 
 
@@ -127,6 +130,12 @@ def _user(visit: Visit) -> User:
 def _marked(checked: Checked | None) -> dict[int, str]:
     """Lines with a problem, each with its message."""
     return {problem.line: problem.message for problem in checked.problems if problem.line} if checked else {}
+
+
+def _around(text: str, marked: Collection[int]) -> list[tuple[int, str]]:
+    """The lines with a problem and a few around each, with their numbers."""
+    near = {line + by for line in marked for by in range(-_NEAR, _NEAR + 1)}
+    return [(number, line) for number, line in enumerate(text.splitlines(), 1) if number in near]
 
 
 def _drawn(place: int, rule: Rule) -> Drawn:

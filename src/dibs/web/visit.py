@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, wraps
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -184,12 +184,12 @@ def page(action: Action, *, rep_only: bool = False) -> Callable[[View], View]:
         @login_required
         def with_visit(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             try:
-                caller = caller_of(request.user)
+                caller = caller_of(cast(User, request.user))
             except User.DoesNotExist:
                 logout(request)
                 return redirect(settings.LOGIN_URL)
             translation.activate(language_of(caller.language))
-            request.LANGUAGE_CODE = language_of(caller.language)  # type: ignore[attr-defined]
+            request.LANGUAGE_CODE = language_of(caller.language)
             visit = Visit(request, caller, timezone.now())
             timezone.activate(ZoneInfo(visit.timezone))
             if not caller.may(action) or (rep_only and caller.rep_id is None):

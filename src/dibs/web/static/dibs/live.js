@@ -87,8 +87,12 @@ export function taken(lead, by) {
   count(-1);
   const says = by ? body.dataset.took.replace("{name}", by) : body.dataset.tookSomebody;
   row.classList.add("taken");
-  row.querySelector(".took").textContent = says;
-  row.querySelector(".key")?.remove();
+  // Who has it stands where the wait was.
+  row.lastElementChild.remove();
+  const told = row.lastElementChild;
+  told.colSpan = 2;
+  told.className = "num took";
+  told.textContent = says;
   const chosen = row === selected();
   if (chosen) gone(says);
   setTimeout(() => row.classList.add("gone"), STRUCK);
