@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from django.utils.timezone import now
 
@@ -165,6 +166,32 @@ def test_a_manager_assigns_within_reach(company: Company) -> None:
     company.post(company.budi, f"/leads/{elsewhere}/claim")
     assert company.post(company.manager, f"/leads/{elsewhere}/assign", {"rep": "aiko"}).status_code == 404
     assert company.post(company.ops, f"/leads/{elsewhere}/assign", {"rep": "aiko"}).status_code == 200
+
+
+def test_a_manager_has_no_say_over_a_lead_that_was_theirs_as_a_rep(company: Company) -> None:
+    lead = company.lead()
+    company.post(company.aiko, f"/leads/{lead}/claim")
+    company.post(company.aiko, f"/leads/{lead}/release")
+    company.aiko.user.role = "manager"
+    company.aiko.user.save()
+    company.post(company.budi, f"/leads/{lead}/claim")
+    assert company.get(company.aiko, f"/leads/{lead}").status_code == 404
+    for act, body in (("retire", {"why": "other"}), ("assign", {"rep": "aiko"}), ("release", {})):
+        assert company.post(company.aiko, f"/leads/{lead}/{act}", body).status_code == 404
+    assert company.get(company.budi, f"/leads/{lead}").json()["owner"] == "budi"
+
+
+def test_a_refusal_tells_times_as_the_rep_reads_the_clock(company: Company) -> None:
+    chie, lead = make_rep(company.workspace, "chie", timezone="Asia/Tokyo"), company.lead()
+    company.post(chie, f"/leads/{lead}/claim")
+    enter(company.workspace.id)
+    ended = now() - timedelta(minutes=1)
+    Lead.objects.filter(id=lead).update(lock_expires_at=ended, due_at=ended)
+    answer = company.post(chie, f"/leads/{lead}/claim").json()
+    assert answer["code"] == "reclaim_too_soon"
+    until = datetime.fromisoformat(answer["reasons"][0]["params"]["until"]).astimezone(ZoneInfo("Asia/Tokyo"))
+    assert f"{until:%H:%M}" in answer["detail"]
+    assert f"{until:%H:%M}" in answer["remedy"]["text"]
 
 
 def test_skips_are_counted_until_the_limit(company: Company) -> None:

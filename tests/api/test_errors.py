@@ -78,7 +78,7 @@ def test_a_body_that_is_too_large(company: Company) -> None:
 
 
 def test_addresses_that_are_none(company: Company) -> None:
-    for path in ("/", "/nothing", "/leads/x/nothing", "/pools/inbound", "/openapi.yaml"):
+    for path in ("/", "/nothing", "/leads/x/nothing", "/pools/inbound", "/openapi.yaml", "/pools/%00/leads"):
         _is_problem(company.get(company.ops, path), 404, "not_found")
     _is_problem(company.client.get("/api/v2/leads"), 404, "not_found")
     _is_problem(company.client.get("/api/"), 404, "not_found")
@@ -115,7 +115,16 @@ def test_cursors_that_were_made_up_or_are_anothers(company: Company, other: Comp
 def test_limits_filters_and_orders_out_of_range(company: Company) -> None:
     for query in ({"limit": 0}, {"limit": 1001}, {"limit": "many"}, {"sort": "email"}, {"nonsense": 1}, {"q": "a\x00"}):
         _is_problem(company.get(company.ops, "/pools/inbound/leads", **query), 422, "invalid")
-    for wanted in ("country", "country:", "nothing:x", "score:high", "score:NaN..", "score:1e999..", "message:x"):
+    for wanted in (
+        "country",
+        "country:",
+        "nothing:x",
+        "score:high",
+        "score:NaN..",
+        "score:1e999..",
+        "message:x",
+        "deal_value:1e-99999..",
+    ):
         _is_problem(company.get(company.ops, "/pools/inbound/leads", filter=wanted), 422, "bad_filter")
     too_many = [f"country:{letter}X" for letter in "ABCDEFGHIJKL"]
     _is_problem(company.get(company.ops, "/pools/inbound/leads", filter=too_many), 422, "bad_filter")

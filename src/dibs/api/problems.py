@@ -14,6 +14,7 @@ from django.http import HttpResponse
 
 from dibs.engine.decision import Refusal
 from dibs.insight.story import told
+from dibs.people.caller import Caller
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -80,15 +81,17 @@ def problem(
     )
 
 
-def refused(refusal: Refusal, language: str, by: str | None = None) -> HttpResponse:
-    """The rules said no: why, in the caller's language, what would make it a yes, and who has the lead, if that is why."""
+def refused(refusal: Refusal, caller: Caller | None, by: str | None = None) -> HttpResponse:
+    """The rules said no: why, in the caller's language and time zone, what would make it a yes, and who has the lead, if that
+    is why."""
     code = refusal.code
     status = 503 if code in BUSY else 409 if code in CONFLICTS else 403
-    more: dict[str, Any] = {"reasons": list(told(refusal.reasons, language))}
+    language, timezone = (caller.language, caller.timezone) if caller else ("en", "UTC")
+    more: dict[str, Any] = {"reasons": list(told(refusal.reasons, language, timezone=timezone))}
     if by and code == "already_claimed":
         more["by"] = by
     if refusal.remedy is not None:
-        more["remedy"] = told([refusal.remedy], language)[0]
+        more["remedy"] = told([refusal.remedy], language, timezone=timezone)[0]
     why = more["reasons"][0]["text"]
     return problem(status, code, why, why, headers={"Retry-After": "1"} if status == 503 else None, **more)
 

@@ -86,7 +86,8 @@ ConditionText = Annotated[
     str, StringConstraints(min_length=1, max_length=2000), Field(json_schema_extra={"format": "cel"})
 ]
 #: A name of a pool, team, rep or territory as the policy and the database write it.
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
+_NAME = r"[a-z0-9][a-z0-9_-]{0,49}"
+Name = Annotated[str, StringConstraints(pattern=f"^{_NAME}$")]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Threshold = Annotated[int, Field(ge=1, le=100)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
@@ -103,6 +104,11 @@ LeadField = Literal[
     "city", "postal_code", "language", "product", "use_case", "deal_value", "currency", "message", "consent",
     "received_at", "score", "rank", "attributes",
 ]  # fmt: skip
+
+
+def is_name(text: str) -> bool:
+    """Whether a policy could call a pool, a team or a territory so."""
+    return re.fullmatch(_NAME, text) is not None
 
 
 class Part(BaseModel):

@@ -20,6 +20,7 @@ from dibs.distribution.reading import LEAD_COLUMNS, LEAD_SELECT, lead_facts, lea
 from dibs.engine import claim as judge
 from dibs.engine.conditions import Condition
 from dibs.engine.facts import RepFacts
+from dibs.engine.policy_terms import is_name
 from dibs.engine.rulebook import Rulebook
 from dibs.people.caller import Caller
 from dibs.people.models import Role
@@ -166,8 +167,9 @@ class Eyes:
 
     def _open(self, pool: str) -> Window:
         if self.book is None or pool not in self.book.policy.pools:
-            # Leads may still wait in a pool that a newer policy no longer has: only who sees everything sees those.
-            return _EVERYTHING if self.sees_all else _NOTHING
+            # Leads may still wait in a pool that a newer policy no longer has: only who sees everything sees those. A name that
+            # no policy could give is no pool's.
+            return _EVERYTHING if self.sees_all and is_name(pool) else _NOTHING
         if self.sees_all:
             return _EVERYTHING
         if self.leads_a_team:
@@ -308,10 +310,13 @@ def lead_in_sight(caller: Caller, lead_id: UUID, now: datetime) -> SeenLead | No
 
 
 def may_know_of(caller: Caller, lead_id: UUID, now: datetime) -> bool:
-    """Whether the caller may learn why an act on this lead is refused: it is in sight, or it was theirs before."""
+    """Whether the caller may learn why an act on this lead is refused: it is in sight, or it was theirs before.
+
+    Who leads others acts on their leads too, and so only on those in sight: to have had one as a rep once is no reason.
+    """
     if lead_in_sight(caller, lead_id, now) is not None:
         return True
-    if caller.rep_id is None:
+    if caller.rep_id is None or caller.role != Role.REP:
         return False
     with connection.cursor() as cursor:
         cursor.execute(

@@ -122,7 +122,7 @@ def _act(request: HttpRequest, lead_id: str, act: Act, *, need_rep: bool = False
         if done is None:
             raise Problem("not_found")
         if isinstance(done, acting.Refused):
-            return refused(done.refusal, caller.language)
+            return refused(done.refusal, caller)
         seen = lead_in_sight(caller, lead, at)
         # What was given back or passed on may be out of the caller's sight now.
         return answers.answer(answers.lead(seen if seen is not None else outline(done.lead)))

@@ -72,8 +72,7 @@ def _told(
         case claiming.Empty():
             return HttpResponse(status=204)
         case claiming.Refused():
-            caller = caller or caller_with(token or "", at)
-            return refused(done.refusal, caller.language if caller else "en", done.by)
+            return refused(done.refusal, caller or caller_with(token or "", at), done.by)
         case claiming.Unauthorised():
             raise Problem("not_authenticated", "The token is unknown, has expired, or was revoked.")
         case claiming.Forbidden():

@@ -25,8 +25,8 @@ router = Router(tags=["pools"])
 
 _SEE = Token(Action.SEE_POOLS)
 _FILTERS_LIMIT = 20
-#: What a bound of a range can be at most; every field that has a range fits.
-_BOUND = Decimal(10**15)
+#: What a bound of a range can be at most, and the place of its first digit at least; every field that has a range fits.
+_BOUND, _PLACE = Decimal(10**15), -20
 
 
 class PoolQuestion(Incoming):
@@ -93,6 +93,6 @@ def _bound(text: str, one: str) -> Decimal | None:
         bound = Decimal(text)
     except InvalidOperation:
         raise Problem("bad_filter", f"{one} has no number where one is needed.") from None
-    if not bound.is_finite() or abs(bound) > _BOUND:
+    if not bound.is_finite() or abs(bound) > _BOUND or bound.adjusted() < _PLACE:
         raise Problem("bad_filter", f"{one} is out of range.")
     return bound
