@@ -48,6 +48,13 @@ def test_the_first_user_brings_the_first_workspace(command: Command) -> None:
     assert [team.slug for team in rep.teams.all()] == ["closers"]
 
 
+def test_a_team_that_no_policy_could_name_is_refused(command: Command) -> None:
+    told = command("user", "add", "aiko@example.com", "--team", "東京")
+    assert told.returncode == 2
+    assert "東京" in told.stderr
+    assert not User.objects.exists()
+
+
 def test_a_password_may_come_from_a_script(command: Command) -> None:
     told = command(
         "user", "add", "n@example.com", "--role", "ops", "--password-stdin", "--json", input="open sesame 9\n"

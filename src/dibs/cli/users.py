@@ -61,7 +61,7 @@ def add(
         from django.contrib.auth.password_validation import validate_password
         from django.core.exceptions import ValidationError
 
-        from dibs.distribution.joining import Known, join
+        from dibs.distribution.joining import BadTeamName, Known, join
 
         if given is not None:
             try:
@@ -75,6 +75,11 @@ def add(
             somebody = join(here, email, name, role, password=given or made, teams=teams)
         except Known:
             raise click.ClickException(f"{email} has an account already. Nothing was changed.") from None
+        except BadTeamName as bad:
+            raise click.BadParameter(
+                f"{str(bad)!r}: a team's name has up to 50 letters a-z, digits, - and _, so that a policy can call it by it",
+                param_hint="--team",
+            ) from None
         rep = getattr(somebody, "rep", None)
         if as_json:
             answer = {

@@ -8,11 +8,16 @@ from django.db import transaction
 from django.utils.text import slugify
 
 from dibs.distribution.models import Standing
+from dibs.engine.policy_terms import is_name
 from dibs.people.models import Management, Membership, Rep, Role, Team, User, Workspace
 from dibs.people.tenancy import enter
 
 #: The workspace of an installation that has been told of no other.
 FIRST_WORKSPACE = "main"
+
+
+class BadTeamName(Exception):
+    """Nothing of this team's name is left that a policy could call it by: letters a..z, digits, hyphens and underscores."""
 
 
 class Known(Exception):
@@ -41,9 +46,13 @@ def join(
     """Make a user, and for the role ``rep`` a rep with a handle of its own, in teams that are made where they don't exist.
 
     A manager manages the teams instead. Without a password the user can only call by token. Call it outside a transaction.
-    Raises `Known`.
+    Raises `Known` and `BadTeamName`.
     """
     enter(workspace.id)
+    slugs = {slugify(team): team for team in teams}
+    for slug, called in slugs.items():
+        if not is_name(slug):
+            raise BadTeamName(called)
     if User.objects.filter(email__iexact=email.strip()).exists():
         raise Known(email)
     with transaction.atomic():
@@ -59,9 +68,9 @@ def join(
                 timezone=workspace.timezone,
             )
             Standing.objects.create(workspace=workspace, rep=rep)
-        for slug in teams:
+        for slug, called in slugs.items():
             team, _ = Team.objects.get_or_create(
-                workspace=workspace, slug=slugify(slug), defaults={"name": slug.replace("-", " ").title()}
+                workspace=workspace, slug=slug, defaults={"name": called.replace("-", " ").title()}
             )
             if rep is not None:
                 Membership.objects.create(workspace=workspace, rep=rep, team=team)
