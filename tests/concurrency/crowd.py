@@ -125,3 +125,13 @@ def tick_or_claim(job: tuple[str, Any, datetime]) -> Counter[str]:
     for _ in range(30):
         moved += tick(now, batch=25, batches=3).moved
     return moved
+
+
+def skip_one(job: tuple[UUID, UUID, UUID, datetime]) -> str:
+    """Skip one lead; the answer's name."""
+    from dibs.distribution.acting import skip
+    from dibs.people.caller import caller_of
+    from dibs.people.models import User
+
+    workspace_id, user_id, lead_id, now = job
+    return type(skip(caller_of(User.objects.get(id=user_id, workspace_id=workspace_id)), lead_id, now)).__name__

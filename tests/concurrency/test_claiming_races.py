@@ -14,7 +14,7 @@ from django.db import connection
 
 from dibs.distribution.placing import place
 from dibs.people.tenancy import enter
-from tests.concurrency.crowd import Crowd, claim_all_one_can
+from tests.concurrency.crowd import Crowd, claim_all_one_can, skip_one
 from tests.concurrency.truths import assert_true
 from tests.making import MONDAY, make_arrival, make_rep, make_workspace, publish
 
@@ -76,6 +76,16 @@ def test_sixteen_claims_at_once_by_one_rep_never_pass_the_holding_cap():
     assert total["claimed"] == 10
     assert total["holding_cap"] > 0
     assert _states(workspace) == {"owned": 10, "pooled": 54}
+    assert_true(workspace.id)
+
+
+def test_skips_of_many_leads_at_once_stop_at_the_limit():
+    workspace = make_workspace()
+    publish(workspace, POLICY.replace("skip_at_most: 100", "skip_at_most: 2"))
+    rep = make_rep(workspace, "aiko")
+    with Crowd(8, skip_one) as crowd:
+        came = Counter(crowd.all([(workspace.id, rep.user_id, lead, MONDAY) for lead in _leads(workspace, 8)]))
+    assert came == {"Acted": 2, "Refused": 6}
     assert_true(workspace.id)
 
 

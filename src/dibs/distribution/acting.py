@@ -30,9 +30,9 @@ from dibs.distribution.reading import (
     seed_for,
     standing_now,
 )
-from dibs.distribution.writing import Outcome, placing, write, write_turns
+from dibs.distribution.writing import Outcome, begin_standings, placing, write, write_turns
 from dibs.engine import claim as judge
-from dibs.engine import consequences, fairplay, route, timeline
+from dibs.engine import consequences, fairplay, timeline
 from dibs.engine.decision import Assigned, Due, InPool, Placement, Reason, Refusal
 from dibs.engine.due import due_in_pool, due_when_owned
 from dibs.engine.facts import LeadClock
@@ -182,7 +182,7 @@ def release(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "", clai
         else:
             handle = scene.known.handles[scene.held_by]
             clock = _passed_by(scene.clock, handle)
-            placement, scene.turns_after = route.place(
+            placement, scene.turns_after = timeline.given_back(
                 scene.active.book,
                 lead_facts(scene.row),
                 _account(scene),
@@ -240,7 +240,10 @@ def skip(caller: Caller, lead_id: UUID, now: datetime) -> Answer:
 
     def decide(scene: _Scene) -> Outcome | Refusal:
         if scene.active is not None and caller.rep_id is not None:
-            refusal = judge.may_skip(scene.active.book, standing_now(caller.workspace_id, caller.rep_id))
+            # Locked: skips of several leads at the same moment take turns, or all of them would be under the limit.
+            begin_standings(caller.workspace_id, [caller.rep_id])
+            standing = standing_now(caller.workspace_id, caller.rep_id, lock=True)
+            refusal = judge.may_skip(scene.active.book, standing)
             if refusal:
                 return refusal
         done = Outcome(

@@ -11,6 +11,7 @@ import json
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -181,7 +182,7 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
         after = consequences.claimed(clock, rep.handle, answer)
         claim = uuid4()
         if _write(workspace_id, seen, after, answer.reasons, standing, claim, active.number, now):
-            wake(workspace_id)
+            transaction.on_commit(partial(wake, workspace_id))
             lead = seen.lead | {
                 "state": after.state,
                 "owner_id": seen.rep_id,

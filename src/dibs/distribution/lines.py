@@ -59,11 +59,14 @@ def low_score_waits(
         sight = judge.sight(book, rep, teams, pool)
         if sight.level == "none":
             continue
+        # Of a queue the rep sees the head alone.
+        head = line(workspace_id, book, pool, now, limit=1) if sight.head_only else None
         with connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT {LEAD_SELECT} FROM crm_lead lead WHERE lead.workspace_id = %s AND lead.pool = %s "
-                "AND lead.state = 'pooled' AND lead.score < %s ORDER BY lead.score LIMIT %s",
-                [workspace_id, pool, low_below, 1 if sight.only is None else _LOOKED_AT],
+                "AND lead.state = 'pooled' AND lead.score < %s AND (%s::uuid[] IS NULL OR lead.id = ANY(%s::uuid[])) "
+                "ORDER BY lead.score LIMIT %s",
+                [workspace_id, pool, low_below, head, head, 1 if sight.only is None else _LOOKED_AT],
             )
             rows = [lead_row(values) for values in cursor.fetchall()]
         if sight.only is None:

@@ -301,11 +301,12 @@ def standing_of(values: Sequence[Any]) -> Standing:
     return Standing(**fields)
 
 
-def standing_now(workspace_id: UUID, rep_id: UUID) -> Standing:
-    """A rep's counters as they are; a rep without any yet has them all at nothing."""
+def standing_now(workspace_id: UUID, rep_id: UUID, *, lock: bool = False) -> Standing:
+    """A rep's counters as they are; a rep without any yet has them all at nothing. ``lock``: until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {', '.join(STANDING_COLUMNS)} FROM distribution_standing WHERE workspace_id = %s AND rep_id = %s",
+            f"SELECT {', '.join(STANDING_COLUMNS)} FROM distribution_standing WHERE workspace_id = %s AND rep_id = %s"
+            f"{' FOR UPDATE' if lock else ''}",
             [workspace_id, rep_id],
         )
         row = cursor.fetchone()

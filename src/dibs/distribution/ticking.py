@@ -48,17 +48,25 @@ class Ticked:
 
 def tick(now: datetime, *, batch: int = 1000, batches: int = 20) -> Ticked:
     """One pass over all workspaces. ``batch`` leads a transaction, at most ``batches`` transactions a workspace; ``more`` says that
-    some were left, so that the caller ticks again at once.
+    some were left, so that the caller ticks again at once. What fails in a workspace is raised after the others have had theirs.
     """
     total = Ticked()
+    failed: Exception | None = None
     for workspace_id in Workspace.objects.order_by("id").values_list("id", flat=True):
-        enter(workspace_id)
-        for _ in range(batches):
-            looked_at = _one_batch(workspace_id, now, batch, total)
-            if looked_at < batch:
-                break
-        else:
-            total.more = True
+        try:
+            enter(workspace_id)
+            for _ in range(batches):
+                looked_at = _one_batch(workspace_id, now, batch, total)
+                if looked_at < batch:
+                    break
+            else:
+                total.more = True
+        except Exception as problem:
+            if not connection.is_usable():
+                raise
+            failed = failed or problem
+    if failed is not None:
+        raise failed
     return total
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dibs.engine.calendar import next_start
-from dibs.engine.decision import Due, InNurture, InPool, Kept, Moved, Placement, Reason
+from dibs.engine.decision import Due, InNurture, InPool, InReview, Kept, Moved, Placement, Reason
 from dibs.engine.due import due_in_pool, due_when_stale
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
 from dibs.engine.policy_model import Pool, Push, Step
@@ -84,6 +84,26 @@ def declined(
     """Where a lead goes whose offer its rep turned down: on to the next, as if the offer had run out."""
     case = Case.of(book, lead, account, clock, now, seed)
     return _passed_on(case, roster, "rejected", ())
+
+
+def given_back(
+    book: Rulebook,
+    lead: LeadFacts,
+    account: AccountFacts | None,
+    clock: LeadClock,
+    roster: Roster,
+    now: datetime,
+    seed: str,
+) -> tuple[Placement, Roster]:
+    """Where a lead goes that its rep gives back and that waits in no pool: placed anew. ``clock.passed_over`` names the rep.
+
+    A lead that the policy would nurture goes before managers: nobody nurtures what a rep has had already.
+    """
+    placement, roster = place(book, lead, account, clock, roster, now, seed)
+    if isinstance(placement.to, InNurture):
+        review = reviewed(MANAGERS, roster, None)
+        placement = replace(placement, to=InReview(MANAGERS), due=None, reasons=placement.reasons + review.reasons)
+    return placement, roster
 
 
 def _waiting(case: Case, roster: Roster) -> Answer:

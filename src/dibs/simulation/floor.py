@@ -127,7 +127,9 @@ class Floor:
             after = consequences.placed(clock, placement, now, escalated=clock.escalated)
         else:
             seen = replace(clock, passed_over=clock.passed_over | {handle})
-            placement, roster = route.place(self.book, lead.facts, lead.account, seen, roster, now, self._seed(lead))
+            placement, roster = timeline.given_back(
+                self.book, lead.facts, lead.account, seen, roster, now, self._seed(lead)
+            )
             after = consequences.placed(clock, placement, now)
         self._take(lead, placement, after, roster, now, passed_by=handle)
         return None
@@ -225,7 +227,7 @@ class Floor:
             seen = judge.sight(self.book, rep, teams, pool)
             if seen.level == "none":
                 continue
-            for lead in self.line(pool):
+            for lead in self.line(pool)[: 1 if seen.head_only else None]:
                 low = lead.facts.score is not None and lead.facts.score < low_below
                 if low and (seen.only is None or seen.only.holds(self.book.activation(lead.facts, rep=rep, now=now))):
                     return True

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
 from django.db import connection
@@ -20,7 +21,7 @@ from dibs.distribution.placing import AlreadyHere, Placed, enrich, place
 from dibs.distribution.ticking import tick
 from dibs.engine.lifecycle import ForbiddenMove
 from dibs.people.caller import Caller, caller_of
-from dibs.people.models import Workspace
+from dibs.people.models import Rep, Workspace
 from dibs.people.tenancy import enter
 from tests.making import MONDAY, make_arrival, make_rep, make_user, make_workspace, publish
 
@@ -369,6 +370,54 @@ def test_a_tick_serves_every_workspace(scene: Scene) -> None:
     assert scene.lead(mine).state == "owned"
     enter(other.id)
     assert Lead.objects.get(id=theirs).owner.handle == "carmen"
+
+
+def test_a_workspace_that_fails_keeps_no_other_from_its_tick(scene: Scene) -> None:
+    broken = scene.arrives(employees=200).lead_id
+    other = make_workspace()
+    publish(other, POLICY)
+    make_rep(other, "carmen", teams=("closers",))
+    theirs = place(other.id, [make_arrival(employees=200)], now=MONDAY)[0].lead_id
+    enter(scene.workspace.id)
+    Rep.objects.update(timezone="Nowhere/Land")
+    with pytest.raises(ZoneInfoNotFoundError):
+        tick(after(30))
+    assert scene.lead(broken).state == "pooled"
+    enter(other.id)
+    assert Lead.objects.get(id=theirs).owner.handle == "carmen"
+
+
+def test_a_lead_released_that_the_policy_would_nurture_goes_before_managers(scene: Scene) -> None:
+    nurture = POLICY.replace("route:\n", "route:\n  - {name: Later, when: 'lead.source == \"later\"', nurture: true}\n")
+    publish(scene.workspace, nurture)
+    lead_id = scene.arrives(source="later").lead_id
+    assert scene.lead(lead_id).state == "nurture"
+    assert isinstance(acting.assign(scene.manager, lead_id, "aiko", after(1)), acting.Acted)
+    released = acting.release(scene.aiko, lead_id, after(2), why="too early")
+    assert isinstance(released, acting.Acted)
+    assert (released.state, released.lead["review"]) == ("review", "managers")
+    assert scene.story(lead_id)[-1] == ("released", "owned", "review")
+
+
+def test_a_low_score_lead_behind_the_head_of_a_queue_is_not_within_sight(scene: Scene) -> None:
+    publish(
+        scene.workspace,
+        """
+policy: A mix and a queue
+qualify: {score: [{when: 'lead.employees >= 200', add: 60}]}
+route:
+  - {name: In line, when: 'lead.source == "line"', pull: {pool: line}}
+  - {name: Everyone else, pull: {pool: inbound}}
+pools: {inbound: {}, line: {mode: queue}}
+fair_play: {mix: {low_below: 50, share: 50%, over: 4}}
+""",
+    )
+    high = [scene.arrives(employees=300).lead_id for _ in range(3)]
+    head = scene.arrives(source="line", employees=300).lead_id
+    scene.arrives(source="line", employees=1)
+    assert [type(claiming.claim_lead(scene.aiko, lead, after(1))) for lead in high[:2]] == [claiming.Claimed] * 2
+    claimed(scene.budi, head, after(2))
+    assert refused(claiming.claim_lead(scene.aiko, high[2], after(3))) == "mix"
 
 
 def test_a_move_that_the_table_forbids_is_refused(scene: Scene) -> None:
