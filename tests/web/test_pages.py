@@ -186,3 +186,17 @@ def test_a_page_of_fifty_leads_asks_the_database_no_more_than_one_of_five(
     assert len(many) <= len(few) + 1
     with django_assert_max_num_queries(40):
         browser.get("/pools/inbound/")
+
+
+def test_pages_of_the_login_library_look_like_ours(company: Company) -> None:
+    changing = as_(company.aiko).get("/account/password/change/")
+    forgotten = Client().get("/account/password/reset/")
+    for response in (changing, forgotten):
+        assert response.status_code == 200
+        page = response.content.decode()
+        assert "dibs/base.css" in page
+        assert not re.search(r"\sstyle=|<script(?![^>]*\ssrc=)", page)
+
+
+def test_nobody_signs_up_by_themselves(company: Company) -> None:
+    assert 'name="password1"' not in Client().get("/account/signup/").content.decode()

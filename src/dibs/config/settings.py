@@ -77,6 +77,7 @@ TEMPLATES = [
         # allauth's own pages, where Dibs has none in their place.
         "NAME": "django",
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [str(BASE_DIR / "web" / "templates")],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
