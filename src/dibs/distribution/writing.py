@@ -77,11 +77,26 @@ class Outcome:
         return self.rep or owner
 
 
+#: Reasons as the log keeps them, by identity: the engine gives many leads the same ones. Each is held, so that its id stays its own.
+_WRITTEN: dict[int, tuple[Reason, str]] = {}
+_MOST_WRITTEN = 4096
+
+
 def reasons_json(reasons: Iterable[Reason]) -> str:
     """Reasons as the log keeps them."""
-    return json.dumps(
-        [{"code": r.code, "params": dict(r.params), "rule": r.rule} for r in reasons], ensure_ascii=False, default=str
-    )
+    return f"[{', '.join(map(_reason_json, reasons))}]"
+
+
+def _reason_json(reason: Reason) -> str:
+    known = _WRITTEN.get(id(reason))
+    if known is not None:
+        return known[1]
+    said = {"code": reason.code, "params": dict(reason.params), "rule": reason.rule}
+    text = json.dumps(said, ensure_ascii=False, default=str)
+    if len(_WRITTEN) >= _MOST_WRITTEN:
+        _WRITTEN.clear()
+    _WRITTEN[id(reason)] = (reason, text)
+    return text
 
 
 def columns_of(clock: LeadClock, crew: Crew, *, by: str, review: str | None = None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from dibs.engine.decision import Reason, Scalar
 from dibs.engine.facts import AccountFacts, LeadFacts
@@ -28,11 +29,16 @@ def rank_of(score: int, ranks: Ranks) -> Rank:
 
 def qualify(book: Rulebook, lead: LeadFacts, account: AccountFacts | None, now: datetime) -> Qualified:
     """Count the points of every condition that holds. Without any, the score is 1."""
-    total = 0
+    return _counted(book, book.scored(lead, account, now))
+
+
+@lru_cache(maxsize=4096)
+def _counted(book: Rulebook, places: tuple[int, ...]) -> Qualified:
+    """What the points at these places come to. Leads for which the same holds share one answer, which is never changed."""
     parts: list[dict[str, Scalar]] = []
-    for _, add, text in book.scored(lead, account, now):
-        total += add
+    for place in places:
+        _, add, text = book.points[place]
         parts.append({"when": text, "add": add})
-    score = min(max(total, 1), 100)
+    score = min(max(sum(book.points[place][1] for place in places), 1), 100)
     rank = rank_of(score, book.policy.qualify.rank)
     return Qualified(score, rank, (Reason("scored", {"score": score, "rank": rank, "parts": parts}, "qualify.score"),))

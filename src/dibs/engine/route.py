@@ -111,9 +111,11 @@ def route(case: Case, roster: Roster) -> Given:
     if matched is None:
         given = reviewed(MANAGERS, roster, None).because(_no_rule(case))
     else:
-        given = _by_rule(case, matched.rule, roster, f"route[{matched.index}]").because(_routed(case, matched))
+        given = _by_rule(case, matched.rule, roster, f"route[{matched.index}]").because(
+            _routed(case.book, matched.index, case.activation.missing)
+        )
     name = case.territory_name
-    return given if name is None else given.because(Reason("in_territory", {"territory": name}, f"territories.{name}"))
+    return given if name is None else given.because(_in_territory(name))
 
 
 def landed(case: Case, given: Given, escalated: int | None = None) -> tuple[Where, Due | None]:
@@ -242,7 +244,20 @@ def _to_rep(case: Case, handle: str | None, by: str, roster: Roster, rule: str, 
 
 
 def _waits(case: Case, pool: str, roster: Roster, rule: str | None) -> Given:
-    return Given(InPool(pool), roster, (Reason("pooled", {"pool": pool}, rule),))
+    return Given(InPool(pool), roster, _pooled(pool, rule))
+
+
+# Reasons that say the same of many leads are one object, never changed: made once here, and written out once in the log.
+
+
+@lru_cache(maxsize=1024)
+def _pooled(pool: str, rule: str | None) -> tuple[Reason, ...]:
+    return (Reason("pooled", {"pool": pool}, rule),)
+
+
+@lru_cache(maxsize=1024)
+def _in_territory(name: str) -> Reason:
+    return Reason("in_territory", {"territory": name}, f"territories.{name}")
 
 
 def _fell_back(onward: Onward, rule: str) -> Reason:
@@ -252,14 +267,12 @@ def _fell_back(onward: Onward, rule: str) -> Reason:
 # Why the rules before the matching one did not match.
 
 
-def _routed(case: Case, matched: CompiledRule) -> Reason:
-    params: dict[str, Param] = {
-        "rule": matched.rule.name,
-        "index": matched.index,
-        "when": matched.rule.when,
-        "tried": _tried(case.book, matched.index, case.activation.missing),
-    }
-    return Reason("routed", params, f"route[{matched.index}]")
+@lru_cache(maxsize=4096)
+def _routed(book: Rulebook, index: int, missing: int) -> Reason:
+    rule = book.routes[index].rule
+    tried = _tried(book, index, missing)
+    params: dict[str, Param] = {"rule": rule.name, "index": index, "when": rule.when, "tried": tried}
+    return Reason("routed", params, f"route[{index}]")
 
 
 def _no_rule(case: Case) -> Reason:

@@ -116,9 +116,9 @@ class Rulebook:
         place = self._territory.first(activation)
         return None if place is None else (self.territories[place][0], self.territories[place][2])
 
-    def scored(self, lead: LeadFacts, account: AccountFacts | None, now: datetime) -> list[tuple[Condition, int, str]]:
-        """Those of `points` whose condition holds, in their order."""
+    def scored(self, lead: LeadFacts, account: AccountFacts | None, now: datetime) -> tuple[int, ...]:
+        """The places of those of `points` whose condition holds, in their order."""
         if not self.points:
-            return []
+            return ()
         activation = self._scoring_facts.activation(lead, account, now=now)
-        return [self.points[place] for place in self._scoring.all(activation)]
+        return tuple(self._scoring.all(activation))
