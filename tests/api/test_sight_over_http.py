@@ -210,6 +210,17 @@ def test_the_timeline_of_a_masked_lead_tells_nothing_of_it(company: Company, mas
     assert {entry["policy_version"] for entry in mine} == {1}
 
 
+def test_the_timeline_of_a_masked_lead_names_no_rule_of_the_route_and_nobody_who_passed(
+    company: Company, masked: UUID
+) -> None:
+    company.post(company.aiko, f"/leads/{masked}/skip")
+    preview = company.get(company.budi, f"/leads/{masked}/timeline").json()["items"]
+    assert [entry["kind"] for entry in preview] == ["placed"]
+    assert [reason["rule"] for reason in preview[0]["reasons"]] == [None]
+    full = company.get(company.ops, f"/leads/{masked}/timeline").json()["items"]
+    assert [entry["kind"] for entry in full] == ["placed", "skipped"]
+
+
 def test_reps_see_who_there_is_and_managers_how_loaded_theirs_are(company: Company) -> None:
     def loads(who: Any) -> dict[str, bool]:
         return {r["handle"]: r["load"] is not None for r in company.get(who, "/reps").json()["items"]}

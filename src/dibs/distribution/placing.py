@@ -36,7 +36,7 @@ from dibs.distribution.writing import (
     write,
     write_turns,
 )
-from dibs.engine import consequences, match, qualify, route
+from dibs.engine import consequences, match, qualify, route, timeline
 from dibs.engine.decision import InPool, InReview, Placement, Reason
 from dibs.engine.facts import AccountFacts
 from dibs.engine.lifecycle import WAITING
@@ -173,6 +173,8 @@ def enrich(workspace_id: UUID, changes: Sequence[Enrichment], *, now: datetime) 
             if active and row["state"] in WAITING:
                 clock = lead_clock(row, None, skipped.get(lead_id, frozenset()))
                 placement, routed = route.place(active.book, facts, account, clock, roster, now, seed)
+                if row["state"] != "pooled":
+                    placement = timeline.new_wait(active.book, placement, now)
                 # In the same line still, its steps so far stay.
                 stays = row["state"] == "pooled" and placement.to == InPool(row["pool"])
                 after = consequences.placed(clock, placement, now, escalated=row["escalated"] if stays else 0)

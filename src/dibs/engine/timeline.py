@@ -97,13 +97,26 @@ def given_back(
 ) -> tuple[Placement, Roster]:
     """Where a lead goes that its rep gives back and that waits in no pool: placed anew. ``clock.passed_over`` names the rep.
 
-    A lead that the policy would nurture goes before managers: nobody nurtures what a rep has had already.
+    In a pool it begins its wait, not having waited there yet. A lead that the policy would nurture goes before managers: nobody
+    nurtures what a rep has had already.
     """
     placement, roster = place(book, lead, account, clock, roster, now, seed)
+    placement = new_wait(book, placement, now)
     if isinstance(placement.to, InNurture):
         review = reviewed(MANAGERS, roster, None)
         placement = replace(placement, to=InReview(MANAGERS), due=None, reasons=placement.reasons + review.reasons)
     return placement, roster
+
+
+def new_wait(book: Rulebook, placement: Placement, now: datetime) -> Placement:
+    """The same placement; in a pool, with a place in line that begins now. For a lead that did not wait in a pool until now: in its
+    old place it would be over the pool's steps and age cap at once.
+    """
+    if not isinstance(placement.to, InPool):
+        return placement
+    pool = placement.to.pool
+    due = due_in_pool(book, pool, now, 0, now, placement.rank)
+    return replace(placement, to=InPool(pool, since=now), due=due)
 
 
 def _waiting(case: Case, roster: Roster) -> Answer:

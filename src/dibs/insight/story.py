@@ -2,7 +2,7 @@
 all tell this one.
 
 Reasons can say what is in a lead ("country is MX"). To a caller who sees a lead masked, only what is known to hold nothing
-of it is told.
+of it is told; and not who passed it by, which is between a rep and who leads them.
 """
 
 from __future__ import annotations
@@ -110,6 +110,8 @@ def story_of_seen(caller: Caller, seen: SeenLead, language: str | None = None) -
     for at, kind, before, after, pool, who, by, logged, version in rows:
         reasons: list[dict[str, Any]] = json.loads(logged)
         if seen.level != "full":
+            if kind == "skipped":
+                continue
             reasons = _safe(reasons)
         entries.append(
             Entry(at, kind, before, after, pool, who, by, told(reasons, language, names, caller.timezone), version)
@@ -122,7 +124,8 @@ def _safe(reasons: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         {
             "code": reason["code"],
             "params": {name: value for name, value in reason["params"].items() if name in _SAFE[reason["code"]]},
-            "rule": reason["rule"],
+            # Which rule of the route took the lead tells what that rule asks of it.
+            "rule": reason["rule"] if str(reason["rule"]).startswith("pools.") else None,
         }
         for reason in reasons
         if reason["code"] in _SAFE

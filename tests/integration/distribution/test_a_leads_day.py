@@ -344,6 +344,30 @@ def test_new_facts_that_change_nothing_keep_the_place_in_line(scene: Scene) -> N
     assert (lead.state, lead.waiting_since, lead.due_at, lead.city) == ("pooled", MONDAY, after(30), "Bandung")
 
 
+def test_a_lead_that_comes_to_a_pool_from_review_or_nurture_begins_its_wait_there(scene: Scene) -> None:
+    elsewhere = """route:
+  - {name: Later, when: 'lead.source == "later"', nurture: true}
+  - {name: Unclear, when: 'lead.source == "unclear"', review: managers}"""
+    publish(scene.workspace, POLICY.replace("route:", elsewhere.replace('"\'', '" && lead.employees == null\'')))
+    for source in ("later", "unclear"):
+        lead_id = scene.arrives(source=source).lead_id
+        assert scene.lead(lead_id).state in {"nurture", "review"}
+        days = after(10 * 24 * 60)
+        assert enrich(scene.workspace.id, [Enrichment(lead_id, {"employees": 200})], now=days)[0].state == "pooled"
+        lead = scene.lead(lead_id)
+        assert (lead.waiting_since, lead.due_at) == (days, days + timedelta(minutes=30))
+
+
+def test_a_lead_given_back_that_never_waited_in_a_pool_begins_its_wait_there(scene: Scene) -> None:
+    lead_id = scene.arrives(employees=2000).lead_id
+    holder = {"aiko": scene.aiko, "budi": scene.budi}[scene.lead(lead_id).owner.handle]
+    Rep.objects.exclude(id=holder.rep_id).update(available=False)
+    days = after(10 * 24 * 60)
+    assert isinstance(acting.release(holder, lead_id, days), acting.Acted)
+    lead = scene.lead(lead_id)
+    assert (lead.state, lead.waiting_since, lead.due_at) == ("pooled", days, days + timedelta(minutes=30))
+
+
 def test_another_workspaces_lead_is_unknown(scene: Scene) -> None:
     lead_id = scene.arrives(employees=200).lead_id
     other = make_workspace()
