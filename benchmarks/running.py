@@ -34,7 +34,10 @@ def data_folder() -> Iterator[Path]:
         import django
         from django.core.management import call_command
 
+        # For this process alone: what it starts is told the folder, and finds the server by itself.
+        os.environ["DATABASE_URL"] = lease.url
         django.setup()
+        del os.environ["DATABASE_URL"]
         call_command("migrate", verbosity=0)
         yield folder
     finally:
