@@ -140,6 +140,10 @@ def test_filters_are_chosen_by_ticking(company: Company, log_in: LogIn) -> None:
     expect(page).to_have_url(re.compile(r"\?country=ES$"))
     page.reload()
     expect(page.locator("#leads tbody tr")).to_have_count(1)
+    page.get_by_role("link", name="Clear").click()
+    expect(page.locator("#leads tbody tr")).to_have_count(2)
+    page.go_back()
+    expect(page.locator("#leads tbody tr")).to_have_count(1)
 
 
 def test_without_javascript_the_main_job_works_too(company: Company, log_in: LogIn) -> None:

@@ -67,4 +67,5 @@ document.body.addEventListener("htmx:configRequest", (event) => {
   if (event.detail.elt.id !== "asked") return;
   const asked = event.detail.formData;
   for (const [name, value] of [...asked.entries()]) if (!value) asked.delete(name);
+  document.getElementById("clear").hidden = ![...asked.keys()].some((name) => name !== "sort");
 });
