@@ -32,7 +32,7 @@ _CPU = time.process_time
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One file imported. Seconds by the clock; ``cpu`` is what this process used of them."""
+    """One file imported. Seconds by the clock; ``cpu`` is what the process that places them used of them."""
 
     leads: int
     seconds: float
@@ -68,8 +68,8 @@ def measure(*, quick: bool = False, sizes: Sequence[int] = ()) -> list[Measure]:
                 budget_at_least=5_000,
             )
         )
-        found.append(Measure(f"import, {run.leads:,} leads: for each", run.cost, "µs"))
-        found.append(Measure(f"import, {run.leads:,} leads: of it in this process", run.cpu / run.leads * 1e6, "µs"))
+        found.append(Measure(f"import, {run.leads:,} leads: each", run.cost, "µs"))
+        found.append(Measure(f"import, {run.leads:,} leads: CPU of it", run.cpu / run.leads * 1e6, "µs"))
     if len(runs) > 1:
         found.append(
             Measure("import: cost for each grows by", runs[-1].cost / runs[0].cost, "times", budget_at_most=1.3)
