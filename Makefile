@@ -26,7 +26,7 @@ check: $(VENV)/.develops ## Look for mistakes without running: format, lint, typ
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/lint-imports
 	DJANGO_SETTINGS_MODULE=dibs.config.settings $(BIN)/mypy
-	DJANGO_SETTINGS_MODULE=dibs.config.settings $(BIN)/django-admin makemigrations --check --dry-run
+	DJANGO_SETTINGS_MODULE=dibs.config.settings $(BIN)/python -W ignore::RuntimeWarning -m django makemigrations --check --dry-run
 
 bench: $(VENV)/.develops ## Measure what the README says, as ratios on this machine
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -35,7 +35,9 @@ def reasons_made(path: Path) -> Iterator[tuple[int, str, set[str] | None]]:
 MADE = [(path, *made) for path in FILES for made in reasons_made(path)]
 
 
-@pytest.mark.parametrize(("path", "line", "code", "names"), MADE, ids=lambda value: str(getattr(value, "name", value)))
+@pytest.mark.parametrize(
+    ("path", "line", "code", "names"), MADE, ids=[f"{path.name}-{line}-{code}" for path, line, code, _ in MADE]
+)
 def test_every_reason_is_registered_with_its_parameters(
     path: Path, line: int, code: str, names: set[str] | None
 ) -> None:
