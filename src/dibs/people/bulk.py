@@ -10,7 +10,6 @@ Call these inside a transaction: the temporary table empties itself at commit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import itemgetter
 from typing import Any
 
 from django.db import connection
@@ -32,17 +31,20 @@ def insert_rows(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
                 cursor.execute(into + values, row)
             return
         # What is the same in every row is told once: half the columns of a batch, mostly.
-        first = rows[0]
-        varying = [
-            at for at, value in enumerate(first) if any(row[at] is not value and row[at] != value for row in rows)
-        ]
-        varying = varying or [0]
-        pick = itemgetter(*varying)
-        cut = [pick(row) for row in rows] if len(varying) > 1 else [(row[varying[0]],) for row in rows]
-        staging = _stage(cursor, table, [columns[at] for at in varying], cut)
+        by_column = list(zip(*rows, strict=True))
+        varying = [at for at, values in enumerate(by_column) if not _constant(values)] or [0]
+        staging = _stage(
+            cursor, table, [columns[at] for at in varying], list(zip(*(by_column[at] for at in varying), strict=True))
+        )
         parts = [sql.Identifier(name) if at in varying else sql.Placeholder() for at, name in enumerate(columns)]
-        constants = [value for at, value in enumerate(first) if at not in varying]
+        constants = [value for at, value in enumerate(rows[0]) if at not in varying]
         cursor.execute(into + sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(parts), staging), constants)
+
+
+def _constant(values: tuple[Any, ...]) -> bool:
+    """Whether all of a column's values are the same. Most that are not show it at their ends."""
+    first, last = values[0], values[-1]
+    return (first is last or first == last) and values.count(first) == len(values)
 
 
 def update_rows(table: str, key: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
