@@ -59,11 +59,7 @@ def _claim_at_least(rule: Progress) -> Rule:
     params = rule.params or {}
     least, weekly = rule.at_least or 0, params.get("per") == "week"
     left = least - rule.have
-    then = (
-        _("If fewer, some are given to you.")
-        if params.get("then") == "auto_assign"
-        else _("If fewer, your manager is told.")
-    )
+    then = _("Your manager sees how many there are.")
     wanted = (
         ngettext("At least %(n)s claim a week is expected.", "At least %(n)s claims a week are expected.", least)
         if weekly
