@@ -79,6 +79,19 @@ def test_sixteen_claims_at_once_by_one_rep_never_pass_the_holding_cap():
     assert_true(workspace.id)
 
 
+def test_who_loses_the_race_for_a_lock_that_ran_out_learns_who_won():
+    workspace = make_workspace()
+    publish(workspace, POLICY)
+    first, *reps = [make_rep(workspace, f"rep{n}") for n in range(13)]
+    later = MONDAY + timedelta(minutes=16)
+    with Crowd(12, claim_all_one_can) as crowd:
+        for lead in _leads(workspace, 5):
+            assert claim_all_one_can((workspace.id, first.user_id, [lead], None, 0, MONDAY))["claimed"]
+            came = crowd.all([(workspace.id, rep.user_id, [lead], None, 0, later) for rep in reps])
+            assert sum(came, Counter()) == {"claimed": 1, "already_claimed": 11}
+    assert_true(workspace.id)
+
+
 def test_skips_of_many_leads_at_once_stop_at_the_limit():
     workspace = make_workspace()
     publish(workspace, POLICY.replace("skip_at_most: 100", "skip_at_most: 2"))

@@ -143,7 +143,7 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
             continue
         if _lock_ran_out(seen.lead, now):
             # Claimable at once, tick or no tick: what the tick would have written is written first.
-            settle(workspace_id, [lead_id], now)
+            settle(workspace_id, [lead_id], now, wait=not connection.in_atomic_block)
             continue
         if seen.policy_id is None:
             return None

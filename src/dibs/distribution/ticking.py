@@ -70,13 +70,18 @@ def tick(now: datetime, *, batch: int = 1000, batches: int = 20) -> Ticked:
     return total
 
 
-def settle(workspace_id: UUID, lead_ids: Sequence[UUID], now: datetime) -> int:
-    """Do at once what the next tick would do to these leads, if they are due; returns how many were."""
+def settle(workspace_id: UUID, lead_ids: Sequence[UUID], now: datetime, *, wait: bool = False) -> int:
+    """Do at once what the next tick would do to these leads, if they are due; returns how many were.
+
+    Leads that somebody else is deciding on are left to them, or with ``wait`` waited for, which is not for within a transaction:
+    it may hold what they need.
+    """
     if not lead_ids:
         return 0
     total = Ticked()
     with transaction.atomic():
-        _settle(workspace_id, _locked(_DUE_OF_THESE, [workspace_id, now, list(lead_ids)]), now, total)
+        statement = _DUE_OF_THESE if wait else f"{_DUE_OF_THESE} SKIP LOCKED"
+        _settle(workspace_id, _locked(statement, [workspace_id, now, list(lead_ids)]), now, total)
     return total.looked_at
 
 
@@ -94,7 +99,7 @@ _DUE = f"""
 """
 _DUE_OF_THESE = f"""
     SELECT {LEAD_SELECT} FROM crm_lead lead WHERE lead.workspace_id = %s AND lead.due_at <= %s AND lead.id = ANY(%s)
-    ORDER BY lead.id FOR UPDATE SKIP LOCKED
+    ORDER BY lead.id FOR UPDATE
 """
 
 

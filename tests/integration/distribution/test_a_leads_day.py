@@ -348,7 +348,7 @@ def test_a_lead_that_comes_to_a_pool_from_review_or_nurture_begins_its_wait_ther
     elsewhere = """route:
   - {name: Later, when: 'lead.source == "later"', nurture: true}
   - {name: Unclear, when: 'lead.source == "unclear"', review: managers}"""
-    publish(scene.workspace, POLICY.replace("route:", elsewhere.replace('"\'', '" && lead.employees == null\'')))
+    publish(scene.workspace, POLICY.replace("route:", elsewhere.replace("\"'", "\" && lead.employees == null'")))
     for source in ("later", "unclear"):
         lead_id = scene.arrives(source=source).lead_id
         assert scene.lead(lead_id).state in {"nurture", "review"}
