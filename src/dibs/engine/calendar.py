@@ -1,7 +1,7 @@
 """When a rep is at work: hours of the week in the rep's own time zone, minus time off.
 
 A shift is a wall-clock span of one local day, turned into absolute time before anything is compared, so that a change of
-the clocks makes a shift an hour shorter or longer, as it does for the person. A shift whose end is not after its start,
+the clocks makes a shift an hour shorter or longer, as it does for the person. A shift whose end is before its start,
 or is above 1440, runs past midnight into the next day.
 """
 
