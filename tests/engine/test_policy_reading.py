@@ -248,7 +248,7 @@ def test_durations_are_written_with_their_unit(written: str, length: timedelta) 
 def test_the_canonical_form_says_everything_and_reads_back_the_same() -> None:
     policy = read(SMALLEST)
     document = json.loads(canonical(policy))
-    assert document["pools"]["inbound"]["lock"] == "15m"
+    assert [(pool["name"], pool["lock"]) for pool in document["pools"]] == [("inbound", "15m")]
     assert document["qualify"]["rank"] == {"hot": 75, "warm": 40}
     assert from_canonical(canonical(policy)) == policy
 
@@ -269,6 +269,11 @@ def test_the_order_of_territories_survives_and_counts() -> None:
     other = read(SMALLEST + f"territories: {{{east}, {west}}}\n")
     assert list(from_canonical(canonical(one)).territories) == ["zulu", "alpha"]
     assert digest(one) != digest(other)
+
+
+def test_pools_are_shown_in_the_order_they_are_written_in() -> None:
+    policy = read(SMALLEST.replace("{inbound: {}}", "{zulu: {}, inbound: {}, alpha: {}}"))
+    assert list(from_canonical(canonical(policy)).pools) == ["zulu", "inbound", "alpha"]
 
 
 def test_the_schema_knows_every_field_of_the_models() -> None:

@@ -95,20 +95,26 @@ def _instead(result: ExampleResult) -> str:
     return f" ({went})" if went else ""
 
 
+#: Parts that are written by name and whose order matters: the first territory that matches counts, pools are shown in theirs.
+_IN_ORDER = ("territories", "pools")
+
+
 def canonical(policy: Policy) -> str:
     """The policy as JSON with sorted keys and every default written out, so that it says the same for ever.
 
-    Territories become a list: the first that matches counts, and neither sorted keys nor PostgreSQL's ``jsonb`` keep an order.
+    What is written by name and whose order matters becomes a list: neither sorted keys nor PostgreSQL's ``jsonb`` keep one.
     """
     document = policy.model_dump(mode="json")
-    document["territories"] = [{"name": name, **territory} for name, territory in document["territories"].items()]
+    for part in _IN_ORDER:
+        document[part] = [{"name": name, **fields} for name, fields in document[part].items()]
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def from_canonical(text: str) -> Policy:
     """The policy that `canonical` wrote."""
     document = json.loads(text)
-    document["territories"] = {territory.pop("name"): territory for territory in document["territories"]}
+    for part in _IN_ORDER:
+        document[part] = {fields.pop("name"): fields for fields in document[part]}
     return Policy.model_validate_json(json.dumps(document))
 
 
