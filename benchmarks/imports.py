@@ -25,6 +25,18 @@ FIELDS = (
     "source", "external_id", "received_at", "name", "title", "email", "phone", "company", "domain", "industry", "employees",
     "country", "region", "city", "postal_code", "language", "product", "use_case", "deal_value", "currency", "message", "consent",
 )  # fmt: skip
+ATTRIBUTES = ("campaign", "device", "pages_seen")
+#: As a mapping would be written for such a file: what the policy counts with is read as a number.
+MAPPING = "\n".join(
+    [
+        "external_id: external_id",
+        "columns:",
+        *(f"  {field}: {field}" for field in FIELDS if field != "external_id"),
+        "  campaign: attributes.campaign",
+        "  device: attributes.device",
+        "  pages_seen: {to: attributes.pages_seen, as: whole}",
+    ]
+)
 #: Leads written to a file before others are made: the generator holds what it draws.
 _BATCH = 50_000
 _CPU = time.process_time
@@ -82,6 +94,7 @@ def _runs(sizes: Sequence[int]) -> Iterator[Run]:
         from dibs.distribution.joining import join
         from dibs.distribution.policies import publish
         from dibs.intake.importing import import_file
+        from dibs.intake.mapping import read_mapping
         from dibs.people.models import Workspace
         from dibs.people.tenancy import enter
 
@@ -95,7 +108,8 @@ def _runs(sizes: Sequence[int]) -> Iterator[Run]:
             path = Path(folder) / f"{size}.csv"
             _write(path, size)
             began, used = time.perf_counter(), _CPU()
-            summary = import_file(workspace, path, f"bench {size}", clock=lambda: datetime.now(UTC))
+            mapping = read_mapping(MAPPING)
+            summary = import_file(workspace, path, f"bench {size}", mapping, clock=lambda: datetime.now(UTC))
             seconds, cpu = time.perf_counter() - began, _CPU() - used
             if summary.placed != size:
                 raise RuntimeError(f"{summary.placed} of {size} placed: {summary.counts()}")
@@ -107,15 +121,14 @@ def _write(path: Path, size: int) -> None:
     """A file of synthetic leads, every field that such a lead has filled."""
     from dibs.simulation.leads import synthetic_leads
 
-    extra = ("campaign", "device", "pages_seen")
     until = datetime.now(UTC) - timedelta(days=1)
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow([*FIELDS, *extra])
+        rows.writerow([*FIELDS, *ATTRIBUTES])
         for start in range(0, size, _BATCH):
             for lead in synthetic_leads(min(_BATCH, size - start), f"{path.stem}.{start}", until, 30):
                 values = [_written(getattr(lead, field)) for field in FIELDS]
-                rows.writerow([*values, *(lead.attributes.get(name, "") for name in extra)])
+                rows.writerow([*values, *(lead.attributes.get(name, "") for name in ATTRIBUTES)])
 
 
 def _written(value: Any) -> Any:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -39,30 +40,9 @@ STANDING_COLUMNS = (
     "last_claim_at",
 )
 
-_PLAIN_FACTS = (
-    "source",
-    "name",
-    "title",
-    "email",
-    "phone",
-    "company",
-    "domain",
-    "industry",
-    "employees",
-    "country",
-    "region",
-    "city",
-    "postal_code",
-    "language",
-    "product",
-    "use_case",
-    "currency",
-    "message",
-    "consent",
-    "received_at",
-    "score",
-    "rank",
-)
+_FACT_NAMES = tuple(known.name for known in fields(LeadFacts))
+_FACTS = itemgetter(*_FACT_NAMES)
+_DEAL_VALUE = _FACT_NAMES.index("deal_value")
 
 
 def lead_row(values: Sequence[Any]) -> Row:
@@ -75,12 +55,11 @@ def lead_row(values: Sequence[Any]) -> Row:
 
 def lead_facts(row: Mapping[str, Any]) -> LeadFacts:
     """What a policy may ask about this lead."""
-    value = row["deal_value"]
-    return LeadFacts(
-        **{name: row[name] for name in _PLAIN_FACTS},
-        deal_value=None if value is None else float(value),
-        attributes=row["attributes"],
-    )
+    given = _FACTS(row)
+    value = given[_DEAL_VALUE]
+    if value is None:
+        return LeadFacts(*given)
+    return LeadFacts(*given[:_DEAL_VALUE], float(value), *given[_DEAL_VALUE + 1 :])  # type: ignore[call-arg]
 
 
 def lead_clock(row: Mapping[str, Any], owner: str | None, passed_over: frozenset[str] = frozenset()) -> LeadClock:
