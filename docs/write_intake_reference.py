@@ -37,7 +37,7 @@ UTF-16, Shift_JIS, Windows-1252 and Latin-1, and others by statistics): both are
 named. Rows are counted from 1 after the header, blank ones too, as a spreadsheet counts them less one.
 
 Without a mapping file, columns called like a field, or nearly (`E-mail`, `会社名`, `Correo electrónico`), fill it, and the others become
-attributes.
+attributes, as text: what a policy compares as a number needs a mapping that says so (`as: number`).
 
 ## The mapping file
 
