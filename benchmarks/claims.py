@@ -219,7 +219,7 @@ def _pgbench(
         "pool": "'inbound'",
         "reasons": """'[{"code": "claimed", "params": {"rep": "rep1", "pool": "inbound", "until": "2026-01-01T00:00:00+00:00", "nth_today": 7}, "rule": "pools.inbound"}]'""",
         "event": "gen_random_uuid()",
-        "payload": """'{"lead": "00000000-0000-7000-8000-000000000000", "pool": "inbound", "state": "owned", "rep": "rep1", "rep_name": "Rep 1"}'""",
+        "payload": """'{"lead": "00000000-0000-7000-8000-000000000000", "pool": "inbound", "was": "pooled", "state": "owned", "rep": "rep1", "rep_name": "Rep 1"}'""",
         "holding": "7",
         "open_leads": "7",
         "day": "current_date",

@@ -18,7 +18,7 @@ ROLES = ("rep", "manager", "ops", "integration")
 #: Who may do what, written out once more by hand: a change of the table has to be meant.
 MATRIX = {
     Action.SEE_SELF: "rep manager ops integration",
-    Action.SEND_LEADS: "manager ops integration",
+    Action.SEND_LEADS: "ops integration",
     Action.SEE_LEADS: "rep manager ops integration",
     Action.SEE_POOLS: "rep manager ops integration",
     Action.TAKE_LEADS: "rep manager ops",

@@ -47,10 +47,10 @@ def sight(**given: Any) -> Sight:
 
 
 def payload(**given: Any) -> dict[str, Any]:
-    return {"lead": "7", "pool": "open", "state": "pooled", "rep": None, "rep_name": None} | given
+    return {"lead": "7", "pool": "open", "was": "new", "state": "pooled", "rep": None, "rep_name": None} | given
 
 
-OTHERS = payload(rep="benat", rep_name="Beñat", state="owned")
+OTHERS = payload(rep="benat", rep_name="Beñat", was="pooled", state="owned")
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,8 @@ OTHERS = payload(rep="benat", rep_name="Beñat", state="owned")
         (sight(), payload(), None),
         (sight(pools=frozenset({"open"})), payload(), payload()),
         (sight(pools=frozenset({"open"})), OTHERS, OTHERS),
+        (sight(pools=frozenset({"open"})), OTHERS | {"was": "owned", "state": "working"}, None),
+        (sight(pools=frozenset({"open"})), OTHERS | {"was": "pooled", "state": "pooled"}, {"pool": "open"}),
         (sight(pools=frozenset({"open"})), payload(pool="closers"), None),
         (sight(partial=frozenset({"open"})), payload(), {"pool": "open"}),
         (sight(), payload(rep="aiko", pool=None), payload(rep="aiko", pool=None)),
@@ -72,6 +74,8 @@ OTHERS = payload(rep="benat", rep_name="Beñat", state="owned")
         "a pool out of sight",
         "a pool in sight",
         "who took a lead of a pool in sight",
+        "what another rep does with a lead that came from a pool in sight",
+        "who passed on a lead of a pool in sight",
         "another pool",
         "a pool of which some leads are out of sight",
         "one's own lead",

@@ -45,10 +45,17 @@ class Sight:
         """What of an event's payload is for this viewer; ``None``: nothing."""
         rep = payload.get("rep")
         pool = payload.get("pool")
-        if self.everything or (rep is not None and (rep == self.handle or rep in self.reports)) or pool in self.pools:
+        if self.everything or (rep is not None and (rep == self.handle or rep in self.reports)):
             return dict(payload)
-        if pool in self.partial:
-            return {"pool": pool}
+        was, state = payload.get("was"), payload.get("state")
+        if pool is not None and "pooled" in (was, state):
+            # It came to the pool, or left it, and by whose hand. What became of it after is no longer the pool's business, nor
+            # is who looked at it and passed on.
+            if was == state == "pooled":
+                return {"pool": pool} if pool in self.pools | self.partial else None
+            if pool in self.pools:
+                return dict(payload)
+            return {"pool": pool} if pool in self.partial else None
         if self.leads_a_team and rep is None and pool is None:
             return dict(payload)
         return None

@@ -31,10 +31,11 @@ def post(workspace_id: UUID, events: Iterable[Event], now: datetime) -> None:
     )
 
 
-def lead_payload(lead: UUID, pool: str | None, state: str, rep: tuple[str, str] | None) -> dict[str, Any]:
-    """What an event says of a lead: where it is and who has it (handle and name), and none of the lead's own fields."""
+def lead_payload(lead: UUID, pool: str | None, was: str, state: str, rep: tuple[str, str] | None) -> dict[str, Any]:
+    """What an event says of a lead: its state before and now, its pool, who has it (handle and name), and none of the lead's own
+    fields."""
     handle, name = rep or (None, None)
-    return {"lead": str(lead), "pool": pool, "state": state, "rep": handle, "rep_name": name}
+    return {"lead": str(lead), "pool": pool, "was": was, "state": state, "rep": handle, "rep_name": name}
 
 
 def forget(workspace_id: UUID, now: datetime) -> int:

@@ -356,7 +356,9 @@ def _write(
         "pool": pool,
         "reasons": reasons_json(reasons),
         "event": new_id(),
-        "payload": json.dumps(lead_payload(lead_id, pool, after.state, (seen.rep.handle, seen.rep_name))),
+        "payload": json.dumps(
+            lead_payload(lead_id, pool, seen.lead["state"], after.state, (seen.rep.handle, seen.rep_name))
+        ),
     }
     # Inside somebody's transaction a refusal by the database must not take that with it: hence a savepoint there.
     keep = transaction.atomic() if connection.in_atomic_block else nullcontext()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +36,9 @@ from dibs.people.bulk import update_rows
 from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
 
+#: How long a lead waits that could not be decided on, before it is asked about again.
+_PUT_OFF = timedelta(minutes=1)
+
 
 @dataclass(slots=True)
 class Ticked:
@@ -48,7 +51,8 @@ class Ticked:
 
 def tick(now: datetime, *, batch: int = 1000, batches: int = 20) -> Ticked:
     """One pass over all workspaces. ``batch`` leads a transaction, at most ``batches`` transactions a workspace; ``more`` says that
-    some were left, so that the caller ticks again at once. What fails in a workspace is raised after the others have had theirs.
+    some were left, so that the caller ticks again at once. A batch that fails is done lead by lead, so that one lead no engine can
+    answer for keeps no other waiting; it is asked about again in a minute. What failed is raised after all have had their turn.
     """
     total = Ticked()
     failed: Exception | None = None
@@ -65,6 +69,7 @@ def tick(now: datetime, *, batch: int = 1000, batches: int = 20) -> Ticked:
             if not connection.is_usable():
                 raise
             failed = failed or problem
+            _each_alone(workspace_id, now, batch, total)
     if failed is not None:
         raise failed
     return total
@@ -90,6 +95,27 @@ def _one_batch(workspace_id: UUID, now: datetime, batch: int, total: Ticked) -> 
         rows = _locked(_DUE, [workspace_id, now, batch])
         _settle(workspace_id, rows, now, total)
     return len(rows)
+
+
+def _each_alone(workspace_id: UUID, now: datetime, batch: int, total: Ticked) -> None:
+    """What `_one_batch` does, a lead a transaction; those that fail by themselves too are put off."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM crm_lead WHERE workspace_id = %s AND due_at <= %s ORDER BY due_at, id LIMIT %s",
+            [workspace_id, now, batch],
+        )
+        due = [row[0] for row in cursor.fetchall()]
+    for lead_id in due:
+        try:
+            with transaction.atomic():
+                _settle(
+                    workspace_id, _locked(f"{_DUE_OF_THESE} SKIP LOCKED", [workspace_id, now, [lead_id]]), now, total
+                )
+        except Exception:
+            if not connection.is_usable():
+                raise
+            with connection.cursor() as cursor:
+                cursor.execute("UPDATE crm_lead SET due_at = %s WHERE id = %s", [now + _PUT_OFF, lead_id])
 
 
 # Leads that somebody else has locked are left to them: they are being decided on this moment.

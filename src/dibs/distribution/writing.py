@@ -192,7 +192,7 @@ def log(
                 outcome.seed,
             )
         )
-        payload = lead_payload(lead["id"], pool, outcome.state, names.get(rep) if rep else None)
+        payload = lead_payload(lead["id"], pool, lead["state"], outcome.state, names.get(rep) if rep else None)
         events.append((f"lead.{outcome.kind}", lead["id"], payload))
     insert_rows("distribution_decision", DECISION_COLUMNS, decisions)
     post(workspace_id, events, now)

@@ -453,3 +453,31 @@ def test_a_move_that_the_table_forbids_is_refused(scene: Scene) -> None:
     outcome = Outcome(lead=row, kind="converted", changes={"state": "converted"}, reasons=())
     with pytest.raises(ForbiddenMove):
         write(scene.workspace.id, [outcome], now=MONDAY, policy_version=1, crew=crew(scene.workspace.id, MONDAY))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lead_that_no_engine_can_answer_for_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dibs.distribution import ticking
+
+    workspace = make_workspace()
+    publish(workspace, POLICY)
+    make_rep(workspace, "aiko", teams=("closers",))
+    leads = [
+        placed.lead_id for placed in place(workspace.id, [make_arrival(employees=200) for _ in range(5)], now=MONDAY)
+    ]
+    on_time = ticking.timeline.on_time
+
+    def fails_for_one(book: Any, lead: Any, account: Any, clock: Any, *rest: Any) -> Any:
+        if clock.id == str(leads[2]):
+            raise ZeroDivisionError
+        return on_time(book, lead, account, clock, *rest)
+
+    monkeypatch.setattr(ticking.timeline, "on_time", fails_for_one)
+    with pytest.raises(ZeroDivisionError):
+        tick(after(30))
+    enter(workspace.id)
+    states = {lead.id: lead.state for lead in Lead.objects.all()}
+    assert [states[lead_id] for lead_id in leads] == ["owned", "owned", "pooled", "owned", "owned"]
+    assert Lead.objects.get(id=leads[2]).due_at == after(31)
+    monkeypatch.undo()
+    assert tick(after(31)).moved == {"escalated": 1}
