@@ -35,8 +35,13 @@ class _DatabaseGone(logging.Filter):
 
 def set_up(*, json: bool, level: str) -> None:
     """Set up logging for this process, to standard error."""
+    # Plain tracebacks: structlog's usual ones show local variables, and in those are passwords and what leads told of themselves.
     renderer: Any = (
-        structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+        structlog.processors.JSONRenderer()
+        if json
+        else structlog.dev.ConsoleRenderer(
+            colors=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+        )
     )
     after: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if json:
