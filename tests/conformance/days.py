@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Literal
 
-Act = Literal["arrive", "claim", "contact", "release", "accept", "reject", "convert", "retire", "assign", "tick"]
+Act = Literal[
+    "arrive", "claim", "contact", "release", "accept", "reject", "convert", "retire", "assign", "skip", "tick"
+]
 
 REPS = ("aiko", "budi", "carmen", "diego")
 
@@ -37,6 +39,7 @@ _ODDS: tuple[tuple[Act, int], ...] = (
     ("convert", 4),
     ("retire", 4),
     ("assign", 2),
+    ("skip", 8),
     ("tick", 25),
 )
 
@@ -116,7 +119,7 @@ POLICIES = {
             reclaim_after: 2h
             escalate: [{after: 2h, push: {team: closers}}]
             assign_after: 5h
-        fair_play: {hold_at_most: 3}
+        fair_play: {hold_at_most: 3, skip_at_most: 4}
     """,
     "push only": """
         policy: Round and round

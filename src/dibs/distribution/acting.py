@@ -254,8 +254,9 @@ def skip(caller: Caller, lead_id: UUID, now: datetime) -> Answer:
             rep=caller.rep_id,
             actor=caller.user_id,
         )
-        if caller.handle:
+        if caller.handle and caller.rep_id:
             done.felt = ((caller.handle, fairplay.Skipped()),)
+            done.passed_over = (caller.rep_id, "skipped")
         return done
 
     return _act(caller, lead_id, now, decide, kind="skipped", claim=None)

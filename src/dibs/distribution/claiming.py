@@ -107,7 +107,7 @@ def claim_next(caller: Caller, pool: str, now: datetime) -> Answer | Empty:
     if active is None or pool not in active.book.policy.pools:
         return None
     refused: Refused | None = None
-    for lead_id in line(workspace_id, active.book, pool, now, limit=_IN_LINE):
+    for lead_id in line(workspace_id, active.book, pool, now, limit=_IN_LINE, rep_id=caller.rep_id):
         answer = claim_lead(caller, lead_id, now)
         if isinstance(answer, Refused) and answer.refusal.code in _ABOUT_THIS_LEAD:
             # Somebody was quicker, or this very lead is not for this rep: the next one may be.
@@ -163,11 +163,13 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
             today=today,
             last_lapse_at=seen.last_lapse_at,
             teams=seen.teams,
-            is_head=_is_head(workspace_id, active.book, seen.lead, now),
+            is_head=_is_head(workspace_id, active.book, seen.lead, seen.rep_id, now),
             low_score_in_sight=low_in_sight,
         )
         if isinstance(answer, Ask):
-            low_in_sight = low_score_waits(workspace_id, active.book, rep, seen.teams, answer.low_below, now)
+            low_in_sight = low_score_waits(
+                workspace_id, active.book, seen.rep_id, rep, seen.teams, answer.low_below, now
+            )
             continue
         if isinstance(answer, Refusal):
             if answer.code == "holding_cap" and _settle_own(workspace_id, seen.rep_id, now):
@@ -376,12 +378,12 @@ def _lock_ran_out(lead: Row, now: datetime) -> bool:
     return lead["state"] == "owned" and lead["lock_expires_at"] is not None and lead["lock_expires_at"] <= now
 
 
-def _is_head(workspace_id: UUID, book: Rulebook, lead: Row, now: datetime) -> bool:
-    """Whether the lead is the first of its line; asked of the database only where the pool's mode makes it matter."""
+def _is_head(workspace_id: UUID, book: Rulebook, lead: Row, rep_id: UUID, now: datetime) -> bool:
+    """Whether the lead is the first of its line for this rep; asked of the database only where the pool's mode makes it matter."""
     pool = book.policy.pools.get(lead["pool"] or "")
     if pool is None or pool.mode != "queue":
         return True
-    return line(workspace_id, book, lead["pool"], now, limit=1) == [lead["id"]]
+    return line(workspace_id, book, lead["pool"], now, limit=1, rep_id=rep_id) == [lead["id"]]
 
 
 def _settle_own(workspace_id: UUID, rep_id: UUID, now: datetime) -> int:

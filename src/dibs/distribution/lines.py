@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -12,6 +13,7 @@ from dibs.distribution import ticking
 from dibs.distribution.reading import LEAD_SELECT, lead_facts, lead_row
 from dibs.engine import claim as judge
 from dibs.engine.facts import RepFacts
+from dibs.engine.policy_model import Pool
 from dibs.engine.rulebook import Rulebook
 
 #: How many low-score leads are looked at for one that a tier's condition lets the rep see.
@@ -24,17 +26,41 @@ def order_by(order: Sequence[str]) -> str:
     return ", ".join([*parts, "lead.id"])
 
 
-def line(workspace_id: UUID, book: Rulebook, pool: str, now: datetime, *, limit: int) -> list[UUID]:
-    """The first leads of a pool, in its own order. Locks that ran out are taken back first, so that their leads stand in it."""
+#: Leads that are not behind a rep in a queue, as SQL about ``lead``: not let lapse by them since a moment, nor passed over since their
+#: last claim. Takes the rep's id and the moment.
+AHEAD_OF = """NOT EXISTS (
+    SELECT FROM distribution_passedover passed
+    WHERE passed.workspace_id = lead.workspace_id AND passed.lead_id = lead.id AND passed.rep_id = %s
+      AND ((passed.kind = 'lapsed' AND passed.at > %s)
+        OR (passed.kind = 'skipped' AND passed.at > coalesce(
+            (SELECT last_claim_at FROM distribution_standing standing WHERE standing.rep_id = passed.rep_id), '-infinity'))))"""
+
+
+def lapses_count_since(pool: Pool, now: datetime) -> datetime:
+    """A rep who let a lead of the pool lapse after this moment may not have it again yet."""
+    return now - (pool.reclaim_after or timedelta(0))
+
+
+def line(
+    workspace_id: UUID, book: Rulebook, pool: str, now: datetime, *, limit: int, rep_id: UUID | None = None
+) -> list[UUID]:
+    """The first leads of a pool, in its own order. Locks that ran out are taken back first, so that their leads stand in it.
+
+    With ``rep_id``, of a queue as that rep stands before it: without the leads they may not have again yet and those they passed
+    over, or one such lead at the head would keep them from all behind it.
+    """
     take_back(workspace_id, pool, now)
     rules = book.policy.pools.get(pool)
     if rules is None:
         return []
+    ahead, values = "true", list[Any]()
+    if rep_id is not None and rules.mode == "queue":
+        ahead, values = AHEAD_OF, [rep_id, lapses_count_since(rules, now)]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT lead.id FROM crm_lead lead WHERE lead.workspace_id = %s AND lead.pool = %s AND lead.state = 'pooled' "
-            f"ORDER BY {order_by(rules.order)} LIMIT %s",
-            [workspace_id, pool, limit],
+            f"AND {ahead} ORDER BY {order_by(rules.order)} LIMIT %s",
+            [workspace_id, pool, *values, limit],
         )
         return [row[0] for row in cursor.fetchall()]
 
@@ -52,7 +78,13 @@ def take_back(workspace_id: UUID, pool: str, now: datetime) -> int:
 
 
 def low_score_waits(
-    workspace_id: UUID, book: Rulebook, rep: RepFacts, teams: frozenset[str], low_below: int, now: datetime
+    workspace_id: UUID,
+    book: Rulebook,
+    rep_id: UUID,
+    rep: RepFacts,
+    teams: frozenset[str],
+    low_below: int,
+    now: datetime,
 ) -> bool:
     """Whether a lead with a score under ``low_below`` waits where this rep can see it."""
     for pool in book.policy.pools:
@@ -60,7 +92,7 @@ def low_score_waits(
         if sight.level == "none":
             continue
         # Of a queue the rep sees the head alone.
-        head = line(workspace_id, book, pool, now, limit=1) if sight.head_only else None
+        head = line(workspace_id, book, pool, now, limit=1, rep_id=rep_id) if sight.head_only else None
         with connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT {LEAD_SELECT} FROM crm_lead lead WHERE lead.workspace_id = %s AND lead.pool = %s "

@@ -135,7 +135,8 @@ def accounts_by_id(workspace_id: UUID, ids: Iterable[UUID | None]) -> dict[UUID,
 
 
 def passed_over(workspace_id: UUID, lead_ids: Iterable[UUID]) -> dict[UUID, frozenset[str]]:
-    """For each lead, the handles of the reps who let it lapse or declined it."""
+    """For each lead, the handles of the reps who had it and let it lapse, declined it or gave it back. A skip in passing is none of
+    these: it does not keep the lead from being pushed to who skipped it."""
     wanted = list(lead_ids)
     if not wanted:
         return {}
@@ -144,7 +145,8 @@ def passed_over(workspace_id: UUID, lead_ids: Iterable[UUID]) -> dict[UUID, froz
             """
             SELECT passed.lead_id, array_agg(DISTINCT rep.handle::text)
             FROM distribution_passedover passed JOIN people_rep rep ON rep.id = passed.rep_id
-            WHERE passed.workspace_id = %s AND passed.lead_id = ANY(%s) GROUP BY passed.lead_id
+            WHERE passed.workspace_id = %s AND passed.lead_id = ANY(%s) AND passed.kind <> 'skipped'
+            GROUP BY passed.lead_id
             """,
             [workspace_id, wanted],
         )

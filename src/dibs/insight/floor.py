@@ -1,7 +1,7 @@
 """The floor at a glance, for who leads it: what waits and ages, what is at risk, who is loaded, what just happened.
 
-Everything that could be large is counted up to a limit or over the latest few thousand, so that the page costs the same in a
-workspace of a million leads.
+What waits is counted exactly, all pools in one look along the waiting leads; medians and shares are of the latest few
+thousand decisions, so that a day of many costs no more.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from uuid import UUID
 from django.db import connection
 
 from dibs.insight.crew import RepCard, reps_in_sight
-from dibs.insight.pools import COUNT_LIMIT
 from dibs.insight.sight import SELECT, Eyes, row_of
 from dibs.people.caller import Caller
 from dibs.people.tenancy import enter
@@ -29,7 +28,7 @@ _DAY, _HOUR, _LATEST, _FEED = timedelta(hours=24), timedelta(hours=1), 5_000, 30
 
 @dataclass(frozen=True, slots=True)
 class PoolAges:
-    """How long leads have waited in a pool: how many in each band of `AGES`, each counted up to ``COUNT_LIMIT``."""
+    """How long leads have waited in a pool: how many in each band of `AGES`."""
 
     name: str
     mode: str
@@ -89,7 +88,7 @@ def floor(caller: Caller, now: datetime) -> Floor:
     claims = _claims_last_hour(caller, now)
     sla = eyes.book.policy.sla if eyes.book else None
     return Floor(
-        pools=tuple(_ages(eyes, name, claims.get(name, 0)) for name in pools),
+        pools=_ages(eyes, pools, claims),
         median_to_claim=_median_to_claim(caller, ids, now),
         contacted_in_time=_contacted_in_time(caller, ids, sla.first_contact, now) if sla else None,
         promise=sla.first_contact if sla else None,
@@ -115,26 +114,28 @@ def _one(statement: str, values: list[Any]) -> Any:
         return cursor.fetchone()[0]
 
 
-def _ages(eyes: Eyes, pool: str, claims: int) -> PoolAges:
-    now, where = eyes.now, "workspace_id = %s AND pool = %s AND state = 'pooled'"
-    ends = [now - timedelta(minutes=minutes) for minutes in AGES]
-    bands: list[tuple[datetime | None, datetime | None]] = list(zip([*ends, None], [None, *ends], strict=True))
-    parts: list[str] = []
-    values: list[Any] = []
-    for older, newer in bands:
-        part = f"SELECT FROM crm_lead WHERE {where}"
-        values += [eyes.caller.workspace_id, pool]
-        if older is not None:
-            part, values = part + " AND waiting_since > %s", [*values, older]
-        if newer is not None:
-            part, values = part + " AND waiting_since <= %s", [*values, newer]
-        parts.append(f"(SELECT count(*) FROM ({part} LIMIT {COUNT_LIMIT}) band)")
-    values += [eyes.caller.workspace_id, pool]
+def _ages(eyes: Eyes, pools: list[str], claims: dict[str, int]) -> tuple[PoolAges, ...]:
+    ends = [eyes.now - timedelta(minutes=minutes) for minutes in AGES]
+    bands = [("waiting_since > %s", [ends[0]])]
+    bands += [
+        ("waiting_since <= %s AND waiting_since > %s", [newer, older])
+        for newer, older in zip(ends, ends[1:], strict=False)
+    ]
+    bands.append(("waiting_since <= %s", [ends[-1]]))
+    counts = ", ".join(f"count(*) FILTER (WHERE {band})" for band, _ in bands)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(parts)}, (SELECT min(waiting_since) FROM crm_lead WHERE {where})", values)
-        *ages, oldest = cursor.fetchone()
-    assert eyes.book is not None
-    return PoolAges(pool, eyes.book.policy.pools[pool].mode, tuple(ages), oldest, claims)
+        cursor.execute(
+            f"SELECT pool, min(waiting_since), {counts} FROM crm_lead "
+            "WHERE workspace_id = %s AND state = 'pooled' AND pool = ANY(%s) GROUP BY pool",
+            [*(end for _, moments in bands for end in moments), eyes.caller.workspace_id, pools],
+        )
+        found = {pool: (oldest, tuple(ages)) for pool, oldest, *ages in cursor.fetchall()}
+    rules = eyes.book.policy.pools if eyes.book else {}
+    told = []
+    for name in pools:
+        oldest, ages = found.get(name, (None, (0,) * len(bands)))
+        told.append(PoolAges(name, rules[name].mode, ages, oldest, claims.get(name, 0)))
+    return tuple(told)
 
 
 def _claims_last_hour(caller: Caller, now: datetime) -> dict[str, int]:
@@ -183,8 +184,7 @@ def _in_review(eyes: Eyes) -> int:
     queues, values = ("", []) if eyes.sees_all else (" AND review = ANY(%s)", [["managers", *caller.manages]])
     return int(
         _one(
-            f"SELECT count(*) FROM (SELECT FROM crm_lead WHERE workspace_id = %s AND state = 'review'{queues} "
-            f"LIMIT {COUNT_LIMIT}) found",
+            f"SELECT count(*) FROM crm_lead WHERE workspace_id = %s AND state = 'review'{queues}",
             [caller.workspace_id, *values],
         )
     )

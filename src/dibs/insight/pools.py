@@ -19,7 +19,7 @@ from django.db import connection
 
 from dibs.distribution.reading import LEAD_SELECT, Row
 from dibs.insight.pages import BadCursor, Page, cursor_after, last_seen
-from dibs.insight.sight import OWN_FIELDS, SELECT, Eyes, SeenLead, Window, row_of
+from dibs.insight.sight import OWN_FIELDS, SELECT, Eyes, SeenLead, Window, read_lead, row_of
 from dibs.people.caller import Caller
 from dibs.people.tenancy import enter
 
@@ -109,12 +109,11 @@ def pool_page(
     if window.head_only:
         if q.strip() or filters or sort:
             raise BadFilter("queue")
-        limit = 1
+        row = read_lead(caller.workspace_id, head) if (head := eyes.head(pool)) else None
+        return Page([eyes.through(window, row)] if row and eyes.admits(window, row) else [], None)
     ask = _Question(eyes, window, pool, q.strip(), dict(filters or {}), sort)
     anchor = _anchor(caller, last_seen(cursor, ask.text), ask.order) if cursor else None
     found, go_on = ask.rows(anchor, limit)
-    if window.head_only:
-        go_on = None
     items = [eyes.through(window, row) for row in found]
     return Page(items, cursor_after(go_on, ask.text) if go_on else None)
 

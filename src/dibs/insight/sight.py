@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import connection
 
 from dibs.distribution import policies
-from dibs.distribution.lines import order_by
+from dibs.distribution.lines import AHEAD_OF, lapses_count_since, order_by
 from dibs.distribution.reading import LEAD_COLUMNS, LEAD_SELECT, lead_facts, lead_row, with_record
 from dibs.engine import claim as judge
 from dibs.engine.conditions import Condition
@@ -200,14 +200,16 @@ class Eyes:
         return _NOTHING
 
     def head(self, pool: str) -> UUID | None:
-        """The lead that is first in the pool's line."""
+        """The lead that is first in the pool's line for the caller."""
         assert self.book is not None
-        order = order_by(self.book.policy.pools[pool].order)
+        rules = self.book.policy.pools[pool]
+        order = order_by(rules.order)
         places = " UNION ALL ".join(
-            f"(SELECT lead.* FROM crm_lead lead WHERE lead.workspace_id = %s AND lead.pool = %s AND {state} ORDER BY {order} LIMIT 1)"
+            f"(SELECT lead.* FROM crm_lead lead WHERE lead.workspace_id = %s AND lead.pool = %s AND {AHEAD_OF} AND {state} "
+            f"ORDER BY {order} LIMIT 1)"
             for state in ("lead.state = 'pooled'", "lead.state = 'owned' AND lead.lock_expires_at <= %s")
         )
-        where: list[Any] = [self.caller.workspace_id, pool]
+        where: list[Any] = [self.caller.workspace_id, pool, self.caller.rep_id, lapses_count_since(rules, self.now)]
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT id FROM ({places}) lead ORDER BY {order} LIMIT 1", [*where, *where, self.now])
             row = cursor.fetchone()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from dibs.engine import claim as judge
@@ -36,13 +36,15 @@ class FloorRep:
 
 @dataclass(slots=True)
 class FloorLead:
-    """A lead and its story. ``version`` counts the decisions made about it; ``lapsed_at`` when each rep last let it lapse."""
+    """A lead and its story. ``version`` counts the decisions made about it; ``lapsed_at`` and ``skipped_at``: when
+    each rep last let it lapse or passed it over."""
 
     facts: LeadFacts
     clock: LeadClock
     account: AccountFacts | None = None
     version: int = 0
     lapsed_at: dict[str, datetime] = field(default_factory=dict)
+    skipped_at: dict[str, datetime] = field(default_factory=dict)
 
 
 class Floor:
@@ -145,6 +147,18 @@ class Floor:
             self._keep(lead, consequences.ended(lead.clock, state), now)
         return refusal
 
+    def skip(self, lead_id: str, handle: str, now: datetime) -> Refusal | None:
+        """The rep looked at a waiting lead and passed on."""
+        lead, rep = self.leads[lead_id], self.reps[handle]
+        if lead.clock.state != "pooled":
+            return Refusal((Reason("not_waiting"),), remedy=Reason("choose_another"))
+        refusal = judge.may_skip(self.book, rep.standing)
+        if refusal is None:
+            rep.standing = fairplay.after(rep.standing, fairplay.Skipped())
+            lead.skipped_at[handle] = now
+            lead.version += 1
+        return refusal
+
     def assign(self, lead_id: str, handle: str, now: datetime) -> Refusal | None:
         """A manager gives a lead to a rep by name."""
         lead = self.leads[lead_id]
@@ -216,20 +230,33 @@ class Floor:
                 last_lapse_at=lead.lapsed_at.get(facts.handle),
                 low_score_in_sight=low,
                 teams=rep.teams,
-                is_head=self.line(pool)[:1] == [lead] if queue else True,
+                is_head=self._line_for(rep, pool, now)[:1] == [lead] if queue else True,
             )
             if not isinstance(answer, Ask):
                 return answer
-            low = self._low_score_waits(facts, rep.teams, answer.low_below, now)
+            low = self._low_score_waits(rep, answer.low_below, now)
 
-    def _low_score_waits(self, rep: RepFacts, teams: frozenset[str], low_below: int, now: datetime) -> bool:
+    def _line_for(self, rep: FloorRep, pool: str, now: datetime) -> list[FloorLead]:
+        """A queue as the rep stands before it: without the leads they may not have again yet and those they passed over."""
+        since = now - (self.book.policy.pools[pool].reclaim_after or timedelta(0))
+        handle, claimed_at = rep.facts.handle, rep.standing.last_claim_at
+
+        def behind(lead: FloorLead) -> bool:
+            lapsed, skipped = lead.lapsed_at.get(handle), lead.skipped_at.get(handle)
+            passed = skipped is not None and (claimed_at is None or skipped > claimed_at)
+            return passed or (lapsed is not None and lapsed > since)
+
+        return [lead for lead in self.line(pool) if not behind(lead)]
+
+    def _low_score_waits(self, rep: FloorRep, low_below: int, now: datetime) -> bool:
+        facts = self._facts(rep, now)
         for pool in self.book.policy.pools:
-            seen = judge.sight(self.book, rep, teams, pool)
+            seen = judge.sight(self.book, facts, rep.teams, pool)
             if seen.level == "none":
                 continue
-            for lead in self.line(pool)[: 1 if seen.head_only else None]:
+            for lead in self._line_for(rep, pool, now)[:1] if seen.head_only else self.line(pool):
                 low = lead.facts.score is not None and lead.facts.score < low_below
-                if low and (seen.only is None or seen.only.holds(self.book.activation(lead.facts, rep=rep, now=now))):
+                if low and (seen.only is None or seen.only.holds(self.book.activation(lead.facts, rep=facts, now=now))):
                     return True
         return False
 
