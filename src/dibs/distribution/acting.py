@@ -14,7 +14,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import DeadlockDetected
 
 from dibs.distribution import policies
 from dibs.distribution.policies import Active
@@ -307,6 +308,24 @@ _ON_WAITING = frozenset({"skipped"})
 
 
 def _act(
+    caller: Caller,
+    lead_id: UUID,
+    now: datetime,
+    decide: Callable[[_Scene], Outcome | Refusal],
+    *,
+    kind: str,
+    claim: UUID | None,
+) -> Answer:
+    """Do it, and once more if the database ended a deadlock by taking it back: then the others in it have got through."""
+    try:
+        return _act_once(caller, lead_id, now, decide, kind=kind, claim=claim)
+    except OperationalError as problem:
+        if connection.in_atomic_block or not isinstance(problem.__cause__, DeadlockDetected):
+            raise
+        return _act_once(caller, lead_id, now, decide, kind=kind, claim=claim)
+
+
+def _act_once(
     caller: Caller,
     lead_id: UUID,
     now: datetime,

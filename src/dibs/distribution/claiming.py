@@ -326,6 +326,10 @@ _TAKE = f"""
 """
 
 
+#: What the database says of a claim that somebody else's write overtook: our own word for it, and a deadlock's.
+_OVERTAKEN = frozenset({"DB409", "40P01"})
+
+
 def _write(
     workspace_id: UUID,
     seen: _Seen,
@@ -369,7 +373,7 @@ def _write(
             cursor.execute(_TAKE, values)
             return bool(cursor.fetchone()[0])
     except DatabaseError as problem:
-        if getattr(problem.__cause__, "sqlstate", None) == "DB409":
+        if getattr(problem.__cause__, "sqlstate", None) in _OVERTAKEN:
             return False
         raise
 

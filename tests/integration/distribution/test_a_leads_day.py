@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +12,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from dibs.crm.arrival import Enrichment
 from dibs.crm.models import Account, Lead
@@ -481,3 +483,32 @@ def test_a_lead_that_no_engine_can_answer_for_keeps_no_other_waiting(monkeypatch
     assert Lead.objects.get(id=leads[2]).due_at == after(31)
     monkeypatch.undo()
     assert tick(after(31)).moved == {"escalated": 1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_act_that_the_database_takes_back_to_end_a_deadlock_is_done_again() -> None:
+    workspace = make_workspace()
+    publish(workspace, POLICY)
+    aiko = caller_of(make_rep(workspace, "aiko", teams=("closers",)).user)
+    lead_id = place(workspace.id, [make_arrival(employees=200)], now=MONDAY)[0].lead_id
+    claimed(aiko, lead_id, after(1))
+    held, let_go = threading.Event(), threading.Event()
+
+    def the_other_way_round() -> None:
+        try:
+            enter(workspace.id)
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM distribution_standing WHERE rep_id = %s FOR UPDATE", [aiko.rep_id])
+                held.set()
+                # The act waits for the standing by now, and longer than this will for the lead: it is the one to be taken back.
+                let_go.wait(0.5)
+                cursor.execute("SELECT 1 FROM crm_lead WHERE id = %s FOR UPDATE", [lead_id])
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+        done = other.submit(the_other_way_round)
+        held.wait(5)
+        assert isinstance(acting.contact(aiko, lead_id, after(2)), acting.Acted)
+        done.result(30)
+    assert Lead.objects.get(id=lead_id).state == "working"
