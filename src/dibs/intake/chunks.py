@@ -14,12 +14,13 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from dibs.intake.cleaning import Place
 from dibs.intake.connectors.csv import CsvFile, FileRefused
@@ -111,19 +112,39 @@ def chunks_ahead(reading: Reading) -> Generator[Chunk]:
     )
     assert maker.stdin is not None
     assert maker.stdout is not None
-    try:
-        pickle.dump(reading, maker.stdin)
-        maker.stdin.close()
-        while (said := pickle.load(maker.stdout)) is not None:  # noqa: S301 (from our own process, over our own pipe)
-            if isinstance(said, BaseException):
-                raise said
-            yield said
-    except (EOFError, BrokenPipeError, pickle.UnpicklingError):
-        raise RuntimeError(f"the process that reads {reading.path} ended before the file did") from None
-    finally:
-        maker.stdout.close()
-        maker.terminate()
-        maker.wait()
+    # A pipe holds a twentieth of a chunk. So a thread, which waits for nothing but bytes, takes the next one out of it meanwhile.
+    with maker.stdout, ThreadPoolExecutor(1, thread_name_prefix="chunks") as taker:
+        try:
+            pickle.dump(reading, maker.stdin)
+            maker.stdin.close()
+            coming = taker.submit(_take_frame, maker.stdout)
+            while (said := pickle.loads(coming.result())) is not None:  # noqa: S301 (from our own process)
+                if isinstance(said, BaseException):
+                    raise said
+                coming = taker.submit(_take_frame, maker.stdout)
+                yield said
+        except (EOFError, BrokenPipeError):
+            raise RuntimeError(f"the process that reads {reading.path} ended before the file did") from None
+        finally:
+            maker.terminate()
+            maker.wait()
+
+
+def _take_frame(pipe: IO[bytes]) -> bytes:
+    """The next pickle: its length in eight bytes, then itself."""
+    head = pipe.read(8)
+    length = int.from_bytes(head)
+    body = pipe.read(length)
+    if len(head) < 8 or len(body) < length:
+        raise EOFError
+    return body
+
+
+def _give_frame(pipe: IO[bytes], said: Any) -> None:
+    body = pickle.dumps(said, protocol=5)
+    pipe.write(len(body).to_bytes(8))
+    pipe.write(body)
+    pipe.flush()
 
 
 def make_for_another() -> None:
@@ -133,15 +154,13 @@ def make_for_another() -> None:
     try:
         with closing(chunks(reading)) as made:
             for chunk in made:
-                pickle.dump(chunk, out, protocol=5)
-                out.flush()
-        pickle.dump(None, out)
+                _give_frame(out, chunk)
+        _give_frame(out, None)
     except BrokenPipeError:
         os._exit(1)  # Nobody reads any more; the interpreter would only complain about what it cannot flush.
     except Exception as problem:
         told = problem if isinstance(problem, FileRefused) else RuntimeError(f"{type(problem).__name__}: {problem}")
-        pickle.dump(told, out)
-    out.flush()
+        _give_frame(out, told)
 
 
 def written(values: Any, delimiter: str) -> str:
