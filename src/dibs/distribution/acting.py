@@ -179,7 +179,8 @@ def release(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "", clai
         because = Reason("released", {"why": why})
         escalated = 0
         if pool in scene.active.book.policy.pools:
-            placement, escalated = _back_in(scene, pool, because), scene.clock.escalated
+            back, escalated = timeline.back_in_pool(scene.active.book, scene.clock, scene.row["rank"], now)
+            placement = _with(back, because)
         else:
             handle = scene.known.handles[scene.held_by]
             clock = _passed_by(scene.clock, handle)
@@ -384,13 +385,6 @@ def _may(scene: _Scene, kind: str, claim: UUID | None) -> Refusal | None:
         if refusal:
             return refusal
     return judge.may_move(scene.clock, kind)
-
-
-def _back_in(scene: _Scene, pool: str, because: Reason) -> Placement:
-    assert scene.active is not None
-    since = scene.row["waiting_since"] or scene.now
-    due = due_in_pool(scene.active.book, pool, since, scene.row["escalated"], scene.now, scene.row["rank"])
-    return Placement(to=InPool(pool), due=due, reasons=(because,))
 
 
 def _first_contact_due(scene: _Scene, handle: str | None = None) -> Due | None:

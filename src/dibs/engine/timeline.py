@@ -108,6 +108,19 @@ def given_back(
     return placement, roster
 
 
+def back_in_pool(book: Rulebook, clock: LeadClock, rank: str | None, now: datetime) -> tuple[Placement, int]:
+    """Back to the pool the lead came from, which the policy must still have, and how many of the pool's steps it has behind it.
+
+    In its old place in line, as far as nothing was done about it. After a contact its wait begins anew: what it waited before was
+    answered, and its old place would be over the age cap by now.
+    """
+    assert clock.pool is not None
+    if clock.contacted_at is not None:
+        return new_wait(book, Placement(InPool(clock.pool), None, (), rank=rank), now), 0
+    due = due_in_pool(book, clock.pool, clock.waiting_since or now, clock.escalated, now, rank)
+    return Placement(InPool(clock.pool), due, ()), clock.escalated
+
+
 def new_wait(book: Rulebook, placement: Placement, now: datetime) -> Placement:
     """The same placement; in a pool, with a place in line that begins now. For a lead that did not wait in a pool until now: in its
     old place it would be over the pool's steps and age cap at once.

@@ -14,8 +14,8 @@ from typing import Any
 from dibs.engine import claim as judge
 from dibs.engine import consequences, fairplay, match, route, timeline
 from dibs.engine.calendar import local_day
-from dibs.engine.decision import Ask, Assigned, Due, Grant, InPool, Kept, Moved, Placement, Reason, Refusal
-from dibs.engine.due import due_in_pool, due_when_owned
+from dibs.engine.decision import Ask, Assigned, Due, Grant, Kept, Moved, Placement, Reason, Refusal
+from dibs.engine.due import due_when_owned
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts
 from dibs.engine.fairplay import Standing
 from dibs.engine.roster import Roster
@@ -123,10 +123,8 @@ class Floor:
             return refusal
         clock, roster, pool = lead.clock, self.roster(now), lead.clock.pool
         if pool is not None and pool in self.book.policy.pools:
-            since = clock.waiting_since or now
-            due = due_in_pool(self.book, pool, since, clock.escalated, now, lead.facts.rank)
-            placement = Placement(InPool(pool), due, (Reason("released", {"why": ""}),))
-            after = consequences.placed(clock, placement, now, escalated=clock.escalated)
+            placement, escalated = timeline.back_in_pool(self.book, clock, lead.facts.rank, now)
+            after = consequences.placed(clock, placement, now, escalated=escalated)
         else:
             seen = replace(clock, passed_over=clock.passed_over | {handle})
             placement, roster = timeline.given_back(

@@ -281,6 +281,17 @@ def test_a_released_lead_waits_in_its_old_place(scene: Scene) -> None:
     assert scene.standing(scene.aiko).open_leads == 0
 
 
+def test_a_lead_released_days_after_its_contact_can_be_claimed_again(scene: Scene) -> None:
+    lead_id = scene.arrives(employees=200).lead_id
+    claimed(scene.aiko, lead_id, after(1))
+    acting.contact(scene.aiko, lead_id, after(2))
+    days_later = after(60 * 24 * 3)
+    assert isinstance(acting.release(scene.aiko, lead_id, days_later), acting.Acted)
+    tick(days_later)
+    assert scene.lead(lead_id).state == "pooled"
+    claimed(scene.budi, lead_id, days_later + timedelta(minutes=1))
+
+
 def test_a_manager_gives_a_lead_by_name_and_from_review_back_to_a_pool(scene: Scene) -> None:
     lead_id = scene.arrives(employees=200).lead_id
     claimed(scene.aiko, lead_id, after(1))
