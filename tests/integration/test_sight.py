@@ -286,6 +286,28 @@ def test_the_floor_counts_what_is_in_the_managers_reach(here: Place) -> None:
     assert floor(here.ops, here.now + timedelta(hours=2)).over_an_hour == 1
 
 
+def test_the_floor_counts_everything_that_waits_even_where_a_pools_page_stops(
+    here: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "COUNT_LIMIT", 1)
+    for minutes in (0, 0, 5, 15, 30, 59, 60, 90):
+        here.lead(received_at=here.now - timedelta(minutes=minutes))
+        Lead.objects.filter(received_at=here.now - timedelta(minutes=minutes)).update(
+            waiting_since=here.now - timedelta(minutes=minutes)
+        )
+    for _ in range(3):
+        here.lead(source="odd")
+    seen = floor(here.ops, here.now)
+    inbound, japan = seen.pools
+    assert (inbound.name, inbound.ages, inbound.oldest) == (
+        "inbound",
+        (2, 1, 1, 2, 2),
+        here.now - timedelta(minutes=90),
+    )
+    assert (japan.waiting, japan.oldest) == (0, None)
+    assert (seen.waiting, seen.over_an_hour, seen.in_review) == (8, 2, 3)
+
+
 def test_the_floor_of_an_empty_workspace_is_empty(db: Any) -> None:
     ops = caller_of(make_user(make_workspace(), "ops"))
     seen = floor(ops, MONDAY)

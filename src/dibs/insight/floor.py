@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -117,10 +118,7 @@ def _one(statement: str, values: list[Any]) -> Any:
 def _ages(eyes: Eyes, pools: list[str], claims: dict[str, int]) -> tuple[PoolAges, ...]:
     ends = [eyes.now - timedelta(minutes=minutes) for minutes in AGES]
     bands = [("waiting_since > %s", [ends[0]])]
-    bands += [
-        ("waiting_since <= %s AND waiting_since > %s", [newer, older])
-        for newer, older in zip(ends, ends[1:], strict=False)
-    ]
+    bands += [("waiting_since <= %s AND waiting_since > %s", [newer, older]) for newer, older in pairwise(ends)]
     bands.append(("waiting_since <= %s", [ends[-1]]))
     counts = ", ".join(f"count(*) FILTER (WHERE {band})" for band, _ in bands)
     with connection.cursor() as cursor:
