@@ -10,7 +10,8 @@ from django.test import Client
 from django.urls import get_resolver
 
 from dibs.people.models import User
-from tests.api.conftest import Company
+from tests.api.conftest import POLICY, Company
+from tests.making import publish
 from tests.web.conftest import as_
 
 #: What each page answers to: rep of the team, rep of another team, manager, operations, integration, nobody.
@@ -165,6 +166,38 @@ def test_logging_in_by_form(company: Company) -> None:
     right = browser.post("/account/login/", {"login": company.aiko.user.email, "password": "open sesame 1"})
     assert right["Location"] == "/"
     assert browser.get("/", follow=True).status_code == 200
+
+
+def test_the_language_chosen_on_the_login_page_is_the_users_from_then_on(company: Company) -> None:
+    browser = Client()
+    browser.post("/language/", {"language": "id", "next": "/account/login/"})
+    browser.post("/account/login/", {"login": company.aiko.user.email, "password": "open sesame 1"})
+    assert '<html lang="id">' in browser.get("/mine/").content.decode()
+    # In another browser, where none was chosen, too.
+    other = Client()
+    other.cookies["dibs_language"] = "made-up"
+    other.post("/account/login/", {"login": company.aiko.user.email, "password": "open sesame 1"})
+    assert '<html lang="id">' in other.get("/mine/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "2, at least 1"),
+        ("ja", "2 件（1 件以上）"),
+        ("es", "2, al menos 1"),
+        ("id", "2, paling sedikit 1"),
+    ],
+)
+def test_more_than_the_least_is_not_told_as_a_part_of_it(company: Company, language: str, said: str) -> None:
+    fair_play = "fair_play: {claim_at_least: {count: 1, per: day}, mix: {low_below: 30, share: 34%, over: 3}}"
+    publish(company.workspace, re.sub(r"(?m)^fair_play: .*$", fair_play, POLICY))
+    browser = as_(company.aiko)
+    for _ in range(2):
+        browser.post(f"/leads/{company.lead(source='open')}/claim/")
+    browser.post("/language/", {"language": language})
+    assert browser.get("/standing/").content.decode().count(f'<div class="figure">{said}</div>') == 2
+    assert browser.get("/pools/inbound/").content.decode().count(f">{said}</b>") == 2
 
 
 def test_a_page_of_fifty_leads_asks_the_database_no_more_than_one_of_five(

@@ -68,7 +68,7 @@ def _claim_at_least(rule: Progress) -> Rule:
     return Rule(
         title=_("Claims this week") if weekly else _("Claims today"),
         brief=_("Claimed this week") if weekly else _("Claimed today"),
-        stands=_("%(have)s of %(limit)s") % {"have": rule.have, "limit": least},
+        stands=_("%(have)s, at least %(need)s") % {"have": rule.have, "need": least},
         says=f"{wanted} {then}",
         ok=rule.ok,
         share=_share(rule.have, least),
@@ -86,7 +86,7 @@ def _mix(rule: Progress) -> Rule:
         title=_("Low-score leads"),
         brief=_("Low-score claims"),
         stands=(
-            _("%(have)s, %(need)s needed") % {"have": rule.have, "need": need}
+            _("%(have)s, at least %(need)s") % {"have": rule.have, "need": need}
             if need
             else _("%(have)s, none needed yet") % {"have": rule.have}
         ),
