@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from dibs.delivery.wording import condition_in_words, country_name, language_of, say, span, titled
+from dibs.delivery.wording import condition_in_words, country_name, language_of, say, sentence, span, titled
 from dibs.engine.decision import Reason
 
 
@@ -70,3 +70,10 @@ def test_names_are_made_from_what_the_policy_calls_things() -> None:
     assert country_name("XX", "en") == "XX"
     assert language_of("es-MX") == "es"
     assert language_of("fr") == "en"
+
+
+def test_a_reason_that_another_sentence_follows_ends_like_one() -> None:
+    assert sentence("Budi took it", "en") == "Budi took it."
+    assert sentence("Budi took it.", "en") == "Budi took it."
+    assert sentence("取得しました", "ja") == "取得しました。"
+    assert sentence("取得しました。", "ja") == "取得しました。"

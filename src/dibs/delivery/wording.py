@@ -56,6 +56,13 @@ def say(
         return _sentence(code, params, names or {}, timezone)
 
 
+def sentence(text: str, language: str) -> str:
+    """A reason as a whole sentence, for where another follows it."""
+    if text.endswith((".", "。", "…", "!", "?", "”")):
+        return text
+    return text + ("。" if language_of(language) == "ja" else ".")
+
+
 def _sentence(code: str, params: Mapping[str, Any], names: Mapping[str, str], timezone: str) -> str:
     text = _text(code, params)
     if text is None:
@@ -65,7 +72,7 @@ def _sentence(code: str, params: Mapping[str, Any], names: Mapping[str, str], ti
         values["amount"] = f"{values['amount']} {params['currency']}"
     said = text.format_map(values)
     note = params.get("note")
-    return f"{said}. “{note}”" if note else said
+    return f"{sentence(said, active_language())} “{note}”" if note else said
 
 
 def _text(code: str, params: Mapping[str, Any]) -> str | None:

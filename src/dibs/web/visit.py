@@ -22,7 +22,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from dibs.delivery.live import stream_token
-from dibs.delivery.wording import language_of, say
+from dibs.delivery.wording import active_language, language_of, say, sentence
 from dibs.distribution.reading import working_hours
 from dibs.engine import calendar
 from dibs.engine.decision import Reason, Refusal
@@ -102,7 +102,7 @@ class Visit:
 
     def refusal(self, refusal: Refusal, by: str | None = None) -> list[str]:
         """A refusal as sentences: why, and what would make it a yes."""
-        said = [self.tell(refusal.reasons[0], by)]
+        said = [sentence(self.tell(refusal.reasons[0], by), self.caller.language)]
         return [*said, self.tell(refusal.remedy)] if refusal.remedy else said
 
     def on_duty(self) -> tuple[bool, datetime | None]:
@@ -170,7 +170,7 @@ class Visit:
         messages.success(self.request, text)
 
     def bad(self, *text: str) -> None:
-        messages.error(self.request, " ".join(text))
+        messages.error(self.request, ("" if active_language() == "ja" else " ").join(text))
 
 
 View = Callable[..., HttpResponseBase]
