@@ -12,6 +12,7 @@ from dibs.crm.models import Lead
 from dibs.distribution.claiming import Claimed, claim_lead
 from dibs.distribution.ticking import tick
 from dibs.people.caller import caller_of
+from dibs.people.models import Rep, User
 from dibs.people.tenancy import enter
 from tests.api.conftest import Company
 from tests.browser.conftest import LogIn
@@ -100,6 +101,28 @@ def test_a_row_that_somebody_took_is_struck_through_and_goes(company: Company, l
     expect(page.locator("#waiting")).to_have_text("1")
     expect(row).to_have_count(0)
     expect(page.get_by_role("link", name="Stays Here")).to_be_visible()
+
+
+def test_who_took_a_lead_can_be_read_in_full_and_the_panel_promises_nothing_more(
+    company: Company, log_in: LogIn
+) -> None:
+    Rep.objects.filter(id=company.budi.id).update(name="Maximiliano Hernández-Goldschmidt")
+    User.objects.filter(id=company.aiko.user_id).update(language="es")
+    lead = company.lead(company="Goes Away", industry="health", source="web", country="MX", employees=20)
+    page = log_in(company.aiko, viewport={"width": 1280, "height": 800})
+    expect(page.locator("#live")).to_have_text("En directo")
+    expect(page.locator("#panel")).to_contain_text("Espera desde hace")
+    page.wait_for_timeout(1_200)
+    page.evaluate("document.getElementById('waiting').removeAttribute('data-count')")  # as where counting stopped
+    enter(company.workspace.id)
+    assert isinstance(claim_lead(caller_of(company.budi.user), lead, now()), Claimed)
+    told = page.locator(f"#lead-{lead} .took")
+    expect(told).to_have_text("Maximiliano Hernández-Goldschmidt lo tomó")
+    cut = "cell => cell.scrollWidth > cell.clientWidth || cell.scrollHeight > cell.clientHeight"
+    assert told.evaluate(cut) is False
+    expect(page.locator("#panel")).to_contain_text("lo tomó")
+    expect(page.locator("#panel [data-waits]")).to_have_count(0)
+    expect(page.locator("#waiting")).to_have_text("1")
 
 
 def test_a_lead_that_comes_in_is_announced_and_nothing_jumps(company: Company, log_in: LogIn) -> None:

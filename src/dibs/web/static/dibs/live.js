@@ -50,9 +50,10 @@ function moved(data) {
   look();
 }
 
+/** One more or one fewer waits. "5,000+" is no count, and stays. */
 function count(by) {
   const figure = document.getElementById("waiting");
-  if (!figure) return;
+  if (!figure?.dataset.count) return;
   const now = Math.max(0, Number(figure.dataset.count) + by);
   figure.dataset.count = now;
   figure.textContent = now.toLocaleString(document.documentElement.lang);
@@ -91,6 +92,11 @@ export function taken(lead, by) {
   row.lastElementChild.remove();
   const told = row.lastElementChild;
   told.colSpan = 2;
+  const beside = told.previousElementSibling;
+  if (beside.classList.contains("hide-s") && beside.offsetWidth) {
+    beside.remove();
+    told.colSpan = 3;
+  }
   told.className = "num took";
   told.textContent = says;
   const chosen = row === selected();
@@ -107,6 +113,7 @@ export function taken(lead, by) {
 function gone(says) {
   const panel = document.getElementById("panel");
   for (const button of panel?.querySelectorAll(".claimbar button") ?? []) button.disabled = true;
+  for (const promise of panel?.querySelectorAll("[data-waits]") ?? []) promise.remove();
   if (!panel || panel.querySelector(".note")) return;
   const note = document.createElement("section");
   note.innerHTML = '<div class="note bad" role="alert"><p></p></div>';
