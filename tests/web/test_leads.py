@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ import pytest
 from django.utils.timezone import now
 
 from dibs.crm.models import Lead
+from dibs.insight import pools
 from dibs.people.tenancy import enter
 from tests.api.conftest import Company
 from tests.web.conftest import as_
@@ -92,7 +94,7 @@ def test_the_second_of_two_is_told_who_was_first(company: Company) -> None:
     lead = company.lead()
     as_(company.budi).post(f"/leads/{lead}/claim/")
     page = as_(company.aiko).post(f"/leads/{lead}/claim/", {"next": "/pools/inbound/"}, follow=True)
-    assert "Budi took it Choose another lead." in words(page)
+    assert "Budi took it. Choose another lead." in words(page)
     part = as_(company.aiko).post(f"/leads/{lead}/claim/", headers={"HX-Request": "true"})
     assert part.status_code == 409
     assert "Budi took it" in words(part)
@@ -105,7 +107,7 @@ def test_a_refusal_says_what_would_make_it_a_yes(company: Company) -> None:
     for lead in leads[:3]:
         browser.post(f"/leads/{lead}/claim/")
     page = words(browser.post(f"/leads/{leads[3]}/claim/", {"next": "/pools/inbound/"}, follow=True))
-    assert "You hold 3 leads without contact, and 3 is the most allowed Contact one of your leads first." in page
+    assert "You hold 3 leads without contact, and 3 is the most allowed. Contact one of your leads first." in page
     assert "3 of 3" in words(browser.get("/standing/"))
 
 
@@ -232,6 +234,56 @@ def test_filters_search_and_order(company: Company) -> None:
         "score_from=99999999999999",
     ):
         assert browser.get(f"/pools/inbound/?{odd}", follow=True).status_code == 200, odd
+
+
+def test_a_search_that_has_not_come_to_the_end_says_so(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "LOOK_THROUGH", 2)
+    company.lead(company="Needle", now=now() - timedelta(minutes=1))
+    for number in range(2):
+        company.lead(company=f"Hay {number}", employees=300)
+    browser = as_(company.aiko)
+    first = browser.get("/pools/inbound/?q=needle").content.decode()
+    assert "None among the leads looked through so far." in first
+    assert "No lead here fits that" not in first
+    further = re.search(r'rel="next" href="([^"]+)">Look further<', first)
+    assert further
+    assert "Needle" in words(browser.get(unescape(further[1])))
+    # Looked through to the end.
+    nothing = re.search(r'rel="next" href="([^"]+)">', browser.get("/pools/inbound/?q=thread").content.decode())
+    assert nothing
+    assert "No further lead here fits that" in words(browser.get(unescape(nothing[1])))
+    monkeypatch.setattr(pools, "LOOK_THROUGH", 5)
+    assert "No lead here fits that" in words(browser.get("/pools/inbound/?q=thread"))
+
+
+def test_a_range_given_the_wrong_way_round_is_meant_the_right_way_round(company: Company) -> None:
+    company.lead(company="Alpha", employees=300)
+    page = as_(company.aiko).get("/pools/inbound/?score_from=90&score_to=10").content.decode()
+    assert "Alpha" in page
+    assert "10–90" in page
+
+
+def test_a_count_that_stopped_is_shown_as_one(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "COUNT_LIMIT", 2)
+    for _ in range(3):
+        company.lead()
+    assert '<span id="waiting">2+</span> waiting' in as_(company.aiko).get("/pools/inbound/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "You have passed by 2 leads since your last claim, and 2 is the most allowed. Claim one first."),
+        ("ja", "前回の取得から 2 件見送りました。上限は 2 件です。先に 1 件取得してください。"),
+    ],
+)
+def test_a_refusal_is_told_in_whole_sentences(company: Company, language: str, said: str) -> None:
+    lead = company.lead()
+    browser = as_(company.aiko)
+    browser.post("/language/", {"language": language})
+    for _ in range(2):
+        browser.post(f"/leads/{lead}/skip/")
+    assert said in words(browser.post(f"/leads/{lead}/skip/", {"next": "/pools/inbound/"}, follow=True))
 
 
 def test_values_of_a_filter_are_those_that_wait(company: Company) -> None:

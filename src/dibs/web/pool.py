@@ -117,7 +117,9 @@ def _asked(given: QueryDict, window: Window) -> Asked:
         label = field_name(name, active_language())
         if name in pools.BY_RANGE:
             least, most = (given.get(f"{name}_{end}", "").strip() for end in ("from", "to"))
-            least, most = (text if text.isdigit() and len(text) < 10 else "" for text in (least, most))
+            least, most = (text if text.isdecimal() and len(text) < 10 else "" for text in (least, most))
+            if least and most and int(least) > int(most):
+                least, most = most, least
             chips.append(Chip(name, label, True, least=least, most=most))
         else:
             wanted = [value[:200] for value in given.getlist(name) if value][: pools.VALUES_LIMIT]

@@ -56,7 +56,8 @@ document.getElementById("asked")?.addEventListener("change", (event) => {
   const chip = event.target.closest("details.chip");
   if (!chip) return;
   const ticked = [...chip.querySelectorAll("input:checked")].map((box) => box.parentElement.textContent.trim());
-  const [from, to] = [...chip.querySelectorAll("input[type=number]")].map((input) => input.value);
+  let [from, to] = [...chip.querySelectorAll("input[type=number]")].map((input) => input.value);
+  if (from && to && Number(from) > Number(to)) [from, to] = [to, from];
   const said = ticked.length ? ticked.join(", ") : from && to ? `${from}–${to}` : from ? `≥ ${from}` : to ? `≤ ${to}` : "";
   chip.classList.toggle("on", Boolean(said));
   const summary = chip.querySelector("summary");
