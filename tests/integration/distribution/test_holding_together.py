@@ -1,0 +1,130 @@
+"""What must hold when something goes wrong: failures, forbidden moves, deadlocks, other workspaces."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from dibs.crm.models import Lead
+from dibs.distribution import acting, claiming
+from dibs.distribution.placing import AlreadyHere, place
+from dibs.distribution.ticking import tick
+from dibs.engine.lifecycle import ForbiddenMove
+from dibs.people.caller import caller_of
+from dibs.people.tenancy import enter
+from tests.integration.distribution.scene import POLICY, Scene, after, claimed
+from tests.making import MONDAY, make_arrival, make_rep, make_workspace, publish
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_lead_by_two_ways_at_once_is_refused_whole() -> None:
+    workspace = make_workspace()
+    publish(workspace, POLICY)
+    place(workspace.id, [make_arrival(external_id="one")], now=MONDAY)
+    with pytest.raises(AlreadyHere):
+        place(workspace.id, [make_arrival(external_id="two"), make_arrival(external_id="one")], now=MONDAY)
+    enter(workspace.id)
+    assert Lead.objects.count() == 1
+
+
+def test_another_workspaces_lead_is_unknown(scene: Scene) -> None:
+    lead_id = scene.arrives(employees=200).lead_id
+    other = make_workspace()
+    publish(other, POLICY)
+    stranger = caller_of(make_rep(other, "aiko").user)
+    acts: list[Callable[[], Any]] = [
+        lambda: claiming.claim_lead(stranger, lead_id, after(1)),
+        lambda: acting.contact(stranger, lead_id, after(1)),
+        lambda: acting.skip(stranger, lead_id, after(1)),
+        lambda: acting.assign(stranger, lead_id, "aiko", after(1)),
+        lambda: acting.retire(stranger, lead_id, after(1), why="spam"),
+    ]
+    assert [act() for act in acts] == [None] * len(acts)
+    assert scene.lead(lead_id).state == "pooled"
+
+
+def test_a_tick_serves_every_workspace(scene: Scene) -> None:
+    mine = scene.arrives(employees=200).lead_id
+    other = make_workspace()
+    publish(other, POLICY)
+    make_rep(other, "carmen", teams=("closers",))
+    theirs = place(other.id, [make_arrival(employees=200)], now=MONDAY)[0].lead_id
+    assert tick(after(30)).moved == {"escalated": 2}
+    assert scene.lead(mine).state == "owned"
+    enter(other.id)
+    assert Lead.objects.get(id=theirs).owner.handle == "carmen"
+
+
+def test_a_move_that_the_table_forbids_is_refused(scene: Scene) -> None:
+    from dibs.distribution.reading import crew, lock_leads
+    from dibs.distribution.writing import Outcome, write
+
+    lead_id = scene.arrives(employees=200).lead_id
+    row = lock_leads(scene.workspace.id, [lead_id])[lead_id]
+    outcome = Outcome(lead=row, kind="converted", changes={"state": "converted"}, reasons=())
+    with pytest.raises(ForbiddenMove):
+        write(scene.workspace.id, [outcome], now=MONDAY, policy_version=1, crew=crew(scene.workspace.id, MONDAY))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lead_that_no_engine_can_answer_for_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dibs.distribution import ticking
+
+    workspace = make_workspace()
+    publish(workspace, POLICY)
+    make_rep(workspace, "aiko", teams=("closers",))
+    leads = [
+        placed.lead_id for placed in place(workspace.id, [make_arrival(employees=200) for _ in range(5)], now=MONDAY)
+    ]
+    on_time = ticking.timeline.on_time
+
+    def fails_for_one(book: Any, lead: Any, account: Any, clock: Any, *rest: Any) -> Any:
+        if clock.id == str(leads[2]):
+            raise ZeroDivisionError
+        return on_time(book, lead, account, clock, *rest)
+
+    monkeypatch.setattr(ticking.timeline, "on_time", fails_for_one)
+    with pytest.raises(ZeroDivisionError):
+        tick(after(30))
+    enter(workspace.id)
+    states = {lead.id: lead.state for lead in Lead.objects.all()}
+    assert [states[lead_id] for lead_id in leads] == ["owned", "owned", "pooled", "owned", "owned"]
+    assert Lead.objects.get(id=leads[2]).due_at == after(31)
+    monkeypatch.undo()
+    assert tick(after(31)).moved == {"escalated": 1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_act_that_the_database_takes_back_to_end_a_deadlock_is_done_again() -> None:
+    workspace = make_workspace()
+    publish(workspace, POLICY)
+    aiko = caller_of(make_rep(workspace, "aiko", teams=("closers",)).user)
+    lead_id = place(workspace.id, [make_arrival(employees=200)], now=MONDAY)[0].lead_id
+    claimed(aiko, lead_id, after(1))
+    held, let_go = threading.Event(), threading.Event()
+
+    def the_other_way_round() -> None:
+        try:
+            enter(workspace.id)
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM distribution_standing WHERE rep_id = %s FOR UPDATE", [aiko.rep_id])
+                held.set()
+                # The act waits for the standing by now, and longer than this will for the lead: it is the one to be taken back.
+                let_go.wait(0.5)
+                cursor.execute("SELECT 1 FROM crm_lead WHERE id = %s FOR UPDATE", [lead_id])
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+        done = other.submit(the_other_way_round)
+        held.wait(5)
+        assert isinstance(acting.contact(aiko, lead_id, after(2)), acting.Acted)
+        done.result(30)
+    assert Lead.objects.get(id=lead_id).state == "working"
