@@ -61,6 +61,17 @@ def test_metrics_are_for_this_machine_only(empty: Up) -> None:
     assert ask(f"{empty.url}/metrics", X_Forwarded_For="203.0.113.7").status == 403
 
 
+def test_it_answers_to_this_machines_own_names_only(empty: Up) -> None:
+    for host in ("localhost", "127.0.0.1", f"localhost:{empty.port}", "[::1]"):
+        assert ask(f"{empty.url}/account/login/", Host=host).status == 200, host
+    for path in ("/account/login/", "/", "/api/v1/me", "/metrics"):
+        refused = ask(f"{empty.url}{path}", Host="elsewhere.example")
+        assert refused.status == 400, path
+        assert json.loads(refused.body)["code"] == "host_unknown"
+    for probe in ("/healthz", "/readyz"):
+        assert ask(f"{empty.url}{probe}", Host="elsewhere.example").status == 200
+
+
 def test_pages_carry_a_strict_policy_and_programs_no_cookie(empty: Up) -> None:
     page = ask(f"{empty.url}/account/login/")
     policy = page.headers["Content-Security-Policy"]
@@ -143,6 +154,12 @@ def test_it_stops_cleanly_starts_again_soon_and_keeps_its_data(data_folder: Path
         # 5 s is the promise for a machine at rest; tests share theirs.
         assert time.monotonic() - began < 10
         assert "noor@example.com" in dibs("user", "list", "--data", str(data_folder)).stdout
+
+
+def test_it_answers_to_the_names_it_is_told(data_folder: Path) -> None:
+    with up(data_folder, "--no-demo", DIBS_HOSTS="dibs.example.com") as running:
+        assert ask(f"{running.url}/account/login/", Host="dibs.example.com").status == 200
+        assert ask(f"{running.url}/account/login/").status == 400
 
 
 def test_killed_itself_it_leaves_nothing_running(data_folder: Path) -> None:

@@ -23,6 +23,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "bad_json": (400, "The body is not JSON"),
     "bad_cursor": (400, "The cursor was not given out for this list"),
     "bad_idempotency_key": (400, "An Idempotency-Key is 1 to 200 visible ASCII characters"),
+    "host_unknown": (400, "Dibs is not known by this name"),
     "not_authenticated": (401, "A valid token is needed"),
     "not_allowed": (403, "The role or the token's scopes do not allow this"),
     "not_a_rep": (403, "Only a rep can take leads"),

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +24,8 @@ from dibs.config.embedded import Lease, opened, prepare
 from dibs.config.parent import Child, Parent
 
 _STARTING = 60.0  # seconds in which web and stream have to answer
+#: What this machine calls itself. A page of elsewhere whose name was made to mean this machine comes by that name.
+_HERE = ("localhost", "127.0.0.1", "[::1]")
 _DATABASE_GONE = 5.0  # seconds without the embedded database before it is started again
 
 
@@ -42,6 +45,8 @@ def up(host: str, port: int, no_demo: bool) -> None:
     with _only_one(data) as note, _ending_on_signals():
         port = _free_port(host, port)
         os.environ["DIBS_STREAM_PORT"] = str(port + 1)
+        if _is_loopback(host):
+            os.environ.setdefault("DIBS_HOSTS", ",".join(dict.fromkeys([*_HERE, _bracketed(host)])))
         with connected() as lease:
             said = _first_leads(empty=no_demo, option=f" --data {data}" if lease else "")
             _close_connections()
@@ -132,6 +137,13 @@ def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _is_free(host: str, port: int) -> bool:
     with socket.socket(_family(host)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -194,7 +206,7 @@ def _keep_database(lease: Lease | None) -> Callable[[], None]:
             try:
                 lease.ensure_running(tell)
             except Trouble as trouble:
-                tell(f"dibs: {trouble}")
+                tell(f"Error: {trouble}")
             gone_since.clear()
 
     return look
@@ -219,7 +231,12 @@ def _answers(parent: Parent, urls: list[str]) -> bool:
 def _shown(host: str) -> str:
     """The host as a browser on this machine reaches it."""
     every = {"0.0.0.0": "localhost", "::": "[::1]"}  # noqa: S104 (somebody asked for it)
-    return every.get(host) or (f"[{host}]" if ":" in host else host)
+    return every.get(host) or _bracketed(host)
+
+
+def _bracketed(host: str) -> str:
+    """As a host is written before a port."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _greet(address: str, said: str, seconds: float) -> None:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.core.handlers.exception import convert_exception_to_response
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -18,6 +19,8 @@ Answer = Callable[[HttpRequest], HttpResponseBase]
 
 #: Asked by programs: no session, no CSRF cookie, no language, no messages.
 PROGRAMS = ("/api/", "/healthz", "/readyz", "/metrics", "/static/")
+#: Answered whatever the server is called: a load balancer asks by address.
+_PROBES = ("/healthz", "/readyz")
 
 
 def is_programs(request: HttpRequest) -> bool:
@@ -53,12 +56,20 @@ def _content_policy(stream: str) -> str:
 
 
 class Headers:
-    """Security headers on every answer. On a page also ``request.stream_url``, which the content policy lets it connect to."""
+    """Security headers on every answer, and no answer but 400 under a name that is not in ``DIBS_HOSTS``.
+
+    On a page also ``request.stream_url``, which the content policy lets it connect to.
+    """
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info not in _PROBES:
+            try:
+                request.get_host()
+            except DisallowedHost:
+                return other_host()
         if is_programs(request):
             response = self.get_response(request)
             response.headers["X-Content-Type-Options"] = "nosniff"
@@ -135,6 +146,16 @@ def database_gone() -> HttpResponse:
         "The database cannot be reached",
         "Nothing was changed. Try again in a moment.",
         **{"Retry-After": "2"},
+    )
+
+
+def other_host() -> HttpResponse:
+    """The answer to a request by a name that the server is not told to answer to."""
+    return problem(
+        400,
+        "host_unknown",
+        "Dibs is not known by this name",
+        "Whoever runs it can add the name to DIBS_HOSTS, separated by commas, and start it again.",
     )
 
 
