@@ -105,6 +105,66 @@ def test_an_integration_gets_no_password_and_a_token_that_can_send_leads(command
     assert "leads:write" in caller.scopes
 
 
+def test_tokens_are_listed_without_what_they_are_and_can_be_revoked(command: Command) -> None:
+    from django.utils.timezone import now
+
+    assert "There are no tokens" not in command("user", "add", "aiko@example.com").stdout
+    assert "There are no tokens" in command("token", "list").stdout
+    kept, lost = (
+        command(
+            "token", "create", "aiko@example.com", "--name", name, "--scope", "claim", "--days", "30"
+        ).stdout.strip()
+        for name in ("phone", "lost laptop")
+    )
+    for listed in (command("token", "list"), command("token", "list", "--json")):
+        assert listed.returncode == 0, listed.stderr
+        assert "aiko@example.com" in listed.stdout
+        for text in (kept, lost):
+            assert text.rpartition("_")[2] not in listed.stdout
+    rows = {row["name"]: row for row in json.loads(listed.stdout)}
+    assert set(rows["phone"]) == {"id", "name", "user", "scopes", "created", "expires"}
+    assert (rows["phone"]["user"], rows["phone"]["scopes"]) == ("aiko@example.com", ["claim"])
+    assert rows["phone"]["expires"] > rows["phone"]["created"]
+
+    told = command("token", "revoke", rows["lost laptop"]["id"])
+    assert (told.returncode, told.stdout) == (0, "Revoked “lost laptop” of aiko@example.com.\n")
+    assert caller_with(lost, now()) is None
+    assert caller_with(kept, now()) is not None
+    again = command("token", "revoke", rows["lost laptop"]["id"])
+    assert (again.returncode, again.stderr.startswith("Error: There is no token")) == (1, True)
+    assert command("token", "revoke", "the old one").returncode == 2
+
+
+def test_somebody_seen_off_can_neither_log_in_nor_call_nor_get_leads(command: Command) -> None:
+    from django.test import Client
+    from django.utils.timezone import now
+
+    command("user", "add", "aiko@example.com", "--team", "closers", "--password-stdin", input="open sesame 9\n")
+    token = command("token", "create", "aiko@example.com").stdout.strip()
+    browser = Client()
+    login = {"login": "aiko@example.com", "password": "open sesame 9"}
+    browser.post("/account/login/", login)
+    assert "_auth_user_id" in browser.session
+
+    told = command("user", "deactivate", "Aiko@example.com")
+    assert told.returncode == 0, told.stderr
+    user = User.objects.get()
+    assert not user.is_active
+    assert not user.tokens.exists()
+    enter(user.workspace_id)
+    assert not Rep.objects.get().active
+    assert caller_with(token, now()) is None
+    assert browser.get("/").status_code == 302
+    stranger = Client()
+    stranger.post("/account/login/", login)
+    assert "_auth_user_id" not in stranger.session
+
+    assert json.loads(command("user", "list", "--json").stdout)[0]["active"] is False
+    assert "deactivated" in command("token", "create", "aiko@example.com").stderr
+    nobody = command("user", "deactivate", "nobody@example.com")
+    assert (nobody.returncode, nobody.stderr.startswith("Error: Nobody here")) == (1, True)
+
+
 @pytest.mark.django_db
 def test_two_that_would_share_a_handle_get_one_each() -> None:
     workspace = first_workspace()

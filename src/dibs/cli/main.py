@@ -17,8 +17,8 @@ _COMMANDS = {
     "import": ("dibs.cli.importing", "import_", "Place the leads of a file"),
     "policy": ("dibs.cli.policy", "policy", "Check, compare, publish and roll back policies"),
     "explain": ("dibs.cli.explain", "explain", "Tell a lead's story: every decision, and why"),
-    "user": ("dibs.cli.users", "user", "Add and list the people who work here"),
-    "token": ("dibs.cli.users", "token", "Make keys that programs call with"),
+    "user": ("dibs.cli.users", "user", "Add and list the people who work here, and see them off"),
+    "token": ("dibs.cli.users", "token", "Make, list and revoke keys that programs call with"),
     "doctor": ("dibs.cli.doctor", "doctor", "Look whether everything Dibs needs is there and well"),
 }
 
@@ -79,11 +79,11 @@ def main(arguments: list[str] | None = None) -> Any:
     try:
         return dibs_command.main(args=arguments, prog_name="dibs")
     except Trouble as trouble:
-        click.echo(f"dibs: {trouble}", err=True)
+        click.echo(f"Error: {trouble}", err=True)
         sys.exit(1)
     except Exception as problem:
         if "django" in sys.modules and _database_is_gone(problem):
-            click.echo(f"dibs: the database can't be reached: {problem}", err=True)
+            click.echo(f"Error: the database can't be reached: {problem}", err=True)
             sys.exit(3)
         raise
 

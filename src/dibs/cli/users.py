@@ -6,12 +6,16 @@ import json
 import secrets
 import sys
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import click
 
 from dibs.cli.database import connected, tell
 from dibs.cli.workspaces import chosen_workspace, workspace_option
+
+if TYPE_CHECKING:
+    from dibs.people.models import User
 
 _ROLES = ["rep", "manager", "ops", "integration"]
 #: What an integration's token may do if nobody said: send leads in, and see what became of them.
@@ -22,7 +26,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Answer as J
 
 @click.group()
 def user() -> None:
-    """Add and list the people who work here."""
+    """Add and list the people who work here, and see them off."""
 
 
 @user.command("add")
@@ -128,15 +132,40 @@ def list_(workspace: str | None, as_json: bool) -> None:
         from rich.console import Console
         from rich.table import Table
 
-        table = Table("E-mail", "Name", "Role", "Handle", "Teams", box=None)
+        table = Table("E-mail", "Name", "Role", "Handle", "Teams", "", box=None)
         for row in people:
-            table.add_row(row["email"], row["name"], row["role"], row["handle"] or "", ", ".join(row["teams"]))
+            gone = "" if row["active"] else "deactivated"
+            table.add_row(row["email"], row["name"], row["role"], row["handle"] or "", ", ".join(row["teams"]), gone)
         Console().print(table)
+
+
+@user.command("deactivate")
+@click.argument("email")
+@_json_option
+def deactivate(email: str, as_json: bool) -> None:
+    """See somebody off: no login, no calls by token, and for a rep no more leads.
+
+    Their tokens are deleted. What they did stays in their name.
+    """
+    with connected():
+        from dibs.distribution.joining import leave
+
+        somebody = _somebody(email)
+        held = leave(somebody)
+    if as_json:
+        answer = {"id": str(somebody.id), "email": somebody.email, "active": False, "leads_held": held}
+        click.echo(json.dumps(answer, ensure_ascii=False))
+        return
+    click.echo(f"{somebody.name} <{somebody.email}> can't log in any more, and has no tokens.")
+    if held:
+        click.echo(
+            f"Leads still theirs: {held}. Claims run out by themselves; a manager can give the others to somebody."
+        )
 
 
 @click.group()
 def token() -> None:
-    """Make keys that programs call with."""
+    """Make, list and revoke keys that programs call with."""
 
 
 @token.command("create")
@@ -151,16 +180,16 @@ def create(email: str, name: str, scopes: tuple[str, ...], days: int | None, as_
         from django.utils.timezone import now
 
         from dibs.people.access import SCOPES
-        from dibs.people.models import ApiToken, User
+        from dibs.people.models import ApiToken
         from dibs.people.tenancy import within
 
         if unknown := sorted(set(scopes) - SCOPES):
             raise click.BadParameter(
                 f"{', '.join(unknown)}: there are {', '.join(sorted(SCOPES))}", param_hint="--scope"
             )
-        somebody = User.objects.filter(email__iexact=email).first()
-        if somebody is None:
-            raise click.ClickException(f"Nobody here has the address {email}. See: dibs user list")
+        somebody = _somebody(email)
+        if not somebody.is_active:
+            raise click.ClickException(f"{somebody.email} is deactivated: a token of theirs would open nothing.")
         if somebody.role == "integration" and not scopes:
             scopes = _USUAL_SCOPES
             tell(f"Scopes: {', '.join(scopes)} (choose others with --scope)")
@@ -170,3 +199,65 @@ def create(email: str, name: str, scopes: tuple[str, ...], days: int | None, as_
         click.echo(
             json.dumps({"token": text, "expires_at": expires_at and expires_at.isoformat()}) if as_json else text
         )
+
+
+@token.command("list")
+@workspace_option
+@_json_option
+def list_tokens(workspace: str | None, as_json: bool) -> None:
+    """List the tokens there are. What they are themselves is not kept, so it can't be shown."""
+    with connected():
+        from dibs.people.models import ApiToken
+        from dibs.people.tenancy import within
+
+        here = chosen_workspace(workspace)
+        with within(here.id):
+            tokens: list[dict[str, Any]] = [
+                {
+                    "id": str(found.id),
+                    "name": found.name,
+                    "user": found.user.email,
+                    "scopes": found.scopes,
+                    "created": found.created_at.isoformat(timespec="seconds"),
+                    "expires": found.expires_at and found.expires_at.isoformat(timespec="seconds"),
+                }
+                for found in ApiToken.objects.filter(workspace=here)
+                .select_related("user")
+                .order_by("user__email", "created_at")
+            ]
+    if as_json:
+        click.echo(json.dumps(tokens, ensure_ascii=False))
+        return
+    if not tokens:
+        click.echo("There are no tokens. See: dibs token create EMAIL")
+    for row in tokens:
+        may = ", ".join(row["scopes"]) or "all that the person may"
+        until = f"until {row['expires']}" if row["expires"] else "does not expire"
+        click.echo("  ".join(filter(None, [row["id"], row["user"], row["name"], may, f"made {row['created']}", until])))
+
+
+@token.command("revoke")
+@click.argument("token_id", metavar="ID", type=click.UUID)
+@_json_option
+def revoke(token_id: UUID, as_json: bool) -> None:
+    """Delete a token, by its ID in `dibs token list`: from now on it opens nothing."""
+    with connected():
+        from dibs.people.models import ApiToken
+
+        found = ApiToken.objects.filter(id=token_id).select_related("user").first()
+        if found is None:
+            raise click.ClickException(f"There is no token {token_id}. See: dibs token list")
+        found.delete()
+    if as_json:
+        click.echo(json.dumps({"id": str(token_id), "name": found.name, "user": found.user.email}, ensure_ascii=False))
+        return
+    click.echo(f"Revoked {f'“{found.name}”' if found.name else 'the token'} of {found.user.email}.")
+
+
+def _somebody(email: str) -> User:
+    from dibs.people.models import User
+
+    found = User.objects.filter(email__iexact=email.strip()).first()
+    if found is None:
+        raise click.ClickException(f"Nobody here has the address {email}. See: dibs user list")
+    return found

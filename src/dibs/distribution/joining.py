@@ -1,4 +1,4 @@
-"""Somebody joins a workspace: the user, and for a rep the place among the reps with counters at zero."""
+"""Somebody joins a workspace, or leaves it: the user, and for a rep the place among the reps with counters at zero."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.text import slugify
 
 from dibs.distribution.models import Standing
+from dibs.engine.lifecycle import HELD
 from dibs.engine.policy_terms import is_name
 from dibs.people.models import Management, Membership, Rep, Role, Team, User, Workspace
 from dibs.people.tenancy import enter
@@ -77,6 +78,25 @@ def join(
             else:
                 Management.objects.create(workspace=workspace, user=user, team=team)
     return user
+
+
+def leave(user: User) -> int:
+    """Nobody calls or logs in as this user any more, and as a rep they get no leads. What they did stays theirs.
+
+    Returns how many leads the rep holds still: claims and offers run out by themselves, the others are a manager's to give
+    to somebody else. Call it outside a transaction.
+    """
+    enter(user.workspace_id)
+    with transaction.atomic():
+        user.is_active = False
+        user.save(update_fields=["is_active"])
+        user.tokens.all().delete()
+        rep = Rep.objects.filter(user=user).first()
+        if rep is None:
+            return 0
+        rep.active = False
+        rep.save(update_fields=["active"])
+        return rep.leads.filter(state__in=HELD).count()
 
 
 def _free_handle(workspace: Workspace, email: str) -> str:
