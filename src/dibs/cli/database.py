@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from dibs.config.database import Trouble, data_folder
-from dibs.config.embedded import Lease, prepare
+from dibs.config.embedded import Cluster, Lease, prepare
 from dibs.config.key import secret_key
 
 #: An arbitrary number that all of Dibs agrees on: who holds this advisory lock migrates.
@@ -23,20 +23,25 @@ def tell(text: str) -> None:
 
 
 @contextmanager
-def connected(*, migrate: bool = True) -> Iterator[Lease | None]:
+def connected(*, migrate: bool = True, new: bool = False) -> Iterator[Lease | None]:
     """Work with the database: the one at ``DATABASE_URL``, else the embedded one of the data folder, started if need be.
 
+    ``new``: make what is not there yet. Without it a folder that holds no Dibs is `Trouble`: its name may be a slip.
     Gives the lease on the embedded server, or ``None`` where the database is somebody else's to run.
     """
     data = data_folder()
     lease: Lease | None = None
     if not os.environ.get("DATABASE_URL"):
+        if not new:
+            _make_sure_it_is_there(data)
         lease = Lease(data, tell)
         os.environ["DATABASE_URL"] = lease.url
-    elif not os.environ.get("DIBS_SECRET_KEY"):
+    elif new and not os.environ.get("DIBS_SECRET_KEY"):
         prepare(data)
     try:
-        os.environ.setdefault("DIBS_SECRET_KEY", _key(data))
+        # Without a key of the folder, the settings make one that lasts as long as this command.
+        if new or lease is not None or (data / "secret_key").exists():
+            os.environ.setdefault("DIBS_SECRET_KEY", _key(data))
         set_up()
         if migrate:
             bring_up_to_date()
@@ -45,6 +50,18 @@ def connected(*, migrate: bool = True) -> Iterator[Lease | None]:
         if lease is not None:
             del os.environ["DATABASE_URL"]
             lease.release()
+
+
+def _make_sure_it_is_there(data: Path) -> None:
+    try:
+        if Cluster(data).is_there():
+            return
+    except OSError:
+        return  # nothing that we may look into: the lease says what is wrong with the folder
+    raise Trouble(
+        f"There is no Dibs in the data folder {data}. If that is the wrong folder, name the right one with --data DIR or "
+        f"DIBS_DATA. To make one there: dibs up --data {data}, or dibs user add EMAIL --role ops --data {data}"
+    )
 
 
 def _key(data: Path) -> str:

@@ -268,7 +268,7 @@ def demo(as_json: bool) -> None:
     """
     from dibs.cli.database import connected, tell
 
-    with connected():
+    with connected(new=True):
         from django.utils.timezone import now
 
         tell("Filling the sample workspace")

@@ -65,7 +65,7 @@ def examine() -> list[Finding]:
         return findings
     findings.append(_looked("Database", _place))
     try:
-        with connected(migrate=False):
+        with connected(migrate=False, new=True):
             for what, look in _ON_DATABASE.items():
                 findings.append(_looked(what, look))
                 if what == "Server" and findings[-1].state == "ill":

@@ -53,15 +53,19 @@ def import_(
     """
     if not source.strip() or len(source) > 100:
         raise click.BadParameter("must have 1 to 100 characters", param_hint="--source")
-    with connected():
-        from django.utils.timezone import now
+    with _refusals(as_json):
+        from dibs.intake.connectors.csv import CsvFile
+        from dibs.intake.mapping import read_mapping_file
 
-        from dibs.intake.connectors.csv import FileRefused
-        from dibs.intake.importing import import_file
-        from dibs.intake.mapping import MappingRefused, read_mapping_file
+        # Before a database is started for them.
+        with CsvFile(file, encoding=encoding):
+            pass
+        mapping = read_mapping_file(_found(map_, file)) if map_ else None
+        with connected():
+            from django.utils.timezone import now
 
-        try:
-            mapping = read_mapping_file(_found(map_, file)) if map_ else None
+            from dibs.intake.importing import import_file
+
             here = chosen_workspace(workspace)
             with _progress(file, shown=not as_json) as progress:
                 summary = import_file(
@@ -74,14 +78,6 @@ def import_(
                     encoding=encoding,
                     progress=progress,
                 )
-        except FileRefused as refused:
-            _give_up(as_json, [{"code": refused.code, "message": refused.message}], [refused.message])
-        except MappingRefused as refused:
-            problems = [
-                {"code": p.code, "message": p.message, "line": p.line, "column": p.column, "path": p.path or None}
-                for p in refused.problems
-            ]
-            _give_up(as_json, problems, refused.lines())
     if as_json:
         click.echo(json.dumps(summary.as_json(), ensure_ascii=False))
     else:
@@ -95,11 +91,29 @@ def _found(map_: Path, file: Path) -> Path:
     return map_ if map_.exists() or not beside.exists() else beside
 
 
+@contextmanager
+def _refusals(as_json: bool) -> Iterator[None]:
+    """A file or a mapping that is refused is told, and ends the command with 1."""
+    from dibs.intake.connectors.csv import FileRefused
+    from dibs.intake.mapping import MappingRefused
+
+    try:
+        yield
+    except FileRefused as refused:
+        _give_up(as_json, [{"code": refused.code, "message": refused.message}], [refused.message])
+    except MappingRefused as refused:
+        problems = [
+            {"code": p.code, "message": p.message, "line": p.line, "column": p.column, "path": p.path or None}
+            for p in refused.problems
+        ]
+        _give_up(as_json, problems, refused.lines())
+
+
 def _give_up(as_json: bool, problems: Sequence[Mapping[str, object]], lines: Sequence[str]) -> None:
     if as_json:
         click.echo(json.dumps({"problems": list(problems)}, ensure_ascii=False))
     for line in lines:
-        click.echo(f"dibs: {line}", err=True)
+        click.echo(f"Error: {line}", err=True)
     sys.exit(1)
 
 

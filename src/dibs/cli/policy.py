@@ -243,8 +243,8 @@ def _refuse(file: str, text: str, refused: PolicyRefused, as_json: bool) -> None
             json.dumps({"ok": False, "problems": [asdict(found) for found in refused.problems]}, ensure_ascii=False)
         )
     else:
+        click.echo(f"Error: {file} is refused; nothing was changed.", err=True)
         _tell_problems(file, text, refused.problems)
-        click.echo(f"{file} is refused; nothing was changed.", err=True)
     sys.exit(1)
 
 

@@ -47,7 +47,7 @@ def up(host: str, port: int, no_demo: bool) -> None:
         os.environ["DIBS_STREAM_PORT"] = str(port + 1)
         if _is_loopback(host):
             os.environ.setdefault("DIBS_HOSTS", ",".join(dict.fromkeys([*_HERE, _bracketed(host)])))
-        with connected() as lease:
+        with connected(new=True) as lease:
             said = _first_leads(empty=no_demo, option=f" --data {data}" if lease else "")
             _close_connections()
             address = f"http://{_shown(host)}:{port}"

@@ -61,7 +61,7 @@ def add(
     except EmailNotValidError as problem:
         raise click.BadParameter(str(problem), param_hint="EMAIL") from None
     given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
-    with connected():
+    with connected(new=True):
         from django.contrib.auth.password_validation import validate_password
         from django.core.exceptions import ValidationError
 

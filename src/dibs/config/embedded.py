@@ -59,6 +59,16 @@ class Cluster:
         mark = hashlib.sha256(os.fsencode(self.data.resolve())).hexdigest()[:16]
         return Path("/tmp") / f"dibs-{os.geteuid()}-{mark}"  # noqa: S108 (made 0700, and its owner is looked at)
 
+    def is_there(self) -> bool:
+        """Whether there is a server's folder, or somebody is making one just now. Makes nothing itself."""
+        if self.folder.exists():
+            return True
+        try:
+            with open(self.data / "keeper") as file:
+                return not _free(file, fcntl.LOCK_EX)
+        except FileNotFoundError:
+            return False
+
     def url(self, role: str = "dibs", name: str = NAME) -> str:
         return socket_url(self.socket_folder, role, name)
 
