@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from dibs.delivery import texts
 from dibs.delivery.wording import condition_in_words, country_name, language_of, say, sentence, span, titled
 from dibs.engine.decision import Reason
+from dibs.intake import cleaning
 
 
 def test_a_rep_is_called_by_name_where_the_name_is_known() -> None:
@@ -77,3 +79,7 @@ def test_a_reason_that_another_sentence_follows_ends_like_one() -> None:
     assert sentence("Budi took it.", "en") == "Budi took it."
     assert sentence("取得しました", "ja") == "取得しました。"
     assert sentence("取得しました。", "ja") == "取得しました。"
+
+
+def test_every_flag_that_intake_puts_on_a_lead_has_words() -> None:
+    assert set(texts.FLAGS) == {flag.replace("*_", "") for flag in cleaning.FLAGS}
