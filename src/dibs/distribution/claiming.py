@@ -20,7 +20,7 @@ from django.db import DatabaseError, connection, transaction
 from dibs.delivery.outbox import lead_payload
 from dibs.delivery.wake import wake
 from dibs.distribution import policies
-from dibs.distribution.lines import line, low_score_waits
+from dibs.distribution.lines import line, low_score_waits, take_back
 from dibs.distribution.reading import (
     LEAD_COLUMNS,
     LEAD_SELECT,
@@ -148,6 +148,10 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
         if seen.policy_id is None:
             return None
         active = policies.rulebook(seen.policy_id)
+        queue = _queue_of(active.book, seen.lead)
+        if queue is not None and take_back(workspace_id, queue, now):
+            # Some of the locks that ran out in the line may have been the rep's own: the standing read above is an old one.
+            continue
 
         # Decide.
         facts, clock = lead_facts(seen.lead), lead_clock(seen.lead, seen.holder_handle)
@@ -163,7 +167,7 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
             today=today,
             last_lapse_at=seen.last_lapse_at,
             teams=seen.teams,
-            is_head=_is_head(workspace_id, active.book, seen.lead, seen.rep_id, now),
+            is_head=queue is None or _is_head(workspace_id, active.book, queue, seen.lead, seen.rep_id, now),
             low_score_in_sight=low_in_sight,
         )
         if isinstance(answer, Ask):
@@ -382,12 +386,15 @@ def _lock_ran_out(lead: Row, now: datetime) -> bool:
     return lead["state"] == "owned" and lead["lock_expires_at"] is not None and lead["lock_expires_at"] <= now
 
 
-def _is_head(workspace_id: UUID, book: Rulebook, lead: Row, rep_id: UUID, now: datetime) -> bool:
-    """Whether the lead is the first of its line for this rep; asked of the database only where the pool's mode makes it matter."""
+def _queue_of(book: Rulebook, lead: Row) -> str | None:
+    """The queue that the lead stands in, if it stands in one."""
     pool = book.policy.pools.get(lead["pool"] or "")
-    if pool is None or pool.mode != "queue":
-        return True
-    return line(workspace_id, book, lead["pool"], now, limit=1, rep_id=rep_id) == [lead["id"]]
+    return lead["pool"] if pool is not None and pool.mode == "queue" else None
+
+
+def _is_head(workspace_id: UUID, book: Rulebook, queue: str, lead: Row, rep_id: UUID, now: datetime) -> bool:
+    """Whether the lead is the first of its line for this rep."""
+    return line(workspace_id, book, queue, now, limit=1, rep_id=rep_id) == [lead["id"]]
 
 
 def _settle_own(workspace_id: UUID, rep_id: UUID, now: datetime) -> int:

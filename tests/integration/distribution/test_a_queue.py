@@ -21,7 +21,7 @@ route:
   - {name: Everyone, pull: {pool: line}}
 pools:
   line: {mode: queue, order: [received_at], lock: 15m, reclaim_after: 1h, assign_after: 24h}
-fair_play: {skip_at_most: 2}
+fair_play: {hold_at_most: 2, skip_at_most: 2}
 """
 
 
@@ -76,3 +76,10 @@ def test_passing_over_the_head_is_counted_and_shows_the_next(queue: tuple[list[A
     assert isinstance(taken, claiming.Claimed)
     assert taken.lead["id"] == leads[2]
     assert head_of(aiko, after(6)) == leads[0], "a claim settles the skips before it"
+
+
+def test_own_locks_that_ran_out_in_the_queue_do_not_count_as_held(queue: tuple[list[Any], Caller, Caller]) -> None:
+    leads, aiko, _ = queue
+    for _ in range(2):
+        assert isinstance(claiming.claim_next(aiko, "line", after(1)), claiming.Claimed)
+    assert isinstance(claiming.claim_lead(aiko, leads[2], after(20)), claiming.Claimed)
