@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from random import Random
 from textwrap import dedent
+from uuid import UUID
 
 import pytest
 
 from dibs.crm.models import Account
 from dibs.distribution import policies
 from dibs.people.models import Rep
-from dibs.people.tenancy import enter, new_id
+from dibs.people.tenancy import enter
 from tests.conformance.days import POLICIES, a_day
 from tests.conformance.stores import NAMED, InMemory, Live
 from tests.making import make_rep, make_workspace, publish
@@ -35,11 +37,12 @@ def test_a_day_goes_the_same_way_in_memory_and_on_the_database(policy: str, seed
     assert active is not None
     memory, live = InMemory.of(active, TEAMS), Live(workspace)
     came = set()
+    ids = Random(seed)  # ties break by the lead's id: a day that fails must fail again
 
     for happening in a_day(seed, START):
         enter(workspace.id)
         if happening.act == "arrive":
-            lead_id = new_id()
+            lead_id = UUID(int=ids.getrandbits(128), version=4)
             told = memory.arrive(happening, lead_id), live.arrive(happening, lead_id)
         else:
             told = memory.do(happening), live.do(happening)
