@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from dibs.people.models import Rep, User
 from tests.api.conftest import Company, make_company
 from tests.running import Up
 
 PASSWORD = "open sesame 1"
+# A row that somebody took stays for nearly 5 s, which is all that Playwright would wait; a busy machine takes longer still.
+expect.set_options(timeout=20_000)
 _QUIET = (
     "--no-sandbox",
     "--disable-gpu",
