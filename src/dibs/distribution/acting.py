@@ -88,10 +88,6 @@ class _Scene:
         self.held_by = self.row["owner_id"]
         self.turns_after = self.known.roster
 
-    @property
-    def contacted(self) -> bool:
-        return self.row["contacted_at"] is not None
-
     def still_with(self, kind: str, after: LeadClock, *reasons: Reason) -> Outcome:
         """The lead stays in the same hands, or ends in them; the lease stays too."""
         before = self.clock
@@ -170,7 +166,7 @@ def reject(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "", claim
 
 
 def release(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "", claim: UUID | None = None) -> Answer:
-    """The rep gives the lead back: to the pool where it waited, in its old place in line, or to be placed again."""
+    """The rep gives the lead back: to its pool, in its old place in line unless there was a contact, or to be placed again."""
 
     def decide(scene: _Scene) -> Outcome:
         assert scene.active is not None

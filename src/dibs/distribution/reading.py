@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db import connection
 
 from dibs.crm.models import Lead
-from dibs.engine import calendar
+from dibs.engine import calendar, rotate
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts, WorkingHours
 from dibs.engine.fairplay import Standing
 from dibs.engine.roster import Roster
@@ -82,8 +82,8 @@ def lead_clock(row: Mapping[str, Any], owner: str | None, passed_over: frozenset
 
 
 def seed_for(row: Mapping[str, Any], digest: str) -> str:
-    """What breaks ties in the decision on a lead at this version, under this policy: the same for a replay, another next time."""
-    return f"{row['id']}:{digest[:16]}:{row['version']}"
+    """What breaks ties in the decision on this lead as it was read."""
+    return rotate.seed_for(str(row["id"]), digest, row["version"])
 
 
 def lock_leads(workspace_id: UUID, lead_ids: Iterable[UUID]) -> dict[UUID, Row]:

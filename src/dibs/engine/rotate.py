@@ -51,6 +51,12 @@ class Chosen:
     along: tuple[str, ...] = ()
 
 
+def seed_for(lead_id: str, digest: str, version: int) -> str:
+    """What breaks ties in the decision on a lead at this version, under the policy with this digest: the same for a replay, another
+    next time."""
+    return f"{lead_id}:{digest[:16]}:{version}"
+
+
 def next_rep(book: Rulebook, team: str, by: str, roster: Roster, clock: LeadClock, now: datetime, seed: str) -> Chosen:
     """The rep of ``team`` who is next for this lead by strategy ``by``; ties break by seed, not by name or age.
 

@@ -19,6 +19,7 @@ from dibs.engine.due import due_when_owned
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts
 from dibs.engine.fairplay import Standing
 from dibs.engine.roster import Roster
+from dibs.engine.rotate import seed_for
 from dibs.engine.rulebook import Rulebook
 
 
@@ -207,7 +208,7 @@ class Floor:
         return local_day(self.reps[handle].timezone, now)
 
     def _seed(self, lead: FloorLead) -> str:
-        return f"{lead.clock.id}:{self.digest[:16]}:{lead.version}"
+        return seed_for(lead.clock.id, self.digest, lead.version)
 
     def _asked(self, lead: FloorLead, rep: FloorRep, now: datetime) -> Grant | Refusal:
         facts, pool = self._facts(rep, now), lead.clock.pool or ""
