@@ -94,12 +94,16 @@ class Lead(WorkspaceRow):
     lock_expires_at = models.DateTimeField(null=True)
     claim = models.UUIDField(null=True)
     contacted_at = models.DateTimeField(null=True)
+    #: When it was converted or retired.
+    ended_at = models.DateTimeField(null=True)
     escalated = models.SmallIntegerField(default=0)
     reassigned = models.SmallIntegerField(default=0)
     #: How the present owner came to have it: claimed, assigned, offered, escalated, aged.
     taken_by = models.CharField(max_length=12, null=True)
     policy_version = models.IntegerField(null=True)
     version = models.IntegerField(default=0)
+    #: What a search looks through, folded; see ``crm.lookup``.
+    lookup = models.CharField(max_length=600, default="")
     created_at = models.DateTimeField(default=now)
 
     class Meta:
@@ -163,6 +167,8 @@ class Lead(WorkspaceRow):
             models.Index(
                 fields=["workspace", "owner", "state"], condition=Q(owner__isnull=False), name="lead_by_owner"
             ),
+            # What a rep converted and retired lately: what tiers are counted from.
+            models.Index(fields=["workspace", "owner", "ended_at"], condition=Q(ended_at__isnull=False), name="lead_ended"),
             # Locks that ran out and that no tick has taken back yet: claimable at once.
             models.Index(
                 fields=["workspace", "pool", "lock_expires_at"],

@@ -33,3 +33,18 @@ class Outbox(WorkspaceRow):
                 fields=["workspace", "deliver_at"], condition=Q(delivered_at__isnull=True), name="outbox_undelivered"
             )
         ]
+
+
+class Notice(WorkspaceRow):
+    """Something a person is to know: a rule that will change, another tier, a claim floor missed. ``reasons`` as the log keeps them;
+    text is made when it is read, in the reader's language.
+    """
+
+    user = models.ForeignKey("people.User", on_delete=models.CASCADE, db_index=False, related_name="+")
+    at = models.DateTimeField(default=now)
+    kind = models.CharField(max_length=40)
+    reasons = models.JSONField(default=list)
+    read_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "user", "-at"], name="notice_by_user")]

@@ -21,6 +21,10 @@ class PolicyVersion(WorkspaceRow):
     document = models.JSONField()
     digest = models.CharField(max_length=64)
     active = models.BooleanField(default=False)
+    #: Announced and not in force yet: it becomes the active one at ``effective_from``.
+    pending = models.BooleanField(default=False)
+    #: Since when it is in force, or from when it will be.
+    effective_from = models.DateTimeField(default=now)
     note = models.CharField(max_length=500, default="", blank=True)
     published_at = models.DateTimeField(default=now)
     published_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
@@ -30,6 +34,8 @@ class PolicyVersion(WorkspaceRow):
             models.UniqueConstraint(fields=["workspace", "number"], name="policy_number_once"),
             # Two people publishing at once: one active policy, whoever wins.
             models.UniqueConstraint(fields=["workspace"], condition=Q(active=True), name="policy_one_active"),
+            # What comes next is one thing: announcing another policy takes the earlier announcement back.
+            models.UniqueConstraint(fields=["workspace"], condition=Q(pending=True), name="policy_one_pending"),
         ]
 
 
@@ -60,7 +66,18 @@ class Standing(models.Model):
     skips = models.IntegerField(default=0)
     lapses = models.IntegerField(default=0)
     last_claim_at = models.DateTimeField(null=True)
+    claimed_at = ArrayField(models.DateTimeField(), default=list)
+    floor_on = models.DateField(null=True)
     version = models.IntegerField(default=0)
+    #: The rest moves once a day, see ``engine.tiers.TierState``: no claim writes it, so it has no part in ``version``.
+    tier = models.CharField(max_length=200, null=True)
+    tier_since = models.DateField(null=True)
+    tier_candidate = models.CharField(max_length=200, null=True)
+    tier_days = models.IntegerField(default=0)
+    tier_on = models.DateField(null=True)
+    #: Leads ended, and of these converted, within the policy's window up to ``tier_on``.
+    closed = models.IntegerField(default=0)
+    converted = models.IntegerField(default=0)
 
 
 class Decision(WorkspaceRow):
@@ -88,6 +105,8 @@ class Decision(WorkspaceRow):
     reasons = models.JSONField(default=list)
     policy_version = models.IntegerField(null=True)
     seed = models.CharField(max_length=64, default="")
+    #: The lead's score after it, 1..100: what it was worth then, whatever it is scored later.
+    score = models.SmallIntegerField(null=True)
 
     class Meta:
         indexes = [
@@ -97,7 +116,9 @@ class Decision(WorkspaceRow):
 
 
 class PassedOver(WorkspaceRow):
-    """A rep let this lead lapse or declined it: not pushed to them again, and not theirs to claim again at once."""
+    """A rep had this lead or looked at it, and did not keep it. ``kind``: ``lapsed``, ``declined`` and ``released`` ones are not pushed
+    to them again, nor theirs to claim again at once; ``skipped`` ones they passed over in a queue; of ``opened`` ones they saw the details.
+    """
 
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, db_index=False)
     rep = models.ForeignKey(Rep, on_delete=models.CASCADE, db_index=False)
@@ -106,3 +127,93 @@ class PassedOver(WorkspaceRow):
 
     class Meta:
         indexes = [models.Index(fields=["workspace", "lead", "rep", "-at"], name="passed_over_who")]
+
+
+class RepEntry(WorkspaceRow):
+    """What happened to a rep's standing other than by a lead: another tier, a missed claim floor. The line in the log that says why.
+
+    ``kind``: ``tier_changed`` or ``below_floor``.
+    """
+
+    rep = models.ForeignKey(Rep, on_delete=models.CASCADE, db_index=False, related_name="+")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=16)
+    reasons = models.JSONField(default=list)
+    policy_version = models.IntegerField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "rep", "-at"], name="rep_entry_story")]
+
+
+class Credit(WorkspaceRow):
+    """Points that a rep earned by a claimed lead's first contact (``claim``) or a conversion (``convert``), as the policy weighed them
+    then. Rows are added and never changed: pay may hang on them.
+
+    No foreign-key constraint on ``lead``: what was earned outlives the lead.
+    """
+
+    rep = models.ForeignKey(Rep, on_delete=models.CASCADE, db_index=False, related_name="+")
+    lead = models.ForeignKey(
+        Lead, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="credits"
+    )
+    at = models.DateTimeField()
+    what = models.CharField(max_length=8)
+    points = models.DecimalField(max_digits=9, decimal_places=2)
+    times = models.DecimalField(max_digits=6, decimal_places=2, default=1)
+    rule = models.CharField(max_length=40, null=True)
+    score = models.SmallIntegerField(null=True)
+    policy_version = models.IntegerField(null=True)
+
+    class Meta:
+        constraints = [
+            # A lead earns its rep each kind of credit once, whatever is pressed twice.
+            models.UniqueConstraint(fields=["workspace", "lead", "rep", "what"], name="credit_once")
+        ]
+        indexes = [models.Index(fields=["workspace", "at"], name="credit_by_time")]
+
+
+class Choice(WorkspaceRow):
+    """What was on offer to a rep at the moment of a claim: worked out afterwards from the log, see ``distribution.choices``.
+
+    ``seen``: leads in the rep's sight in pools to choose from, the claimed one included; ``below`` and ``ties`` of them with a lower
+    score, and with the same (itself included). ``offered``: how many in each band of score. ``ridit`` = (below + ties / 2) / seen,
+    0..1; ``variance`` is what it would have had if the rep had chosen at random. ``id`` is the decision's.
+    """
+
+    rep = models.ForeignKey(Rep, on_delete=models.CASCADE, db_index=False, related_name="+")
+    at = models.DateTimeField()
+    pool = models.CharField(max_length=100)
+    score = models.SmallIntegerField()
+    seen = models.IntegerField()
+    below = models.IntegerField()
+    ties = models.IntegerField()
+    offered = ArrayField(models.IntegerField())
+    ridit = models.FloatField()
+    variance = models.FloatField()
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "at"], name="choice_by_time")]
+
+
+class PoolSample(WorkspaceRow):
+    """How a pool stood at one moment: how many waited, how long (seconds), and how many in each band of score."""
+
+    pool = models.CharField(max_length=100)
+    at = models.DateTimeField()
+    waiting = models.IntegerField()
+    oldest = models.IntegerField()
+    median = models.IntegerField()
+    p90 = models.IntegerField()
+    offered = ArrayField(models.IntegerField())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "pool", "at"], name="pool_sample_once")]
+
+
+class Watched(models.Model):
+    """Up to where the log has been read for `Choice`."""
+
+    workspace = models.OneToOneField(
+        "people.Workspace", on_delete=models.CASCADE, primary_key=True, db_constraint=False, related_name="+"
+    )
+    upto = models.DateTimeField(null=True)

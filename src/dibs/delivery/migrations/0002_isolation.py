@@ -15,4 +15,5 @@ class Migration(migrations.Migration):
             ["ALTER TABLE delivery_outbox ALTER COLUMN seq DROP DEFAULT", "DROP SEQUENCE delivery_outbox_seq"],
         ),
         Isolate("delivery_outbox"),
+        Isolate("delivery_notice"),
     ]

@@ -19,4 +19,9 @@ class Migration(migrations.Migration):
         Isolate("distribution_standing"),
         Isolate("distribution_decision"),
         Isolate("distribution_passedover"),
+        Isolate("distribution_repentry"),
+        Isolate("distribution_credit"),
+        Isolate("distribution_choice"),
+        Isolate("distribution_poolsample"),
+        Isolate("distribution_watched"),
     ]
