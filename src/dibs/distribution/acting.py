@@ -37,6 +37,7 @@ from dibs.engine import consequences, fairplay, timeline
 from dibs.engine.decision import Assigned, Due, InPool, Placement, Reason, Refusal
 from dibs.engine.due import due_in_pool, due_when_owned
 from dibs.engine.facts import LeadClock
+from dibs.engine.lifecycle import ENDED
 from dibs.people.caller import Caller
 from dibs.people.models import Role
 from dibs.people.tenancy import enter
@@ -92,10 +93,13 @@ class _Scene:
         """The lead stays in the same hands, or ends in them; the lease stays too."""
         before = self.clock
         names = ("state", "lock_expires_at", "contacted_at", "due_at", "due_for")
+        changes = {name: getattr(after, name) for name in names}
+        if after.state in ENDED:
+            changes["ended_at"] = self.now
         return Outcome(
             lead=self.row,
             kind=kind,
-            changes={name: getattr(after, name) for name in names},
+            changes=changes,
             reasons=reasons,
             rep=self.held_by,
             actor=self.caller.user_id,

@@ -318,9 +318,9 @@ _TAKE = f"""
         RETURNING 1
     ), logged AS (
         INSERT INTO distribution_decision
-            (id, workspace_id, lead_id, nth, at, kind, before, after, rep_id, actor_id, pool, reasons, policy_version, seed)
+            (id, workspace_id, lead_id, nth, at, kind, before, after, rep_id, actor_id, pool, reasons, policy_version, seed, score)
         SELECT %(decision)s, %(workspace)s, %(lead)s, %(lead_version)s + 1, %(now)s, 'claimed', %(before)s, %(state)s, %(rep)s, %(actor)s, %(pool)s,
-               %(reasons)s, %(policy)s, ''
+               %(reasons)s, %(policy)s, '', %(score)s
         FROM stood
     ), sent AS (
         INSERT INTO delivery_outbox (id, workspace_id, at, event, lead, payload, attempts, deliver_at)
@@ -364,6 +364,7 @@ def _write(
         "before": seen.lead["state"],
         "actor": seen.user_id,
         "pool": pool,
+        "score": seen.lead["score"],
         "reasons": reasons_json(reasons),
         "event": new_id(),
         "payload": json.dumps(

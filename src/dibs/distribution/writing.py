@@ -43,10 +43,11 @@ DECISION_COLUMNS = (
     "reasons",
     "policy_version",
     "seed",
+    "score",
 )
 
 #: Kinds of decision that change facts and not the state, so the state table does not speak of them.
-_STILL = frozenset({"enriched", "skipped"})
+_STILL = frozenset({"enriched", "skipped", "opened"})
 
 
 @dataclass(slots=True)
@@ -190,6 +191,7 @@ def log(
                 reasons_json(outcome.reasons),
                 policy_version,
                 outcome.seed,
+                outcome.changes.get("score", lead["score"]),
             )
         )
         payload = lead_payload(lead["id"], pool, lead["state"], outcome.state, names.get(rep) if rep else None)
@@ -229,8 +231,8 @@ def begin_standings(workspace_id: UUID, reps: Sequence[UUID]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO distribution_standing (rep_id, workspace_id, holding, open_leads, claims_today, assigned_today, "
-            "claims_this_week, recent, skips, lapses, version) "
-            "SELECT rep, %s, 0, 0, 0, 0, 0, '{}', 0, 0, 0 FROM unnest(%s::uuid[]) AS rep ON CONFLICT DO NOTHING",
+            "claims_this_week, recent, skips, lapses, claimed_at, version, tier_days, closed, converted) "
+            "SELECT rep, %s, 0, 0, 0, 0, 0, '{}', 0, 0, '{}', 0, 0, 0, 0 FROM unnest(%s::uuid[]) AS rep ON CONFLICT DO NOTHING",
             [workspace_id, list(reps)],
         )
 
