@@ -167,8 +167,13 @@ class Lead(WorkspaceRow):
             models.Index(
                 fields=["workspace", "owner", "state"], condition=Q(owner__isnull=False), name="lead_by_owner"
             ),
-            # What a rep converted and retired lately: what tiers are counted from.
-            models.Index(fields=["workspace", "owner", "ended_at"], condition=Q(ended_at__isnull=False), name="lead_ended"),
+            # What a rep converted and retired lately: what tiers are counted from, and how what was taken in which way ended.
+            models.Index(
+                fields=["workspace", "owner", "ended_at"],
+                include=["state", "taken_by"],
+                condition=Q(ended_at__isnull=False),
+                name="lead_ended",
+            ),
             # Locks that ran out and that no tick has taken back yet: claimable at once.
             models.Index(
                 fields=["workspace", "pool", "lock_expires_at"],

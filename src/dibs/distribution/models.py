@@ -25,6 +25,8 @@ class PolicyVersion(WorkspaceRow):
     pending = models.BooleanField(default=False)
     #: Since when it is in force, or from when it will be.
     effective_from = models.DateTimeField(default=now)
+    #: When its announcement was taken back: it never was in force.
+    cancelled_at = models.DateTimeField(null=True)
     note = models.CharField(max_length=500, default="", blank=True)
     published_at = models.DateTimeField(default=now)
     published_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
@@ -126,7 +128,11 @@ class PassedOver(WorkspaceRow):
     at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["workspace", "lead", "rep", "-at"], name="passed_over_who")]
+        indexes = [
+            models.Index(fields=["workspace", "lead", "rep", "-at"], name="passed_over_who"),
+            # How often each rep did, lately: counted from the index alone.
+            models.Index(fields=["workspace", "at"], include=["rep", "kind"], name="passed_over_by_time"),
+        ]
 
 
 class RepEntry(WorkspaceRow):
@@ -173,23 +179,27 @@ class Credit(WorkspaceRow):
 
 
 class Choice(WorkspaceRow):
-    """What was on offer to a rep at the moment of a claim: worked out afterwards from the log, see ``distribution.choices``.
+    """A claim, and what was on offer to the rep at that moment: worked out afterwards from the log, see ``distribution.choices``.
 
-    ``seen``: leads in the rep's sight in pools to choose from, the claimed one included; ``below`` and ``ties`` of them with a lower
-    score, and with the same (itself included). ``offered``: how many in each band of score. ``ridit`` = (below + ties / 2) / seen,
-    0..1; ``variance`` is what it would have had if the rep had chosen at random. ``id`` is the decision's.
+    ``waited``: seconds that the lead had waited in line. ``seen``: leads in the rep's sight in pools to choose from, the claimed one
+    included; ``below`` and ``ties`` of them with a lower score, and with the same (itself included). ``offered``: how many in each of
+    ``choices.BANDS`` of score. ``ridit`` = (below + ties / 2) / seen, 0..1; ``variance`` is what it would have had if the rep had chosen
+    at random. These are ``None`` for the head of a queue, where there is nothing to choose, and where the sight could not be worked
+    out. ``id`` is the decision's.
     """
 
     rep = models.ForeignKey(Rep, on_delete=models.CASCADE, db_index=False, related_name="+")
     at = models.DateTimeField()
     pool = models.CharField(max_length=100)
     score = models.SmallIntegerField()
-    seen = models.IntegerField()
-    below = models.IntegerField()
-    ties = models.IntegerField()
-    offered = ArrayField(models.IntegerField())
-    ridit = models.FloatField()
-    variance = models.FloatField()
+    waited = models.IntegerField()
+    queue = models.BooleanField(default=False)
+    seen = models.IntegerField(null=True)
+    below = models.IntegerField(null=True)
+    ties = models.IntegerField(null=True)
+    offered = ArrayField(models.IntegerField(), null=True)
+    ridit = models.FloatField(null=True)
+    variance = models.FloatField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["workspace", "at"], name="choice_by_time")]
