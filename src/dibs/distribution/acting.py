@@ -18,6 +18,7 @@ from django.db import OperationalError, connection, transaction
 from psycopg.errors import DeadlockDetected
 
 from dibs.distribution import policies
+from dibs.distribution.lines import sees
 from dibs.distribution.policies import Active
 from dibs.distribution.reading import (
     Crew,
@@ -27,13 +28,17 @@ from dibs.distribution.reading import (
     lead_clock,
     lead_facts,
     lock_leads,
+    opened_by,
     passed_over,
     seed_for,
     standing_now,
+    with_record,
 )
+from dibs.distribution.ticking import settle
 from dibs.distribution.writing import Outcome, begin_standings, placing, write, write_turns
 from dibs.engine import claim as judge
-from dibs.engine import consequences, fairplay, timeline
+from dibs.engine import consequences, credits, fairplay, timeline
+from dibs.engine.credits import Earned
 from dibs.engine.decision import Assigned, Due, InPool, Placement, Reason, Refusal
 from dibs.engine.due import due_in_pool, due_when_owned
 from dibs.engine.facts import LeadClock
@@ -73,8 +78,8 @@ Answer = Acted | Refused | None
 
 
 @dataclass(slots=True)
-class _Scene:
-    """What one act read."""
+class Scene:
+    """What one act read, and the lead it is about."""
 
     caller: Caller
     row: Row
@@ -96,15 +101,26 @@ class _Scene:
         changes = {name: getattr(after, name) for name in names}
         if after.state in ENDED:
             changes["ended_at"] = self.now
+        earned = self._earned(kind)
         return Outcome(
             lead=self.row,
             kind=kind,
             changes=changes,
-            reasons=reasons,
+            reasons=(*reasons, *(_credited(credit) for credit in earned)),
             rep=self.held_by,
             actor=self.caller.user_id,
             felt=consequences.felt(before, after, self.now, self.known.today),
+            earned=earned,
         )
+
+    def _earned(self, kind: str) -> tuple[Earned, ...]:
+        """What the rep who has the lead earns by this: by the first contact on a lead they took themselves, and by a conversion."""
+        what = "convert" if kind == "converted" else "claim"
+        first = kind == "contacted" and self.row["taken_by"] == "claimed" and self.clock.contacted_at is None
+        if self.active is None or self.held_by is None or not (first or kind == "converted"):
+            return ()
+        credit = credits.earned(self.active.book, lead_facts(self.row), what, self.now)
+        return (credit,) if credit is not None else ()
 
     def goes_to(self, kind: str, placement: Placement, after: LeadClock) -> Outcome:
         """The lead changes hands."""
@@ -126,7 +142,7 @@ def contact(
     if kind not in CONTACT_KINDS:
         raise ValueError(f"kind is one of {', '.join(CONTACT_KINDS)}")
 
-    def decide(scene: _Scene) -> Outcome:
+    def decide(scene: Scene) -> Outcome:
         after = consequences.contacted(scene.clock, now)
         return scene.still_with("contacted", after, Reason("contacted", {"kind": kind, "note": note}))
 
@@ -136,7 +152,7 @@ def contact(
 def accept(caller: Caller, lead_id: UUID, now: datetime, *, claim: UUID | None = None) -> Answer:
     """The rep takes the offer."""
 
-    def decide(scene: _Scene) -> Outcome:
+    def decide(scene: Scene) -> Outcome:
         return scene.still_with(
             "accepted", consequences.accepted(scene.clock, _first_contact_due(scene)), Reason("accepted")
         )
@@ -147,7 +163,7 @@ def accept(caller: Caller, lead_id: UUID, now: datetime, *, claim: UUID | None =
 def reject(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "", claim: UUID | None = None) -> Answer:
     """The rep declines the offer: it goes to the next in line, and not to this rep again."""
 
-    def decide(scene: _Scene) -> Outcome:
+    def decide(scene: Scene) -> Outcome:
         assert scene.active is not None
         moved, scene.turns_after = timeline.declined(
             scene.active.book,
@@ -172,7 +188,7 @@ def reject(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "", claim
 def release(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "", claim: UUID | None = None) -> Answer:
     """The rep gives the lead back: to its pool, in its old place in line unless there was a contact, or to be placed again."""
 
-    def decide(scene: _Scene) -> Outcome:
+    def decide(scene: Scene) -> Outcome:
         assert scene.active is not None
         assert scene.held_by is not None
         pool = scene.row["pool"]
@@ -197,7 +213,7 @@ def release(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "", clai
         done = scene.goes_to(
             "released", placement, consequences.placed(scene.clock, placement, now, escalated=escalated)
         )
-        done.passed_over = (scene.held_by, "released")
+        done.passed_over = (scene.held_by, "released" if scene.clock.contacted_at is None else "worked")
         return done
 
     return _act(caller, lead_id, now, decide, kind="released", claim=claim)
@@ -215,7 +231,7 @@ def convert(
 ) -> Answer:
     """The lead became business: one of its two good ends."""
 
-    def decide(scene: _Scene) -> Outcome:
+    def decide(scene: Scene) -> Outcome:
         params = {"amount": str(amount) if amount is not None else None, "currency": currency, "note": note}
         return scene.still_with("converted", consequences.ended(scene.clock, "converted"), Reason("converted", params))
 
@@ -229,18 +245,13 @@ def retire(
     if why not in RETIRE_REASONS:
         raise ValueError(f"why is one of {', '.join(RETIRE_REASONS)}")
 
-    def decide(scene: _Scene) -> Outcome:
-        return scene.still_with(
-            "retired", consequences.ended(scene.clock, "retired"), Reason("retired", {"why": why, "note": note})
-        )
-
-    return _act(caller, lead_id, now, decide, kind="retired", claim=claim)
+    return _act(caller, lead_id, now, lambda scene: retired(scene, why, note), kind="retired", claim=claim)
 
 
 def skip(caller: Caller, lead_id: UUID, now: datetime) -> Answer:
     """The rep looked at a waiting lead and passed on: counted, and refused where the policy's limit is reached."""
 
-    def decide(scene: _Scene) -> Outcome | Refusal:
+    def decide(scene: Scene) -> Outcome | Refusal:
         if scene.active is not None and caller.rep_id is not None:
             # Locked: skips of several leads at the same moment take turns, or all of them would be under the limit.
             begin_standings(caller.workspace_id, [caller.rep_id])
@@ -264,24 +275,57 @@ def skip(caller: Caller, lead_id: UUID, now: datetime) -> Answer:
     return _act(caller, lead_id, now, decide, kind="skipped", claim=None)
 
 
+def open_lead(caller: Caller, lead_id: UUID, now: datetime) -> Answer:
+    """The rep looks at the details of a waiting lead of which the pool shows a preview: counted as a skip, once for each lead until
+    the next claim, and refused where the policy's limit is reached. `dibs.insight.sight` shows it in full from then on.
+
+    Where there is nothing to open, because the rep sees the lead in full already or comes to its details by a claim alone, nothing
+    is counted and nothing refused. For somebody who sees the pool as a rep: who sees it whole by role has no need of this.
+    """
+    enter(caller.workspace_id)
+    # Claimable at once, tick or no tick, and so to be looked at.
+    settle(caller.workspace_id, [lead_id], now, wait=not connection.in_atomic_block)
+    return _act(caller, lead_id, now, _opening, kind="opened", claim=None)
+
+
+def _opening(scene: _Scene) -> Outcome | Refusal | None:
+    caller, row = scene.caller, scene.row
+    if scene.active is None or caller.rep_id is None or row["state"] != "pooled":
+        return None
+    book, rep_id = scene.active.book, caller.rep_id
+    rep = scene.known.roster.reps[caller.handle or ""]
+    if book.tiers:
+        rep = with_record(caller.workspace_id, rep_id, rep, book, scene.now)
+    sight = judge.sight(book, rep, caller.teams, row["pool"])
+    if not sight.opens or not sees(book, sight.only, rep, row, scene.now):
+        return None
+    # Locked: several leads opened at the same moment take turns, or all of them would be under the limit. The same one opened twice
+    # at once takes turns at the lead itself.
+    begin_standings(caller.workspace_id, [rep_id])
+    standing = standing_now(caller.workspace_id, rep_id, lock=True)
+    already = row["id"] in opened_by(caller.workspace_id, rep_id)
+    refusal = judge.may_open(book, standing, already)
+    if refusal is not None or already:
+        return refusal
+    return Outcome(
+        lead=row,
+        kind="opened",
+        changes={},
+        reasons=(Reason("opened"),),
+        rep=rep_id,
+        actor=caller.user_id,
+        felt=((rep.handle, fairplay.Skipped()),),
+        passed_over=(rep_id, "opened"),
+    )
+
+
 def assign(caller: Caller, lead_id: UUID, handle: str, now: datetime, *, why: str = "") -> Answer:
     """A manager gives the lead to a rep by name. It beats the rules; they do not overturn it.
 
     Raises `LookupError` if there is no active rep with this handle.
     """
 
-    def decide(scene: _Scene) -> Outcome:
-        rep = scene.known.roster.reps.get(handle)
-        if rep is None or not rep.active:
-            raise LookupError(handle)
-        placement = Placement(
-            to=Assigned(handle),
-            due=_first_contact_due(scene, handle),
-            reasons=(Reason("assigned_by", {"rep": handle, "by": caller.name, "why": why}),),
-        )
-        return scene.goes_to("assigned", placement, consequences.placed(scene.clock, placement, now))
-
-    return _act(caller, lead_id, now, decide, kind="assigned", claim=None)
+    return _act(caller, lead_id, now, lambda scene: assigned(scene, handle, why), kind="assigned", claim=None)
 
 
 def return_to_pool(caller: Caller, lead_id: UUID, pool: str, now: datetime, *, why: str = "") -> Answer:
@@ -289,30 +333,53 @@ def return_to_pool(caller: Caller, lead_id: UUID, pool: str, now: datetime, *, w
     steps and its age cap, and the next tick would overturn the manager. Raises `LookupError` for an unknown pool.
     """
 
-    def decide(scene: _Scene) -> Outcome:
-        if scene.active is None or pool not in scene.active.book.policy.pools:
-            raise LookupError(pool)
-        placement = Placement(
-            to=InPool(pool, since=now),
-            due=due_in_pool(scene.active.book, pool, now, 0, now, scene.row["rank"]),
-            reasons=(Reason("returned", {"pool": pool, "by": caller.name, "why": why}),),
-        )
-        return scene.goes_to("returned", placement, consequences.placed(scene.clock, placement, now))
+    return _act(caller, lead_id, now, lambda scene: returned(scene, pool, why), kind="returned", claim=None)
 
-    return _act(caller, lead_id, now, decide, kind="returned", claim=None)
+
+def retired(scene: Scene, why: str, note: str) -> Outcome:
+    """What comes of giving the lead up."""
+    return scene.still_with(
+        "retired", consequences.ended(scene.clock, "retired"), Reason("retired", {"why": why, "note": note})
+    )
+
+
+def assigned(scene: Scene, handle: str, why: str) -> Outcome:
+    """What comes of giving the lead to this rep. Raises `LookupError` if there is no active rep with this handle."""
+    rep = scene.known.roster.reps.get(handle)
+    if rep is None or not rep.active:
+        raise LookupError(handle)
+    placement = Placement(
+        to=Assigned(handle),
+        due=_first_contact_due(scene, handle),
+        reasons=(Reason("assigned_by", {"rep": handle, "by": scene.caller.name, "why": why}),),
+    )
+    return scene.goes_to("assigned", placement, consequences.placed(scene.clock, placement, scene.now))
+
+
+def returned(scene: Scene, pool: str, why: str) -> Outcome:
+    """What comes of sending the lead to this pool. Raises `LookupError` for an unknown one."""
+    if scene.active is None or pool not in scene.active.book.policy.pools:
+        raise LookupError(pool)
+    now = scene.now
+    placement = Placement(
+        to=InPool(pool, since=now),
+        due=due_in_pool(scene.active.book, pool, now, 0, now, scene.row["rank"]),
+        reasons=(Reason("returned", {"pool": pool, "by": scene.caller.name, "why": why}),),
+    )
+    return scene.goes_to("returned", placement, consequences.placed(scene.clock, placement, now))
 
 
 #: Acts that a manager does to leads whoever has them; the rest are for the rep who has the lead.
 _OVER_ALL = frozenset({"assigned", "returned"})
 #: Acts on a lead that waits, where there is no owner to ask about.
-_ON_WAITING = frozenset({"skipped"})
+_ON_WAITING = frozenset({"skipped", "opened"})
 
 
 def _act(
     caller: Caller,
     lead_id: UUID,
     now: datetime,
-    decide: Callable[[_Scene], Outcome | Refusal],
+    decide: Callable[[Scene], Outcome | Refusal],
     *,
     kind: str,
     claim: UUID | None,
@@ -330,7 +397,7 @@ def _act_once(
     caller: Caller,
     lead_id: UUID,
     now: datetime,
-    decide: Callable[[_Scene], Outcome | Refusal],
+    decide: Callable[[Scene], Outcome | Refusal],
     *,
     kind: str,
     claim: UUID | None,
@@ -346,15 +413,17 @@ def _act_once(
         known = crew(caller.workspace_id, now, lock_turns_of=turns)
         skipped = passed_over(caller.workspace_id, [lead_id]).get(lead_id, frozenset())
         clock = lead_clock(row, known.handles.get(row["owner_id"]), skipped)
-        scene = _Scene(caller, row, active, known, now, clock)
+        scene = Scene(caller, row, active, known, now, clock)
 
         # Decide.
-        refusal = _may(scene, kind, claim)
+        refusal = may_do(scene, kind, claim)
         if refusal:
             return Refused(refusal)
         if kind in {"rejected", "released", "returned"} and active is None:
             return Refused(Refusal((Reason("no_policy"),), remedy=Reason("publish_policy")))
         outcome = decide(scene)
+        if outcome is None:
+            return Acted(row, known.handles.get(row["owner_id"]), ())
         if isinstance(outcome, Refusal):
             return Refused(outcome)
 
@@ -371,7 +440,7 @@ def _act_once(
     return Acted(lead, known.handles.get(lead["owner_id"]), tuple(outcome.reasons))
 
 
-def _may(scene: _Scene, kind: str, claim: UUID | None) -> Refusal | None:
+def may_do(scene: Scene, kind: str, claim: UUID | None) -> Refusal | None:
     """Whether the state allows it, and whether the lead is the caller's to act on."""
     caller, row = scene.caller, scene.row
     leads_all = caller.role in {Role.MANAGER, Role.OPS}
@@ -387,16 +456,21 @@ def _may(scene: _Scene, kind: str, claim: UUID | None) -> Refusal | None:
     return judge.may_move(scene.clock, kind)
 
 
-def _first_contact_due(scene: _Scene, handle: str | None = None) -> Due | None:
+def _first_contact_due(scene: Scene, handle: str | None = None) -> Due | None:
     if scene.active is None:
         return None
     rep = scene.known.roster.reps.get(handle or scene.caller.handle or "")
     return due_when_owned(scene.active.book, lead_facts(scene.row), rep, scene.now)
 
 
-def _account(scene: _Scene) -> Any:
+def _account(scene: Scene) -> Any:
     account = scene.row["account_id"]
     return accounts_by_id(scene.caller.workspace_id, [account]).get(account)
+
+
+def _credited(credit: Earned) -> Reason:
+    params = {"what": credit.what, "points": credit.points, "times": credit.times}
+    return Reason("credited", params, credit.rule)
 
 
 def _with(placement: Placement, because: Reason) -> Placement:
