@@ -180,6 +180,8 @@ class Lead(WorkspaceRow):
                 condition=Q(state="owned", lock_expires_at__isnull=False),
                 name="lead_locked",
             ),
+            # What waits for a manager's decision, the longest waiting first.
+            models.Index(fields=["workspace", "received_at", "id"], condition=Q(state="review"), name="lead_in_review"),
         ]
 
     def __str__(self) -> str:

@@ -136,6 +136,10 @@ class Migration(migrations.Migration):
             model_name='lead',
             index=models.Index(condition=models.Q(('lock_expires_at__isnull', False), ('state', 'owned')), fields=['workspace', 'pool', 'lock_expires_at'], name='lead_locked'),
         ),
+        migrations.AddIndex(
+            model_name='lead',
+            index=models.Index(condition=models.Q(('state', 'review')), fields=['workspace', 'received_at', 'id'], name='lead_in_review'),
+        ),
         migrations.AddConstraint(
             model_name='lead',
             constraint=models.CheckConstraint(condition=models.Q(('state__in', ('new', 'pooled', 'offered', 'owned', 'review', 'nurture', 'working', 'converted', 'retired', 'merged'))), name='lead_state_known'),
