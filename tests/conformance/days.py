@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 Act = Literal[
     "arrive", "claim", "contact", "release", "accept", "reject", "convert", "retire", "assign", "skip", "tick"
@@ -17,16 +17,14 @@ REPS = ("aiko", "budi", "carmen", "diego")
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """At ``at``, ``rep`` does ``act`` to the ``lead``-th lead that has arrived; the other fields are an arriving lead's."""
+    """At ``at``, ``rep`` does ``act`` to the ``lead``-th lead that has arrived, or to ``pool``; ``facts`` are an arriving lead's."""
 
     at: datetime
     act: Act
     lead: int = 0
     rep: str = ""
-    employees: int | None = None
-    country: str | None = None
-    source: str = "webform"
-    domain: str | None = None
+    pool: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 _ODDS: tuple[tuple[Act, int], ...] = (
@@ -54,14 +52,13 @@ def a_day(seed: int, start: datetime, happenings: int = 250) -> Iterator[Happeni
         act = draw.choice(acts) if arrived else "arrive"
         if act == "arrive":
             arrived += 1
-            yield Happening(
-                now,
-                "arrive",
-                employees=draw.choice((None, 3, 40, 250, 4000)),
-                country=draw.choice((None, "JP", "MX", "ES")),
-                source=draw.choice(("webform", "demo_request", "webinar")),
-                domain=draw.choice((None, "named.example", f"c{arrived}.example")),
-            )
+            facts = {
+                "employees": draw.choice((None, 3, 40, 250, 4000)),
+                "country": draw.choice((None, "JP", "MX", "ES")),
+                "source": draw.choice(("webform", "demo_request", "webinar")),
+                "domain": draw.choice((None, "named.example", f"c{arrived}.example")),
+            }
+            yield Happening(now, "arrive", facts=facts)
         else:
             # Late leads are wanted most, as in life.
             lead = max(0, arrived - 1 - int(draw.expovariate(0.25)))

@@ -37,21 +37,12 @@ _CLOCK = (
 )
 
 
-def facts_of(happening: Happening) -> LeadFacts:
-    return LeadFacts(
-        source=happening.source,
-        employees=happening.employees,
-        country=happening.country,
-        domain=happening.domain,
-        received_at=happening.at,
-    )
-
-
 class InMemory:
-    """The floor."""
+    """The floor. ``refusal``: the last act's, in full."""
 
     def __init__(self, floor: Floor) -> None:
         self.floor = floor
+        self.refusal: Refusal | None = None
         self.ids: list[str] = []
 
     @classmethod
@@ -65,14 +56,16 @@ class InMemory:
 
     def arrive(self, happening: Happening, lead_id: UUID) -> str:
         self.ids.append(str(lead_id))
-        account = NAMED if happening.domain == NAMED.domain else None
-        self.floor.place(str(lead_id), facts_of(happening), account, happening.at)
+        facts = LeadFacts(received_at=happening.at, **happening.facts)
+        account = NAMED if facts.domain == NAMED.domain else None
+        self.floor.place(str(lead_id), facts, account, happening.at)
         return "placed"
 
     def do(self, happening: Happening) -> str:
+        self.refusal = None
         floor, at, rep = self.floor, happening.at, happening.rep
         if happening.act == "tick":
-            return str(floor.tick(at) > 0)
+            return "moved" if floor.tick(at) > 0 else "still"
         lead_id = self.ids[happening.lead]
         if happening.act == "claim":
             answer = floor.claim(lead_id, rep, at)
@@ -80,13 +73,17 @@ class InMemory:
                 return "claimed"
             # What a rep may not know of, the live service does not refuse: to the rep it is not there.
             clock, teams = floor.leads[lead_id].clock, floor.reps[rep].teams
-            in_sight = sight(floor.book, floor.reps[rep].facts, teams, clock.pool or "").level != "none"
-            return answer.code if clock.owner == rep or in_sight else "unseen"
+            in_sight = sight(floor.book, floor.roster(at).reps[rep], teams, clock.pool or "").level != "none"
+            return self._no(answer) if clock.owner == rep or in_sight else "unseen"
         if happening.act in {"convert", "retire"}:
             refusal = floor.end(lead_id, rep, "converted" if happening.act == "convert" else "retired", at)
         else:
             refusal = getattr(floor, happening.act)(lead_id, rep, at)
-        return refusal.code if refusal else "done"
+        return self._no(refusal) if refusal else "done"
+
+    def _no(self, refusal: Refusal) -> str:
+        self.refusal = refusal
+        return refusal.code
 
     def leads(self) -> dict[str, tuple[Any, ...]]:
         return {
@@ -102,10 +99,11 @@ class InMemory:
 
 
 class Live:
-    """The service."""
+    """The service. ``refusal``: the last act's, in full."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
+        self.refusal: Refusal | None = None
         self.callers: dict[str, Caller] = {
             rep.handle: caller_of(rep.user) for rep in Rep.objects.filter(workspace=workspace).select_related("user")
         }
@@ -114,34 +112,39 @@ class Live:
 
     def arrive(self, happening: Happening, lead_id: UUID) -> str:
         self.ids.append(lead_id)
-        facts = facts_of(happening)
-        arrival = Arrival(
-            source=happening.source,
-            received_at=happening.at,
-            lead_id=lead_id,
-            employees=facts.employees,
-            country=facts.country,
-            domain=facts.domain,
+        place(
+            self.workspace.id,
+            [Arrival(received_at=happening.at, lead_id=lead_id, **happening.facts)],
+            now=happening.at,
         )
-        place(self.workspace.id, [arrival], now=happening.at)
         return "placed"
 
     def do(self, happening: Happening) -> str:
+        self.refusal = None
         at, caller = happening.at, self.callers.get(happening.rep)
         if happening.act == "tick":
-            return str(sum(tick(at).moved.values()) > 0)
+            return "moved" if sum(tick(at).moved.values()) > 0 else "still"
         assert caller is not None
         lead_id = self.ids[happening.lead]
         if happening.act == "claim":
             answer = claiming.claim_lead(caller, lead_id, at)
             if isinstance(answer, claiming.Refused):
-                return answer.refusal.code
+                return self._no(answer.refusal)
             return "claimed" if isinstance(answer, claiming.Claimed) else "unseen"
         if happening.act == "assign":
-            return _told(acting.assign(self.manager, lead_id, happening.rep, at))
+            return self._told(acting.assign(self.manager, lead_id, happening.rep, at))
         if happening.act == "retire":
-            return _told(acting.retire(caller, lead_id, at, why="no_answer"))
-        return _told(getattr(acting, happening.act)(caller, lead_id, at))
+            return self._told(acting.retire(caller, lead_id, at, why="no_answer"))
+        return self._told(getattr(acting, happening.act)(caller, lead_id, at))
+
+    def _told(self, answer: acting.Answer) -> str:
+        if isinstance(answer, acting.Refused):
+            return self._no(answer.refusal)
+        return "done" if answer else "unknown"
+
+    def _no(self, refusal: Refusal) -> str:
+        self.refusal = refusal
+        return refusal.code
 
     def leads(self) -> dict[str, tuple[Any, ...]]:
         columns = ", ".join(
@@ -172,9 +175,3 @@ class Live:
                 [self.workspace.id],
             )
             return {(key, handle): passed for key, handle, passed in cursor.fetchall()}
-
-
-def _told(answer: acting.Answer) -> str:
-    if isinstance(answer, acting.Refused):
-        return answer.refusal.code
-    return "done" if answer else "unknown"
