@@ -31,10 +31,14 @@ SECTIONS: Mapping[str, str] = {
     "Step": "`pools.<name>.escalate[]`",
     "FairPlay": "`fair_play`",
     "ClaimAtLeast": "`fair_play.claim_at_least`",
+    "ClaimRate": "`fair_play.claim_rate`",
     "Mix": "`fair_play.mix`",
     "Tier": "`tiers[]`",
+    "Tiering": "`tiering`",
     "Sla": "`sla`",
     "Consequence": "`sla.then`",
+    "Credits": "`credits`",
+    "Weight": "`credits.weights[]`",
     "Example": "`examples[]`",
     "LeadInExample": "`examples[].lead`",
     "AccountInExample": "`examples[].account`",
@@ -73,7 +77,7 @@ others; a fact of the wrong name or type is refused when the policy is checked.
 
 Where a condition stands says what it may ask: `qualify.score` the lead (but not its score and rank, which are only being
 counted), the account and `now`; `territories` and `route` the lead, the account and `now`; `tiers[].when` the rep; `tiers[].only`
-the lead, the rep and `now`; `sla.when` the lead and `now`.
+the lead, the rep and `now`; `sla.when` and `credits.weights[].when` the lead and `now`.
 
 **What is not known.** A condition on a fact that is not known is false, also one that denies: `lead.country != "JP"` is false
 for a lead without a country. `lead.country == null` and `lead.country != null` ask whether it is known. With `||`, what is true

@@ -17,6 +17,8 @@ GROUPS = (
     ("Why an act was refused", reasons.ACTING, "A lead is not in the state for it, or somebody else was at it."),
     ("What would make a refusal a yes", reasons.REMEDIES, "Every refusal carries one of these as its remedy."),
     ("What time did", reasons.TIME, "Written by the worker's tick."),
+    ("What became of a rep's standing", reasons.STANDING, "Written to the rep's own story, and to the rep; credits also to the report."),
+    ("What a policy will change", reasons.ANNOUNCING, "Told to the reps before a policy that was announced takes effect."),
     ("What people and programs did", reasons.ACTS, "Written when somebody acts on a lead."),
 )  # fmt: skip
 

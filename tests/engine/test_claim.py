@@ -36,7 +36,7 @@ def asked(
     now: datetime = MONDAY,
     **more: Any,
 ) -> Grant | Refusal | Ask:
-    given = {"today": now.date(), "last_lapse_at": None} | more
+    given = {"today": now.date(), "last_had_at": None} | more
     return may_claim(rules, lead, clock or waiting(), rep, standing or Standing(), now, **given)
 
 
@@ -122,7 +122,7 @@ HIGH_ONLY = Standing(recent=(90,) * 9)
         ),
         (QUEUE, {"is_head": False}, "not_the_head", {"pool": "inbound"}, "take_the_head"),
         (QUEUE, {}, "not_the_head", {"pool": "inbound"}, "take_the_head"),
-        ({}, {"last_lapse_at": minutes(-59)}, "reclaim_too_soon", {"until": minutes(1).isoformat()}, "wait_until"),
+        ({}, {"last_had_at": minutes(-59)}, "reclaim_too_soon", {"until": minutes(1).isoformat()}, "wait_until"),
         (CAP, {"standing": Standing(holding=10)}, "holding_cap", {"have": 10, "limit": 10}, "contact_first"),
         (
             MIX,
@@ -151,7 +151,7 @@ def test_a_refusal_says_why_and_what_would_make_it_a_yes(
     [
         (OTHERS, {"teams": frozenset({"others"})}),
         (QUEUE, {"is_head": True}),
-        ({}, {"last_lapse_at": minutes(-60)}),
+        ({}, {"last_had_at": minutes(-60)}),
         (CAP, {"standing": Standing(holding=9)}),
         ({"tiers": TIERS}, {"rep": RepFacts("aiko", closed=5)}),
         ({"tiers": TIERS}, {"rep": RepFacts("aiko", closed=20, conversion_rate=0.2), "lead": replace(LEAD, score=99)}),
@@ -323,7 +323,7 @@ def test_every_answer_is_a_grant_a_question_or_a_refusal_with_a_remedy(
         low_score_in_sight=low,
         is_head=head,
         teams=teams,
-        last_lapse_at=lapse,
+        last_had_at=lapse,
     )
     if isinstance(answer, Refusal):
         assert answer.remedy is not None

@@ -106,7 +106,7 @@ def test_every_rule_in_force_is_announced_with_where_the_rep_stands() -> None:
             "skip_at_most": 5,
         }
     )
-    told = {progress.rule: progress for progress in announce(rules, played(*[CLAIM] * 3, Skipped()), TODAY)}
+    told = {progress.rule: progress for progress in announce(rules, played(*[CLAIM] * 3, Skipped()), TODAY, MONDAY)}
     assert (told["hold_at_most"].have, told["hold_at_most"].at_most, told["hold_at_most"].ok) == (3, 2, False)
     assert (told["claim_at_least"].have, told["claim_at_least"].at_least, told["claim_at_least"].ok) == (3, 3, True)
     assert (told["mix"].have, told["mix"].at_least, told["mix"].ok) == (0, 1, False)
@@ -114,7 +114,7 @@ def test_every_rule_in_force_is_announced_with_where_the_rep_stands() -> None:
 
 
 def test_a_policy_without_fair_play_announces_nothing() -> None:
-    assert announce(book(), Standing(), TODAY) == ()
+    assert announce(book(), Standing(), TODAY, MONDAY) == ()
 
 
 days = st.integers(-3, 20).map(lambda n: TODAY + timedelta(days=n))

@@ -135,7 +135,7 @@ lead = LeadFacts(employees=500)
 placement, roster = place(book, lead, None, LeadClock("1", "new"), roster, now, "seed")
 assert placement.to == InPool("inbound") and placement.score == 60
 waiting = LeadClock("1", "pooled", pool="inbound", waiting_since=now)
-assert isinstance(may_claim(book, lead, waiting, RepFacts("aiko"), Standing(), now, today=now.date(), last_lapse_at=None), Grant)
+assert isinstance(may_claim(book, lead, waiting, RepFacts("aiko"), Standing(), now, today=now.date(), last_had_at=None), Grant)
 answer, roster = on_time(book, lead, None, waiting, roster, now + timedelta(minutes=30), "seed")
 assert isinstance(answer, Moved) and answer.kind == "escalated"
 assert not any(name.split(".")[0] == "django" for name in sys.modules)

@@ -89,6 +89,20 @@ def _without(
         yield starts, ends
 
 
+def worked_on(hours: WorkingHours, day: date) -> tuple[tuple[tuple[datetime, datetime], ...], float]:
+    """The shift that begins on this local day with time off cut out, in spans, and which part of it that leaves, 0..1."""
+    if not (span := hours.days.get(day.isoweekday())):
+        return (), 0.0
+    starts, ends = _shift(hours.timezone, day, *span)
+    spans = tuple(_without(starts, ends, hours.away))
+    return spans, sum((e - s for s, e in spans), timedelta(0)) / (ends - starts) if ends > starts else 0.0
+
+
+def midnight(timezone: str, day: date) -> datetime:
+    """The moment, in UTC, at which this local day begins."""
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone)).astimezone(UTC)
+
+
 def next_start(hours: WorkingHours | None, now: datetime) -> datetime | None:
     """The earliest moment from ``now`` on at which the rep works: ``now`` itself if at work, ``None`` if not in sight."""
     if hours is None:

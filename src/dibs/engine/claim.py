@@ -6,14 +6,14 @@ fair play, so that nobody is sent off to earn the right to a lead that is gone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from dibs.engine.conditions import Condition
 from dibs.engine.decision import Ask, Due, Grant, Param, Reason, Refusal
 from dibs.engine.due import due_when_owned
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
-from dibs.engine.fairplay import Standing, mix_state, on_day
+from dibs.engine.fairplay import Standing, mix_state, on_day, rate_state
 from dibs.engine.lifecycle import ENDED, TRANSITIONS
 from dibs.engine.policy_model import Pool, Tier
 from dibs.engine.rulebook import Rulebook
@@ -24,13 +24,15 @@ class Sight:
     """What a rep sees of the leads that wait in a pool.
 
     ``level``: ``full``, ``preview`` (only ``fields``) or ``none``. ``only``: of which leads; ``None`` means all. ``head_only``:
-    just the first in line. ``tier`` names the tier that decided, ``why_none`` the refusal's code if nothing is seen.
+    just the first in line. ``opens``: the rest of a lead is seen by opening it, which `may_open` allows so many times. ``tier``
+    names the tier that decided, ``why_none`` the refusal's code if nothing is seen.
     """
 
     level: str
     fields: tuple[str, ...] = ()
     only: Condition | None = None
     head_only: bool = False
+    opens: bool = False
     tier: str | None = None
     why_none: str | None = None
 
@@ -47,15 +49,16 @@ def may_claim(
     now: datetime,
     *,
     today: date,
-    last_lapse_at: datetime | None,
+    last_had_at: datetime | None,
     low_score_in_sight: bool | None = None,
     teams: frozenset[str] = frozenset(),
     is_head: bool | None = None,
 ) -> Grant | Refusal | Ask:
     """Whether the rep may take the lead now.
 
-    ``today`` is the rep's local date. ``last_lapse_at``: when the rep last let this very lead lapse. ``teams``: slugs of the
-    rep's teams. ``is_head``: whether the lead is first in line, asked only where the pool is a queue. ``low_score_in_sight``
+    ``today`` is the rep's local date. ``last_had_at``: when the rep last let this very lead lapse, or gave it back without a
+    contact; else whoever gives a lead back and takes it again would have a new lock each time. ``teams``: slugs of the rep's
+    teams. ``is_head``: whether the lead is first in the rep's line, asked only where the pool is a queue. ``low_score_in_sight``
     is asked for by an `Ask` when it decides: whether a lead with a score under ``Ask.low_below`` waits within the rep's sight.
 
     A lock that ran out without contact is claimable at once, whether or not the lapse has been written.
@@ -67,8 +70,8 @@ def may_claim(
     refusal = _not_free(clock, rep, ran_out, pool) or _not_in_sight(book, lead, clock, rep, teams, now, is_head)
     if refusal is None and pool is not None:
         if ran_out and clock.owner == rep.handle:
-            last_lapse_at = clock.lock_expires_at
-        refusal = _too_soon(pool, clock, last_lapse_at, now) or _at_cap(book, standing)
+            last_had_at = clock.lock_expires_at
+        refusal = _too_soon(pool, clock, last_had_at, now) or _at_cap(book, standing) or _too_fast(book, standing, now)
     if refusal is not None:
         return refusal
     assert pool is not None
@@ -92,7 +95,7 @@ def may_claim(
 
 
 def may_skip(book: Rulebook, standing: Standing) -> Refusal | None:
-    """Whether the rep may look at one more available lead's details, or pass over one more head of a queue, before claiming.
+    """Whether the rep may pass over one more waiting lead, such as the head of a queue, before claiming.
 
     A skip limit never stands in the way of a claim: claiming is how to get from under it.
     """
@@ -101,6 +104,14 @@ def may_skip(book: Rulebook, standing: Standing) -> Refusal | None:
         return None
     params: dict[str, Param] = {"have": standing.skips, "limit": limit}
     return _no("skip_limit", params, Reason("claim_one_first"), "fair_play.skip_at_most")
+
+
+def may_open(book: Rulebook, standing: Standing, already_open: bool) -> Refusal | None:
+    """Whether the rep may see one more waiting lead's details before claiming, where `Sight.opens`: each counts as a skip.
+
+    ``already_open``: whether the rep opened this very lead since it last came to wait there; what was seen stays seen.
+    """
+    return None if already_open else may_skip(book, standing)
 
 
 def may_act(clock: LeadClock, rep_handle: str, token_matches: bool, now: datetime) -> Refusal | None:
@@ -137,29 +148,38 @@ def lock_ran_out(clock: LeadClock, now: datetime) -> bool:
 def sight(book: Rulebook, rep: RepFacts, teams: frozenset[str], pool: str) -> Sight:
     """What the rep sees of leads waiting in ``pool``: what the pool's mode shows, narrowed by the rep's tier.
 
-    ``cherry_pick`` shows everything, ``pool`` and ``queue`` the pool's preview, a queue of its head alone. A policy with tiers
-    shows nothing to a rep whom none of them fits. A pool for other teams, or that the policy does not have, does not exist
-    for the rep.
+    ``cherry_pick`` shows everything, ``pool`` and ``queue`` the pool's preview, a queue of its head alone. With a skip limit, who
+    would see everything sees the preview, and everything of a lead that they open. A policy with tiers shows nothing to a rep whom
+    none of them fits. A pool for other teams, or that the policy does not have, does not exist for the rep.
     """
     rules = book.policy.pools.get(pool)
     if rules is None or (rules.teams is not None and teams.isdisjoint(rules.teams)):
         return NOTHING
-    shown = Sight(
-        level="full" if rules.mode == "cherry_pick" else "preview",
-        fields=tuple(rules.preview),
-        head_only=rules.mode == "queue",
-    )
-    if not book.tiers:
-        return shown
-    tier, only = tier_of(book, rep)
-    if tier is None or tier.sees == "none":
-        return Sight("none", tier=tier.name if tier is not None else None, why_none="tier_sees_none")
-    level = "full" if shown.level == tier.sees == "full" else "preview"
-    return replace(shown, level=level, only=only, tier=tier.name)
+    full, only, name = rules.mode == "cherry_pick", None, None
+    if book.tiers:
+        tier, only = tier_of(book, rep)
+        if tier is None or tier.sees == "none":
+            return Sight("none", tier=tier.name if tier is not None else None, why_none="tier_sees_none")
+        full, name = full and tier.sees == "full", tier.name
+    opens = full and book.policy.fair_play.skip_at_most is not None
+    level = "full" if full and not opens else "preview"
+    return Sight(level, rules.preview, only, head_only=rules.mode == "queue", opens=opens, tier=name)
 
 
 def tier_of(book: Rulebook, rep: RepFacts) -> tuple[Tier | None, Condition | None]:
-    """The first tier that fits the rep, and the condition on leads that it sees only."""
+    """The rep's tier, and the condition on leads that it sees only: the tier they are settled in, if the policy has it; of a rep
+    not settled yet the first that fits."""
+    if rep.tier is not None:
+        for tier, _, only in book.tiers:
+            if tier.name == rep.tier:
+                return tier, only
+        if rep.tier == "":
+            return None, None
+    return first_that_fits(book, rep)
+
+
+def first_that_fits(book: Rulebook, rep: RepFacts) -> tuple[Tier | None, Condition | None]:
+    """The first tier whose condition holds for the rep as they are now, and the condition on leads that it sees only."""
     activation = book.activation(rep=rep)
     for tier, when, only in book.tiers:
         if when is None or when.holds(activation):
@@ -216,10 +236,10 @@ def _next_tier(book: Rulebook) -> Reason:
     return Reason("ask_manager")
 
 
-def _too_soon(pool: Pool, clock: LeadClock, last_lapse_at: datetime | None, now: datetime) -> Refusal | None:
-    if pool.reclaim_after is None or last_lapse_at is None or now >= last_lapse_at + pool.reclaim_after:
+def _too_soon(pool: Pool, clock: LeadClock, last_had_at: datetime | None, now: datetime) -> Refusal | None:
+    if pool.reclaim_after is None or last_had_at is None or now >= last_had_at + pool.reclaim_after:
         return None
-    until = (last_lapse_at + pool.reclaim_after).isoformat()
+    until = (last_had_at + pool.reclaim_after).isoformat()
     rule = f"pools.{clock.pool}.reclaim_after"
     return _no("reclaim_too_soon", {"until": until}, Reason("wait_until", {"at": until}), rule)
 
@@ -231,6 +251,18 @@ def _at_cap(book: Rulebook, standing: Standing) -> Refusal | None:
     params: dict[str, Param] = {"have": standing.holding, "limit": limit}
     remedy = Reason("contact_first", {"count": standing.holding - limit + 1})
     return _no("holding_cap", params, remedy, "fair_play.hold_at_most")
+
+
+def _too_fast(book: Rulebook, standing: Standing, now: datetime) -> Refusal | None:
+    rate = book.policy.fair_play.claim_rate
+    if rate is None or len(standing.claimed_at) < rate.count:
+        return None
+    until = rate_state(rate, standing.claimed_at, now).until
+    if until is None:
+        return None
+    at = until.isoformat()
+    params: dict[str, Param] = {"count": rate.count, "per": int(rate.per.total_seconds()), "until": at}
+    return _no("claim_rate", params, Reason("wait_until", {"at": at}), "fair_play.claim_rate")
 
 
 def chosen_score(book: Rulebook, lead: LeadFacts, pool: str | None) -> int | None:

@@ -82,7 +82,8 @@ class RepFacts:
     """What a policy may ask about a rep, and what decides whether a lead can be pushed to them now.
 
     ``open_leads`` counts leads owned and not yet converted or retired; ``assigned_today`` those pushed to the rep in the
-    rep's own local day; ``conversion_rate`` is 0..1 over ``closed`` leads. ``hours`` ``None`` means always at work.
+    rep's own local day; ``conversion_rate`` is 0..1 over ``closed`` leads. ``hours`` ``None`` means always at work. ``tier`` is the
+    tier the rep is settled in, no fact for conditions: ``""`` in none of them, ``None`` not settled yet (see ``tiers``).
     """
 
     handle: str
@@ -95,6 +96,7 @@ class RepFacts:
     closed: int = 0
     country: str | None = None
     languages: tuple[str, ...] = ()
+    tier: str | None = None
 
     def with_one_more(self) -> RepFacts:
         """The same rep with one more open lead, pushed today: `dataclasses.replace`, at half its cost."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from dibs.engine.decision import Scalar
+from dibs.engine.decision import Reason, Scalar
 
 if TYPE_CHECKING:
-    from dibs.engine.policy import Mix
+    from dibs.engine.policy import ClaimRate, FairPlay, Mix
     from dibs.engine.rulebook import Rulebook
 
 #: How many scores of past claims are kept for ``mix``; its window ``over`` cannot be longer.
@@ -29,7 +29,8 @@ class Standing:
     ``holding``: leads the rep has, claimed or pushed, without contact yet. ``open_leads``: all the rep has that are not
     ended. ``day`` and ``week`` (its Monday) are the rep's local dates that ``claims_today``, ``assigned_today`` and
     ``claims_this_week`` count in. ``recent``: scores (1..100) of the last claims, newest last. ``skips``: since the last
-    claim. ``lapses``: ever.
+    claim. ``lapses``: ever. ``claimed_at``: the moments of the latest claims, oldest first, as many as ``claim_rate`` counts.
+    ``floor_on``: the last day, or the Monday of the last week, whose claim floor was looked at.
     """
 
     holding: int = 0
@@ -43,18 +44,22 @@ class Standing:
     skips: int = 0
     lapses: int = 0
     last_claim_at: datetime | None = None
+    claimed_at: tuple[datetime, ...] = ()
+    floor_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """The rep took a lead from a pool. ``today`` is the rep's local date.
 
-    ``score`` is ``None`` for the head of a queue: the rep did not choose it, so it says nothing for or against the mix.
+    ``score`` is ``None`` for the head of a queue: the rep did not choose it, so it says nothing for or against the mix. ``keep``:
+    of how many latest claims the moments are kept, see `kept_for`.
     """
 
     score: int | None
     at: datetime
     today: date
+    keep: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +99,25 @@ class Skipped:
     """The rep opened an available lead's details, or passed over the head of a queue, without taking it."""
 
 
-Event = Claimed | Pushed | Contacted | Lapsed | Released | Ended | Skipped
+@dataclass(frozen=True, slots=True)
+class FloorLooked:
+    """The rep's claim floor was looked at for the day, or the week, that ``period`` names."""
+
+    period: date
+
+
+Event = Claimed | Pushed | Contacted | Lapsed | Released | Ended | Skipped | FloorLooked
+
+
+def kept_for(rate: ClaimRate | None) -> int:
+    """Of how many latest claims the moments must be kept: as many as the claim rate allows within its span."""
+    return rate.count if rate is not None else 0
 
 
 def after(standing: Standing, event: Event) -> Standing:
     """The counters after an event."""
     match event:
-        case Claimed(score, at, today):
+        case Claimed(score, at, today, keep):
             standing = on_day(standing, today)
             return replace(
                 standing,
@@ -111,6 +128,7 @@ def after(standing: Standing, event: Event) -> Standing:
                 recent=standing.recent if score is None else (*standing.recent, score)[-RECENT:],
                 skips=0,
                 last_claim_at=at,
+                claimed_at=(*standing.claimed_at, at)[-keep:] if keep else (),
             )
         case Pushed(_, today):
             standing = on_day(standing, today)
@@ -128,6 +146,8 @@ def after(standing: Standing, event: Event) -> Standing:
             return _without_one(standing, contacted)
         case Skipped():
             return replace(standing, skips=standing.skips + 1)
+        case FloorLooked(period):
+            return replace(standing, floor_on=max(period, standing.floor_on or period))
 
 
 def on_day(standing: Standing, today: date) -> Standing:
@@ -159,18 +179,41 @@ class MixState:
 
 
 def mix_state(mix: Mix, recent: tuple[int, ...]) -> MixState:
-    """The window is the last ``over`` claims counting the next one; ``need`` is floor(share x n)."""
-    window = recent[-(mix.over - 1) :] if mix.over > 1 else ()
+    """A share is of a window, the last ``over`` claims counting the next one: ``need`` is floor(share x n).
+
+    With ``per_high``, counted are the claims since the last high one, and nothing is owed before the first.
+    """
+    if mix.per_high is not None:
+        since = next((n for n, score in enumerate(reversed(recent)) if score >= mix.low_below), None)
+        return MixState(len(recent), 0, len(recent) + 1) if since is None else MixState(since, mix.per_high, since + 1)
+    assert mix.share is not None
+    window = recent[-(mix.over - 1) :]
     n = len(window) + 1
     low = sum(score < mix.low_below for score in window)
     return MixState(low, math.floor(mix.share * n + 1e-9), n)  # 0.29 x 100 is 28.999...: a share is meant exactly
 
 
 @dataclass(frozen=True, slots=True)
+class RateState:
+    """Where a rep stands against ``claim_rate``: claims within the span up to now and, if these are as many as may be, when the
+    next one may be made."""
+
+    have: int
+    until: datetime | None
+
+
+def rate_state(rate: ClaimRate, claimed_at: tuple[datetime, ...], now: datetime) -> RateState:
+    """Of any span ``(t - per, t]`` no more than ``count`` claims: the next one comes when the oldest that counts has left it."""
+    within = sorted(at for at in claimed_at if at > now - rate.per)
+    until = within[-rate.count] + rate.per if len(within) >= rate.count else None
+    return RateState(len(within), until)
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """Where a rep stands against one rule, for "My standing". ``have`` against ``at_most`` or ``at_least``.
 
-    ``ok``: the rule would not stand in the way now (at most), or is met (at least).
+    ``ok``: the rule would not stand in the way now (at most), or is met (at least). ``next``: if it is not, what would make it so.
     """
 
     rule: str
@@ -179,26 +222,71 @@ class Progress:
     at_most: int | None = None
     at_least: int | None = None
     params: Mapping[str, Scalar] | None = None
+    next: Reason | None = None
 
 
-def announce(book: Rulebook, standing: Standing, today: date) -> tuple[Progress, ...]:
-    """Each fair-play rule in force and where the rep stands: rules are announced, not sprung."""
-    rules, standing, told = book.policy.fair_play, on_day(standing, today), []
-    if rules is None:
-        return ()
-    if (cap := rules.hold_at_most) is not None:
-        told.append(Progress("hold_at_most", standing.holding, standing.holding < cap, at_most=cap))
-    if (floor := rules.claim_at_least) is not None:
-        have = standing.claims_today if floor.per == "day" else standing.claims_this_week
-        params: dict[str, Scalar] = {"per": floor.per, "then": floor.then}
-        told.append(Progress("claim_at_least", have, have >= floor.count, at_least=floor.count, params=params))
-    if (mix := rules.mix) is not None:
-        state = mix_state(mix, standing.recent)
-        params = {"low_below": mix.low_below, "share": mix.share, "over": mix.over, "n": state.n}
-        told.append(Progress("mix", state.low, not state.owes_low, at_least=state.need, params=params))
-    if (limit := rules.skip_at_most) is not None:
-        told.append(Progress("skip_at_most", standing.skips, standing.skips < limit, at_most=limit))
-    return tuple(told)
+def announce(book: Rulebook, standing: Standing, today: date, now: datetime) -> tuple[Progress, ...]:
+    """Each fair-play rule in force and where the rep stands: rules are announced, not sprung. ``today`` is the rep's local date.
+
+    A weekly claim floor is told in full here; what days off take from it depends on the rep's hours, see ``floors.expected``.
+    """
+    rules, standing = book.policy.fair_play, on_day(standing, today)
+    told = (
+        _hold_at_most(rules, standing),
+        _claim_rate(rules, standing, now),
+        _claim_at_least(rules, standing),
+        _mix(rules, standing),
+        _skip_at_most(rules, standing),
+    )
+    return tuple(progress for progress in told if progress is not None)
+
+
+def _hold_at_most(rules: FairPlay, standing: Standing) -> Progress | None:
+    if (cap := rules.hold_at_most) is None:
+        return None
+    over = standing.holding - cap + 1
+    remedy = Reason("contact_first", {"count": over}) if over > 0 else None
+    return Progress("hold_at_most", standing.holding, over <= 0, at_most=cap, next=remedy)
+
+
+def _claim_rate(rules: FairPlay, standing: Standing, now: datetime) -> Progress | None:
+    if (rate := rules.claim_rate) is None:
+        return None
+    state = rate_state(rate, standing.claimed_at, now)
+    remedy = Reason("wait_until", {"at": state.until.isoformat()}) if state.until is not None else None
+    params: dict[str, Scalar] = {"per": int(rate.per.total_seconds())}
+    return Progress("claim_rate", state.have, remedy is None, at_most=rate.count, params=params, next=remedy)
+
+
+def _claim_at_least(rules: FairPlay, standing: Standing) -> Progress | None:
+    if (floor := rules.claim_at_least) is None:
+        return None
+    have = standing.claims_today if floor.per == "day" else standing.claims_this_week
+    params: dict[str, Scalar] = {"per": floor.per, "then": floor.then}
+    ok, more = have >= floor.count, floor.count - have
+    remedy = None if ok else Reason("claim_more", {"count": more, "per": floor.per, "then": floor.then})
+    return Progress("claim_at_least", have, ok, at_least=floor.count, params=params, next=remedy)
+
+
+def _mix(rules: FairPlay, standing: Standing) -> Progress | None:
+    if (mix := rules.mix) is None:
+        return None
+    state, params = mix_state(mix, standing.recent), dict[str, Scalar](low_below=mix.low_below)
+    if mix.per_high is None:
+        params |= {"share": mix.share, "over": mix.over, "n": state.n}
+    else:
+        params |= {"per_high": mix.per_high}
+    owed = {"count": state.need - state.low, "low_below": mix.low_below}
+    remedy = Reason("claim_low_score_first", owed) if state.owes_low else None
+    return Progress("mix", state.low, remedy is None, at_least=state.need, params=params, next=remedy)
+
+
+def _skip_at_most(rules: FairPlay, standing: Standing) -> Progress | None:
+    if (limit := rules.skip_at_most) is None:
+        return None
+    ok = standing.skips < limit
+    remedy = None if ok else Reason("claim_one_first")
+    return Progress("skip_at_most", standing.skips, ok, at_most=limit, next=remedy)
 
 
 def _without_one(standing: Standing, contacted: bool) -> Standing:

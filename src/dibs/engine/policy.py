@@ -12,7 +12,9 @@ from dibs.engine.policy_check import People, findings
 from dibs.engine.policy_examples import ExampleResult, run_examples
 from dibs.engine.policy_model import (
     ClaimAtLeast,
+    ClaimRate,
     Consequence,
+    Credits,
     FairPlay,
     Mix,
     Onward,
@@ -31,6 +33,8 @@ from dibs.engine.policy_model import (
     TeamRules,
     Territory,
     Tier,
+    Tiering,
+    Weight,
 )
 from dibs.engine.policy_reading import read_located
 from dibs.engine.policy_terms import By, Rank
@@ -38,9 +42,10 @@ from dibs.engine.policy_text import PolicyRefused, Problem
 from dibs.engine.rulebook import Rulebook
 
 __all__ = [
-    "By", "Checked", "ClaimAtLeast", "Consequence", "Example", "ExampleResult", "Expected", "FairPlay", "Mix", "Onward", "Owner", "People",
-    "Points", "Policy", "PolicyRefused", "Pool", "Problem", "Pull", "Push", "Qualify", "Rank", "Ranks", "Rule", "Sla", "Stale",
-    "Step", "TeamRules", "Territory", "Tier", "canonical", "check", "digest", "from_canonical", "read", "schema",
+    "By", "Checked", "ClaimAtLeast", "ClaimRate", "Consequence", "Credits", "Example", "ExampleResult", "Expected", "FairPlay", "Mix",
+    "Onward", "Owner", "People", "Points", "Policy", "PolicyRefused", "Pool", "Problem", "Pull", "Push", "Qualify", "Rank", "Ranks",
+    "Rule", "Sla", "Stale", "Step", "TeamRules", "Territory", "Tier", "Tiering", "Weight", "canonical", "check", "digest",
+    "from_canonical", "read", "schema",
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from dibs.engine.conditions import Condition, ConditionRefused
 from dibs.engine.policy_model import Policy, Push
 from dibs.engine.policy_reading import did_you_mean
 from dibs.engine.policy_text import Path
-from dibs.engine.rulebook import FIRST_CONTACT, ROUTING, SCORING, SIGHT, TIER, Knows
+from dibs.engine.rulebook import CREDITS, FIRST_CONTACT, ROUTING, SCORING, SIGHT, TIER, Knows
 
 #: The review queue of all managers; every other queue is a team's.
 REVIEWERS = "managers"
@@ -69,6 +69,8 @@ def conditions_in(policy: Policy) -> Iterator[tuple[Path, str, Knows]]:
             yield ("tiers", index, "only"), tier.only, SIGHT
     if policy.sla and policy.sla.when is not None:
         yield ("sla", "when"), policy.sla.when, FIRST_CONTACT
+    for index, weight in enumerate(policy.credits.weights if policy.credits else ()):
+        yield ("credits", "weights", index, "when"), weight.when, CREDITS
 
 
 def _in_order(policy: Policy, compiled: dict[Path, Condition]) -> Iterator[Found]:
@@ -265,7 +267,7 @@ def _scores(policy: Policy) -> Iterator[Found]:
         )
         yield "rank_unreachable", message, ("qualify", "rank"), None, "warning"
     mix = policy.fair_play.mix
-    if mix and int(mix.share * mix.over) == 0:
+    if mix and mix.share is not None and int(mix.share * mix.over + 1e-9) == 0:
         message = f"the mix asks for nothing: {mix.share:.0%} of {mix.over} claims is less than one lead"
         yield "mix_asks_nothing", message, ("fair_play", "mix"), None, "warning"
 

@@ -36,6 +36,7 @@ CODES: Mapping[str, str] = {
     "exactly_one": "Exactly one of several fields must be given; none is, or more than one.",
     "fallback_without_push": "A rule that does not push has a fallback.",
     "ranks_overlap": "`hot` does not lie above `warm`.",
+    "rate_too_long": "A claim rate is counted over more than a day.",
     "expects_nothing": "An example expects nothing.",
     "invalid": "A value is not valid; the message says why.",
     # The conditions.

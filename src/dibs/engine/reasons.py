@@ -54,6 +54,8 @@ CLAIMING: Mapping[str, tuple[str, ...]] = {
     "not_the_head": ("pool",),
     "holding_cap": ("have", "limit"),
     "reclaim_too_soon": ("until",),
+    # "per" in seconds: "count" claims were made within it, the oldest of them leaves it at "until"
+    "claim_rate": ("count", "per", "until"),
     "mix": ("low", "need", "of", "low_below"),
     "skip_limit": ("have", "limit"),
     "not_yours": ("by",),
@@ -65,12 +67,14 @@ ACTING: Mapping[str, tuple[str, ...]] = {
     "not_waiting": (),
     "not_now": ("state", "act"),
     "already_ended": ("state", "act"),
+    "no_pool": ("pool",),
     "too_busy": (),
 }
 
 #: What would make a refusal a yes.
 REMEDIES: Mapping[str, tuple[str, ...]] = {
     "choose_another": (),
+    "choose_pool": (),
     "ask_manager": (),
     "accept_the_offer": (),
     "reach_tier": ("tier", "when"),
@@ -80,6 +84,8 @@ REMEDIES: Mapping[str, tuple[str, ...]] = {
     "wait_until": ("at",),
     "claim_low_score_first": ("count", "low_below"),
     "claim_one_first": (),
+    # "per" is day or week, "then" what comes of it otherwise: notify or auto_assign
+    "claim_more": ("count", "per", "then"),
     "claim_again": (),
     "try_again": (),
     "publish_policy": (),
@@ -96,12 +102,33 @@ TIME: Mapping[str, tuple[str, ...]] = {
     "stale": ("after",),
     "reassign_limit": ("limit",),
     "pool_gone": ("pool",),
+    # "per" is day or week; "count" what was expected, days off and time off taken off
+    "claim_floor": ("rep", "have", "count", "per"),
+}
+
+#: What became of a rep's own standing: tiers, the claim floor, credits. Rates are 0..1, "over" the window in seconds.
+STANDING: Mapping[str, tuple[str, ...]] = {
+    "tier_set": ("tier", "closed", "conversion_rate", "over"),
+    # "up": whether to one further up the list; "when": the condition that held for so many "days", or of the tier left, if it did not.
+    # "before" and "after" are empty for no tier at all
+    "tier_changed": ("before", "after", "up", "closed", "conversion_rate", "over", "days", "when"),
+    "below_floor": ("have", "count", "per", "missing"),
+    # "what" is claim or convert; "times" the weight that counted, 1 without any
+    "credited": ("what", "points", "times"),
+}
+
+#: What a policy that was announced will change. "before" and "after" as the policy writes them, nothing for no rule; "at": when.
+ANNOUNCING: Mapping[str, tuple[str, ...]] = {
+    "rule_tightens": ("rule", "before", "after", "at"),
+    "rule_loosens": ("rule", "before", "after", "at"),
+    "announcement_cancelled": ("at",),
 }
 
 #: What people and programs did; written by ``dibs.distribution``. "why" is one of the fixed reasons or the person's own words.
 ACTS: Mapping[str, tuple[str, ...]] = {
     "enriched": ("fields",),
     "skipped": (),
+    "opened": (),
     "accepted": (),
     "rejected": ("why",),
     "released": ("why",),
@@ -112,4 +139,13 @@ ACTS: Mapping[str, tuple[str, ...]] = {
     "retired": ("why", "note"),
 }
 
-CODES: Mapping[str, tuple[str, ...]] = {**PLACING, **CLAIMING, **ACTING, **REMEDIES, **TIME, **ACTS}
+CODES: Mapping[str, tuple[str, ...]] = {
+    **PLACING,
+    **CLAIMING,
+    **ACTING,
+    **REMEDIES,
+    **TIME,
+    **STANDING,
+    **ANNOUNCING,
+    **ACTS,
+}

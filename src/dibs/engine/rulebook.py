@@ -28,6 +28,7 @@ ROUTING = Knows(("lead", "account", "now"))
 TIER = Knows(("rep",))
 SIGHT = Knows(("lead", "rep", "now"))
 FIRST_CONTACT = Knows(("lead", "now"))
+CREDITS = Knows(("lead", "now"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Rulebook:
 
     __slots__ = (
         "_facts",
+        "_points_for",
+        "_points_for_facts",
         "_route",
         "_scoring",
         "_scoring_facts",
@@ -85,6 +88,10 @@ class Rulebook:
         scoring = [condition for condition, _, _ in self.points]
         self._scoring_facts = Facts(scoring)
         self._scoring = Questions(scoring, self._scoring_facts, first=False)
+        # So have weights: no lead's way should lay out facts that are asked at its end alone.
+        weights = [compiled(weight.when, CREDITS) for weight in policy.credits.weights] if policy.credits else []
+        self._points_for_facts = Facts(condition for condition in weights if condition)
+        self._points_for = Questions(weights, self._points_for_facts, first=True)
 
     @classmethod
     def of(cls, policy: Policy) -> Rulebook:
@@ -122,3 +129,11 @@ class Rulebook:
             return ()
         activation = self._scoring_facts.activation(lead, account, now=now)
         return tuple(self._scoring.all(activation))
+
+    def weight(self, lead: LeadFacts, now: datetime) -> tuple[int, float] | None:
+        """The first of the credits' weights whose condition holds: its place, and how many times the points it makes."""
+        credits = self.policy.credits
+        if credits is None or not credits.weights:
+            return None
+        place = self._points_for.first(self._points_for_facts.activation(lead, now=now))
+        return None if place is None else (place, credits.weights[place].times)

@@ -226,7 +226,7 @@ class Floor:
                 rep.standing,
                 now,
                 today=local_day(rep.timezone, now),
-                last_lapse_at=lead.lapsed_at.get(facts.handle),
+                last_had_at=lead.lapsed_at.get(facts.handle),
                 low_score_in_sight=low,
                 teams=rep.teams,
                 is_head=self._line_for(rep, pool, now)[:1] == [lead] if queue else True,

@@ -1,0 +1,182 @@
+"""What a new policy changes for the reps: which rules tighten, which loosen, and from when it may be in force at the earliest.
+
+A change of which it cannot be said that nobody loses by it counts as tightening: better told once too often than sprung.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dibs.engine.decision import Reason, Scalar
+from dibs.engine.policy_model import ClaimAtLeast, ClaimRate, FairPlay, Mix, Policy, Pool, Tier
+from dibs.engine.policy_terms import Part, written
+
+#: How much a pool's mode, or what a tier sees, lets a rep see and choose.
+_FREEDOM = {"queue": 0, "pool": 1, "cherry_pick": 2}
+_SEES = {"none": 0, "preview": 1, "full": 2}
+#: Working days that a weekly floor of claims has at least, to compare it with a daily one.
+_WORKING_DAYS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChange:
+    """One rule that a policy changes. ``rule`` is its path; ``before`` and ``after`` as a policy writes them, ``None`` for no rule."""
+
+    rule: str
+    before: Scalar
+    after: Scalar
+    tighter: bool
+
+    def reason(self, at: datetime) -> Reason:
+        """What the reps are told. ``at`` is when it comes into force."""
+        params = {"rule": self.rule, "before": self.before, "after": self.after, "at": at.isoformat()}
+        return Reason("rule_tightens" if self.tighter else "rule_loosens", params, self.rule)
+
+
+def changes(before: Policy | None, after: Policy) -> tuple[RuleChange, ...]:
+    """The rules that differ, in the order of the document. A workspace's first policy changes none: there was nothing to rely on."""
+    if before is None:
+        return ()
+    return (*_pools(before, after), *_fair_play(before.fair_play, after.fair_play), *_tiers(before, after))
+
+
+def earliest(before: Policy | None, after: Policy, now: datetime) -> datetime | None:
+    """The earliest moment at which ``after`` may take effect, if ``before`` promises notice of what tightens; ``None``: at once."""
+    notice = before.fair_play.notice if before is not None else None
+    if notice is None or not any(change.tighter for change in changes(before, after)):
+        return None
+    return now + notice
+
+
+def _fair_play(old: FairPlay, new: FairPlay) -> Iterator[RuleChange]:
+    yield from _changed(
+        "fair_play.hold_at_most", old.hold_at_most, new.hold_at_most, _less(old.hold_at_most, new.hold_at_most)
+    )
+    yield from _changed(
+        "fair_play.claim_at_least",
+        _said(old.claim_at_least),
+        _said(new.claim_at_least),
+        _expects_more(old.claim_at_least, new.claim_at_least),
+    )
+    yield from _changed(
+        "fair_play.claim_rate", _said(old.claim_rate), _said(new.claim_rate), _slower(old.claim_rate, new.claim_rate)
+    )
+    yield from _changed("fair_play.mix", _said(old.mix), _said(new.mix), _asks_more_low(old.mix, new.mix))
+    yield from _changed(
+        "fair_play.skip_at_most", old.skip_at_most, new.skip_at_most, _less(old.skip_at_most, new.skip_at_most)
+    )
+    shorter = old.notice is not None and (new.notice is None or new.notice < old.notice)
+    yield from _changed("fair_play.notice", _span(old.notice), _span(new.notice), shorter)
+
+
+def _less(old: float | timedelta | None, new: float | timedelta | None) -> bool:
+    """Whether less is allowed; ``None`` is no limit."""
+    return new is not None and (old is None or new < old)  # type: ignore[operator]
+
+
+def _expects_more(old: ClaimAtLeast | None, new: ClaimAtLeast | None) -> bool:
+    if old is None or new is None:
+        return old is None
+    # Who claims so many on each working day also claims as many a week; not the other way round.
+    most = old.count if old.per == new.per else old.count * _WORKING_DAYS if new.per == "week" else 0
+    return new.count > most or (old.then, new.then) == ("notify", "auto_assign") or new.ahead > old.ahead
+
+
+def _slower(old: ClaimRate | None, new: ClaimRate | None) -> bool:
+    """Whether some way of claiming that was allowed is not: a span of the new rate holds so many of the old one's."""
+    if old is None or new is None:
+        return old is None
+    return new.count < old.count * math.ceil(new.per / old.per)
+
+
+def _asks_more_low(old: Mix | None, new: Mix | None) -> bool:
+    if old is None or new is None:
+        return old is None
+    if new.low_below < old.low_below or (old.share is None) != (new.share is None):
+        return True
+    if old.per_high is not None and new.per_high is not None:
+        return new.per_high > old.per_high
+    assert old.share is not None
+    assert new.share is not None
+    return new.share > old.share or new.over != old.over
+
+
+def _pools(before: Policy, after: Policy) -> Iterator[RuleChange]:
+    for name, old in before.pools.items():
+        new = after.pools.get(name)
+        if new is None:
+            yield RuleChange(f"pools.{name}", old.mode, None, tighter=True)
+        elif new != old:
+            yield from _pool(f"pools.{name}", old, new)
+
+
+def _pool(path: str, old: Pool, new: Pool) -> Iterator[RuleChange]:
+    yield from _changed(f"{path}.mode", old.mode, new.mode, _FREEDOM[new.mode] < _FREEDOM[old.mode])
+    out = new.teams is not None and (old.teams is None or not set(old.teams) <= set(new.teams))
+    if _as_set(old.teams) != _as_set(new.teams):
+        yield from _changed(f"{path}.teams", _listed(old.teams), _listed(new.teams), out)
+    if set(old.preview) != set(new.preview):
+        hidden = not set(old.preview) <= set(new.preview)
+        yield from _changed(f"{path}.preview", _listed(old.preview), _listed(new.preview), hidden)
+    yield from _changed(f"{path}.lock", _span(old.lock), _span(new.lock), _less(old.lock, new.lock))
+    later = new.reclaim_after is not None and (old.reclaim_after is None or new.reclaim_after > old.reclaim_after)
+    yield from _changed(f"{path}.reclaim_after", _span(old.reclaim_after), _span(new.reclaim_after), later)
+
+
+def _tiers(before: Policy, after: Policy) -> Iterator[RuleChange]:
+    old, new = _by_name(before.tiers), _by_name(after.tiers)
+    if list(old) != list(new):
+        # Without tiers everybody sees what the pools show; any other list may put somebody further down.
+        yield RuleChange("tiers", _listed(old) or None, _listed(new) or None, tighter=bool(new))
+    for name in [name for name in old if name in new]:
+        yield from _tier(f"tiers.{name}", old[name], new[name])
+    if old and new:
+        for field in ("over", "confirm"):
+            was, will = getattr(before.tiering, field), getattr(after.tiering, field)
+            yield from _changed(f"tiering.{field}", _plain(was), _plain(will), tighter=True)
+
+
+def _tier(path: str, old: Tier, new: Tier) -> Iterator[RuleChange]:
+    yield from _changed(f"{path}.when", old.when, new.when, tighter=True)
+    yield from _changed(f"{path}.sees", old.sees, new.sees, _SEES[new.sees] < _SEES[old.sees])
+    yield from _changed(f"{path}.only", old.only, new.only, new.only is not None)
+
+
+def _by_name(tiers: Iterable[Tier]) -> Mapping[str, Tier]:
+    return {tier.name: tier for tier in tiers}
+
+
+def _changed(rule: str, before: Scalar, after: Scalar, tighter: bool) -> Iterator[RuleChange]:
+    if before != after:
+        yield RuleChange(rule, before, after, tighter)
+
+
+def _as_set(names: Iterable[str] | None) -> frozenset[str] | None:
+    return frozenset(names) if names is not None else None
+
+
+def _listed(names: Iterable[str] | None) -> str | None:
+    return ", ".join(names) if names is not None else None
+
+
+def _span(length: timedelta | None) -> str | None:
+    return written(length) if length is not None else None
+
+
+def _plain(value: timedelta | int) -> Scalar:
+    return written(value) if isinstance(value, timedelta) else value
+
+
+def _said(part: Part | None) -> str | None:
+    """A rule of several fields in one line, as a policy may write it."""
+    if part is None:
+        return None
+    fields = part.model_dump(mode="json", exclude_none=True)
+    if part_share := fields.get("share"):
+        fields["share"] = f"{part_share:.4%}".rstrip("0%").rstrip(".") + "%"
+    if isinstance(part, Mix) and part.per_high is not None:
+        del fields["over"]
+    return "{" + ", ".join(f"{name}: {value}" for name, value in fields.items()) + "}"
