@@ -60,5 +60,5 @@ def my_standing(caller: Caller, now: datetime) -> MyStanding | None:
     active = policies.active(caller.workspace_id)
     if active is None:
         return MyStanding(today, counters, (), None, None)
-    rules = fairplay.announce(active.book, counters, today)
+    rules = fairplay.announce(active.book, counters, today, now)
     return MyStanding(today, counters, rules, active.book.policy.policy, active.number)
