@@ -17,8 +17,9 @@ def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = Non
 
 
 def lead(seen: SeenLead) -> dict[str, Any]:
-    """A lead as the API shows it: what is masked is absent, and named in ``hidden``."""
-    return {**seen, "hidden": list(seen.hidden)}
+    """A lead as the API shows it: what is masked is absent, and named in ``hidden``; ``opens`` is there where it is true."""
+    more = {"opens": True} if seen.opens else {}
+    return {**seen, "hidden": list(seen.hidden), **more}
 
 
 def page(found: Page[Any], show: Callable[[Any], Any]) -> HttpResponse:

@@ -85,6 +85,7 @@ class LeadOut(Outgoing):
     due_at: datetime | None
     due_for: str | None
     hidden: list[str]
+    opens: bool = Field(False, description="What is hidden comes by opening the lead.")
     source: str | None = None
     external_id: str | None = None
     received_at: datetime | None = None

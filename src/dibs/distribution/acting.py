@@ -7,7 +7,7 @@ where the caller may not know of the lead. Whether the caller's role allows the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -25,10 +25,11 @@ from dibs.distribution.reading import (
     Row,
     accounts_by_id,
     crew,
+    earned_already,
+    has_opened,
     lead_clock,
     lead_facts,
     lock_leads,
-    opened_by,
     passed_over,
     seed_for,
     standing_now,
@@ -38,7 +39,7 @@ from dibs.distribution.ticking import settle
 from dibs.distribution.writing import Outcome, begin_standings, placing, write, write_turns
 from dibs.engine import claim as judge
 from dibs.engine import consequences, credits, fairplay, timeline
-from dibs.engine.credits import Earned
+from dibs.engine.credits import Earned, What
 from dibs.engine.decision import Assigned, Due, InPool, Placement, Reason, Refusal
 from dibs.engine.due import due_in_pool, due_when_owned
 from dibs.engine.facts import LeadClock
@@ -49,6 +50,9 @@ from dibs.people.tenancy import enter
 
 #: What counts as a first contact.
 CONTACT_KINDS = ("call", "mail", "meeting", "message")
+
+#: Acts that may earn something, and what kind of credit.
+_EARNING: Mapping[str, What] = {"contacted": "claim", "converted": "convert"}
 
 #: Why a lead may be retired.
 RETIRE_REASONS = ("no_interest", "not_a_fit", "cannot_verify", "duplicate", "no_answer", "spam", "other")
@@ -106,7 +110,7 @@ class Scene:
             lead=self.row,
             kind=kind,
             changes=changes,
-            reasons=(*reasons, *(_credited(credit) for credit in earned)),
+            reasons=(*reasons, *(credit.reason for credit in earned)),
             rep=self.held_by,
             actor=self.caller.user_id,
             felt=consequences.felt(before, after, self.now, self.known.today),
@@ -114,13 +118,17 @@ class Scene:
         )
 
     def _earned(self, kind: str) -> tuple[Earned, ...]:
-        """What the rep who has the lead earns by this: by the first contact on a lead they took themselves, and by a conversion."""
-        what = "convert" if kind == "converted" else "claim"
-        first = kind == "contacted" and self.row["taken_by"] == "claimed" and self.clock.contacted_at is None
-        if self.active is None or self.held_by is None or not (first or kind == "converted"):
+        """What this earns who has the lead: the first contact on one they took themselves, or a conversion. Each kind once a lead: to
+        give it back and take it again earns nothing anew."""
+        row, what = self.row, _EARNING.get(kind)
+        if self.active is None or self.held_by is None or what is None:
             return ()
-        credit = credits.earned(self.active.book, lead_facts(self.row), what, self.now)
-        return (credit,) if credit is not None else ()
+        if what == "claim" and (row["taken_by"] != "claimed" or self.clock.contacted_at is not None):
+            return ()
+        credit = credits.earned(self.active.book, lead_facts(row), what, self.now)
+        if credit is None or what in earned_already(self.caller.workspace_id, self.held_by, row["id"]):
+            return ()
+        return (credit,)
 
     def goes_to(self, kind: str, placement: Placement, after: LeadClock) -> Outcome:
         """The lead changes hands."""
@@ -279,8 +287,8 @@ def open_lead(caller: Caller, lead_id: UUID, now: datetime) -> Answer:
     """The rep looks at the details of a waiting lead of which the pool shows a preview: counted as a skip, once for each lead until
     the next claim, and refused where the policy's limit is reached. `dibs.insight.sight` shows it in full from then on.
 
-    Where there is nothing to open, because the rep sees the lead in full already or comes to its details by a claim alone, nothing
-    is counted and nothing refused. For somebody who sees the pool as a rep: who sees it whole by role has no need of this.
+    Where there is nothing to open, because the caller sees the lead in full already or comes to its details by a claim alone,
+    nothing is counted and nothing refused.
     """
     enter(caller.workspace_id)
     # Claimable at once, tick or no tick, and so to be looked at.
@@ -288,11 +296,14 @@ def open_lead(caller: Caller, lead_id: UUID, now: datetime) -> Answer:
     return _act(caller, lead_id, now, _opening, kind="opened", claim=None)
 
 
-def _opening(scene: _Scene) -> Outcome | Refusal | None:
+def _opening(scene: Scene) -> Outcome | Refusal | None:
     caller, row = scene.caller, scene.row
     if scene.active is None or caller.rep_id is None or row["state"] != "pooled":
         return None
     book, rep_id = scene.active.book, caller.rep_id
+    pool = book.policy.pools.get(row["pool"])
+    if pool is None or caller.oversees(pool.teams):
+        return None
     rep = scene.known.roster.reps[caller.handle or ""]
     if book.tiers:
         rep = with_record(caller.workspace_id, rep_id, rep, book, scene.now)
@@ -303,7 +314,7 @@ def _opening(scene: _Scene) -> Outcome | Refusal | None:
     # at once takes turns at the lead itself.
     begin_standings(caller.workspace_id, [rep_id])
     standing = standing_now(caller.workspace_id, rep_id, lock=True)
-    already = row["id"] in opened_by(caller.workspace_id, rep_id)
+    already = has_opened(caller.workspace_id, rep_id, row["id"])
     refusal = judge.may_open(book, standing, already)
     if refusal is not None or already:
         return refusal
@@ -379,7 +390,7 @@ def _act(
     caller: Caller,
     lead_id: UUID,
     now: datetime,
-    decide: Callable[[Scene], Outcome | Refusal],
+    decide: Callable[[Scene], Outcome | Refusal | None],
     *,
     kind: str,
     claim: UUID | None,
@@ -397,7 +408,7 @@ def _act_once(
     caller: Caller,
     lead_id: UUID,
     now: datetime,
-    decide: Callable[[Scene], Outcome | Refusal],
+    decide: Callable[[Scene], Outcome | Refusal | None],
     *,
     kind: str,
     claim: UUID | None,
@@ -466,11 +477,6 @@ def _first_contact_due(scene: Scene, handle: str | None = None) -> Due | None:
 def _account(scene: Scene) -> Any:
     account = scene.row["account_id"]
     return accounts_by_id(scene.caller.workspace_id, [account]).get(account)
-
-
-def _credited(credit: Earned) -> Reason:
-    params = {"what": credit.what, "points": credit.points, "times": credit.times}
-    return Reason("credited", params, credit.rule)
 
 
 def _with(placement: Placement, because: Reason) -> Placement:

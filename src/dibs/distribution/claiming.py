@@ -20,12 +20,14 @@ from django.db import DatabaseError, connection, transaction
 from dibs.delivery.outbox import lead_payload
 from dibs.delivery.wake import wake
 from dibs.distribution import policies
-from dibs.distribution.lines import line, low_score_waits, take_back
+from dibs.distribution.lines import Before, in_line, line, low_score_waits, take_back
 from dibs.distribution.reading import (
-    LEAD_COLUMNS,
     LEAD_SELECT,
     STANDING_COLUMNS,
+    TIER_COLUMNS,
     Row,
+    TierKept,
+    in_tier,
     lead_clock,
     lead_facts,
     lead_row,
@@ -100,14 +102,23 @@ def claim_lead(caller: Caller, lead_id: UUID, now: datetime) -> Answer:
 
 
 def claim_next(caller: Caller, pool: str, now: datetime) -> Answer | Empty:
-    """Claim the first lead of a pool, in the pool's own order, that the rep may have."""
-    workspace_id = caller.workspace_id
+    """Claim the first lead of a pool, in the pool's own order, that the rep may have; ``None``: no such pool in their sight."""
+    workspace_id, rep_id = caller.workspace_id, caller.rep_id
+    if rep_id is None:
+        return Forbidden()
     enter(workspace_id)
     active = policies.active(workspace_id)
-    if active is None or pool not in active.book.policy.pools:
+    if active is None:
         return None
+    rep = RepFacts(handle=caller.handle or "")
+    if active.book.tiers:
+        rep = with_record(workspace_id, rep_id, rep, active.book, now)
+    sight = judge.sight(active.book, rep, caller.teams, pool)
+    if sight.level == "none":
+        return None
+    before = Before(rep_id, rep, sight.only)
     refused: Refused | None = None
-    for lead_id in line(workspace_id, active.book, pool, now, limit=_IN_LINE, rep_id=caller.rep_id):
+    for lead_id in line(workspace_id, active.book, pool, now, limit=_IN_LINE, before=before):
         answer = claim_lead(caller, lead_id, now)
         if isinstance(answer, Refused) and answer.refusal.code in _ABOUT_THIS_LEAD:
             # Somebody was quicker, or this very lead is not for this rep: the next one may be.
@@ -156,7 +167,9 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
         # Decide.
         facts, clock = lead_facts(seen.lead), lead_clock(seen.lead, seen.holder_handle)
         today = local_day(seen.timezone, now)
-        rep = with_record(workspace_id, seen.rep_id, seen.rep) if active.book.tiers else seen.rep
+        rep = seen.rep
+        if active.book.tiers:
+            rep = in_tier(workspace_id, seen.rep_id, rep, seen.tier, active.book, now)
         answer = judge.may_claim(
             active.book,
             facts,
@@ -165,9 +178,9 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
             seen.standing,
             now,
             today=today,
-            last_lapse_at=seen.last_lapse_at,
+            last_had_at=seen.last_had_at,
             teams=seen.teams,
-            is_head=queue is None or _is_head(workspace_id, active.book, queue, seen.lead, seen.rep_id, now),
+            is_head=queue is None or _is_head(active.book, queue, rep, seen, now),
             low_score_in_sight=low_in_sight,
         )
         if isinstance(answer, Ask):
@@ -184,7 +197,8 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
 
         # Write.
         score = judge.chosen_score(active.book, facts, seen.lead["pool"])
-        standing = fairplay.after(seen.standing, fairplay.Claimed(score, at=now, today=today))
+        keep = fairplay.kept_for(active.book.policy.fair_play.claim_rate)
+        standing = fairplay.after(seen.standing, fairplay.Claimed(score, at=now, today=today, keep=keep))
         after = consequences.claimed(clock, rep.handle, answer)
         claim = uuid4()
         if _write(workspace_id, seen, after, answer.reasons, standing, claim, active.number, now):
@@ -235,7 +249,8 @@ class _Seen:
     holder_handle: str | None
     holder_name: str | None
     account: str | None
-    last_lapse_at: datetime | None
+    last_had_at: datetime | None
+    tier: TierKept
     lead: Row | None
     user_id: UUID
 
@@ -247,8 +262,8 @@ _FACTS = f"""
            policy.id, holder.handle, holder.name, account.name,
            (SELECT max(passed.at) FROM distribution_passedover passed
             WHERE passed.workspace_id = caller.workspace_id AND passed.lead_id = lead.id AND passed.rep_id = rep.id
-              AND passed.kind = 'lapsed'),
-           standing.version, {", ".join(f"standing.{column}" for column in STANDING_COLUMNS)},
+              AND passed.kind IN ('lapsed', 'released')),
+           standing.version, {", ".join(f"standing.{column}" for column in (*STANDING_COLUMNS, *TIER_COLUMNS))},
            {LEAD_SELECT}
     FROM {{caller}}
     LEFT JOIN people_rep rep ON rep.user_id = caller.id
@@ -271,6 +286,7 @@ _BY_USER = (
     + "WHERE caller.id = %s AND caller.workspace_id = %s AND caller.is_active AND %s::timestamptz IS NOT NULL"
 )
 _BEFORE_STANDING = 15
+_BEFORE_LEAD = _BEFORE_STANDING + 1 + len(STANDING_COLUMNS) + len(TIER_COLUMNS)
 
 
 def _read(statement: str, workspace_id: UUID, who: Any, lead_id: UUID, now: datetime) -> _Seen | None:
@@ -282,9 +298,10 @@ def _read(statement: str, workspace_id: UUID, who: Any, lead_id: UUID, now: date
     user, role, scopes, rep_id, handle, name, active, available, timezone, teams, policy, *about = row[
         :_BEFORE_STANDING
     ]
-    holder, holder_name, account, lapse = about
-    version, *counters = row[_BEFORE_STANDING : _BEFORE_STANDING + 1 + len(STANDING_COLUMNS)]
-    lead = row[-len(LEAD_COLUMNS) :]
+    holder, holder_name, account, had_at = about
+    version, *stands = row[_BEFORE_STANDING:_BEFORE_LEAD]
+    counters, tier = stands[: len(STANDING_COLUMNS)], stands[len(STANDING_COLUMNS) :]
+    lead = row[_BEFORE_LEAD:]
     return _Seen(
         may_claim=may(role, scopes or (), Action.TAKE_LEADS),
         rep_id=rep_id,
@@ -298,7 +315,8 @@ def _read(statement: str, workspace_id: UUID, who: Any, lead_id: UUID, now: date
         holder_handle=holder,
         holder_name=holder_name,
         account=account,
-        last_lapse_at=lapse,
+        last_had_at=had_at,
+        tier=TierKept() if version is None else TierKept(*tier),
         lead=None if lead[0] is None else lead_row(lead),
         user_id=user,
     )
@@ -393,9 +411,12 @@ def _queue_of(book: Rulebook, lead: Row) -> str | None:
     return lead["pool"] if pool is not None and pool.mode == "queue" else None
 
 
-def _is_head(workspace_id: UUID, book: Rulebook, queue: str, lead: Row, rep_id: UUID, now: datetime) -> bool:
-    """Whether the lead is the first of its line for this rep."""
-    return line(workspace_id, book, queue, now, limit=1, rep_id=rep_id) == [lead["id"]]
+def _is_head(book: Rulebook, queue: str, rep: RepFacts, seen: _Seen, now: datetime) -> bool:
+    """Whether the lead is the first of its line for this rep, whose locks that ran out are taken back already."""
+    assert seen.lead is not None
+    assert seen.rep_id is not None
+    before = Before(seen.rep_id, rep, judge.sight(book, rep, seen.teams, queue).only)
+    return in_line(seen.lead["workspace_id"], book, queue, now, limit=1, before=before) == [seen.lead["id"]]
 
 
 def _settle_own(workspace_id: UUID, rep_id: UUID, now: datetime) -> int:

@@ -118,8 +118,9 @@ class Decision(WorkspaceRow):
 
 
 class PassedOver(WorkspaceRow):
-    """A rep had this lead or looked at it, and did not keep it. ``kind``: ``lapsed``, ``declined`` and ``released`` ones are not pushed
-    to them again, nor theirs to claim again at once; ``skipped`` ones they passed over in a queue; of ``opened`` ones they saw the details.
+    """A rep had this lead or looked at it, and did not keep it. ``kind``: ``lapsed`` and ``released`` ones (given back without a contact)
+    are not pushed to them again, nor theirs to claim again at once; ``declined`` ones and ``worked`` ones (given back after a contact) are
+    only not pushed; ``skipped`` ones they passed over in a queue; of ``opened`` ones they saw the details.
     """
 
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, db_index=False)

@@ -20,6 +20,7 @@ from dibs.engine import calendar, rotate
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts, WorkingHours
 from dibs.engine.fairplay import Standing
 from dibs.engine.roster import Roster
+from dibs.engine.rulebook import Rulebook
 
 Row = dict[str, Any]
 
@@ -38,6 +39,8 @@ STANDING_COLUMNS = (
     "skips",
     "lapses",
     "last_claim_at",
+    "claimed_at",
+    "floor_on",
 )
 
 _FACT_NAMES = tuple(known.name for known in fields(LeadFacts))
@@ -135,8 +138,8 @@ def accounts_by_id(workspace_id: UUID, ids: Iterable[UUID | None]) -> dict[UUID,
 
 
 def passed_over(workspace_id: UUID, lead_ids: Iterable[UUID]) -> dict[UUID, frozenset[str]]:
-    """For each lead, the handles of the reps who had it and let it lapse, declined it or gave it back. A skip in passing is none of
-    these: it does not keep the lead from being pushed to who skipped it."""
+    """For each lead, the handles of the reps who had it and let it lapse, declined it or gave it back. To look at it or skip it in
+    passing is none of these: it does not keep the lead from being pushed to who did."""
     wanted = list(lead_ids)
     if not wanted:
         return {}
@@ -145,12 +148,38 @@ def passed_over(workspace_id: UUID, lead_ids: Iterable[UUID]) -> dict[UUID, froz
             """
             SELECT passed.lead_id, array_agg(DISTINCT rep.handle::text)
             FROM distribution_passedover passed JOIN people_rep rep ON rep.id = passed.rep_id
-            WHERE passed.workspace_id = %s AND passed.lead_id = ANY(%s) AND passed.kind <> 'skipped'
+            WHERE passed.workspace_id = %s AND passed.lead_id = ANY(%s) AND passed.kind NOT IN ('skipped', 'opened')
             GROUP BY passed.lead_id
             """,
             [workspace_id, wanted],
         )
         return {lead: frozenset(handles) for lead, handles in cursor.fetchall()}
+
+
+def has_opened(workspace_id: UUID, rep_id: UUID, lead_id: UUID) -> bool:
+    """Whether the rep has opened the lead's details since their last claim."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT EXISTS (
+                SELECT FROM distribution_passedover passed
+                WHERE passed.workspace_id = %s AND passed.lead_id = %s AND passed.rep_id = %s AND passed.kind = 'opened'
+                  AND passed.at > coalesce(
+                    (SELECT last_claim_at FROM distribution_standing standing WHERE standing.rep_id = passed.rep_id), '-infinity'))
+            """,
+            [workspace_id, lead_id, rep_id],
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def earned_already(workspace_id: UUID, rep_id: UUID, lead_id: UUID) -> frozenset[str]:
+    """The kinds of credit that the rep has had for the lead."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT what FROM distribution_credit WHERE workspace_id = %s AND lead_id = %s AND rep_id = %s",
+            [workspace_id, lead_id, rep_id],
+        )
+        return frozenset(row[0] for row in cursor.fetchall())
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,24 +290,58 @@ def working_hours(timezone: str, hours: Any, away: Any) -> WorkingHours | None:
     )
 
 
-def with_record(workspace_id: UUID, rep_id: UUID, rep: RepFacts) -> RepFacts:
-    """The rep's facts with what tiers ask about: leads closed (converted or retired) and the share converted, 0..1."""
+@dataclass(frozen=True, slots=True)
+class TierKept:
+    """What is kept of a rep's tier from its last look, see ``engine.tiers``. ``on`` ``None``: nobody has looked yet; ``tier`` ``None``
+    after a look: none fits."""
+
+    tier: str | None = None
+    on: date | None = None
+    closed: int = 0
+    converted: int = 0
+
+
+#: Columns of a standing that make a `TierKept`, in its order.
+TIER_COLUMNS = ("tier", "tier_on", "closed", "converted")
+
+
+def with_record(workspace_id: UUID, rep_id: UUID, rep: RepFacts, book: Rulebook, now: datetime) -> RepFacts:
+    """The rep's facts with what tiers ask about, as the policy's daily look left them; counted afresh where there was none yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {', '.join(TIER_COLUMNS)} FROM distribution_standing WHERE workspace_id = %s AND rep_id = %s",
+            [workspace_id, rep_id],
+        )
+        row = cursor.fetchone()
+    return in_tier(workspace_id, rep_id, rep, TierKept(*row) if row else TierKept(), book, now)
+
+
+def in_tier(workspace_id: UUID, rep_id: UUID, rep: RepFacts, kept: TierKept, book: Rulebook, now: datetime) -> RepFacts:
+    """`with_record`, for who has read already what is kept."""
+    closed, converted = kept.closed, kept.converted
+    if kept.on is None:
+        closed, converted = records(workspace_id, [rep_id], now - book.policy.tiering.over).get(rep_id, (0, 0))
+    tier = None if kept.on is None else kept.tier or ""
+    return replace(rep, tier=tier, closed=closed, conversion_rate=converted / closed if closed else None)
+
+
+def records(workspace_id: UUID, rep_ids: Iterable[UUID], since: datetime) -> dict[UUID, tuple[int, int]]:
+    """How many leads each rep ended after this moment, and how many of these by a conversion. Who ended none is left out."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT count(*), count(*) FILTER (WHERE state = 'converted') FROM crm_lead
-            WHERE workspace_id = %s AND owner_id = %s AND state IN ('converted', 'retired')
+            SELECT owner_id, count(*), count(*) FILTER (WHERE state = 'converted') FROM crm_lead
+            WHERE workspace_id = %s AND owner_id = ANY(%s) AND ended_at > %s GROUP BY owner_id
             """,
-            [workspace_id, rep_id],
+            [workspace_id, list(rep_ids), since],
         )
-        closed, converted = cursor.fetchone()
-    return replace(rep, closed=closed, conversion_rate=converted / closed if closed else None)
+        return {rep: (closed, converted) for rep, closed, converted in cursor.fetchall()}
 
 
 def standing_of(values: Sequence[Any]) -> Standing:
     """A standing from its columns in the order of `STANDING_COLUMNS`."""
     fields = dict(zip(STANDING_COLUMNS, values, strict=True))
-    fields["recent"] = tuple(fields["recent"])
+    fields["recent"], fields["claimed_at"] = tuple(fields["recent"]), tuple(fields["claimed_at"])
     return Standing(**fields)
 
 

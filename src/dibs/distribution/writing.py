@@ -21,6 +21,7 @@ from dibs.delivery.wake import wake
 from dibs.distribution.reading import STANDING_COLUMNS, Crew, Row, standing_of
 from dibs.engine import fairplay
 from dibs.engine.consequences import Felt
+from dibs.engine.credits import Earned
 from dibs.engine.decision import InReview, Offered, Placement, Reason
 from dibs.engine.facts import LeadClock
 from dibs.engine.lifecycle import HELD, check_move
@@ -46,6 +47,20 @@ DECISION_COLUMNS = (
     "score",
 )
 
+_CREDIT_COLUMNS = (
+    "id",
+    "workspace_id",
+    "rep_id",
+    "lead_id",
+    "at",
+    "what",
+    "points",
+    "times",
+    "rule",
+    "score",
+    "policy_version",
+)
+
 #: Kinds of decision that change facts and not the state, so the state table does not speak of them.
 _STILL = frozenset({"enriched", "skipped", "opened"})
 
@@ -55,7 +70,7 @@ class Outcome:
     """One decision about one lead, ready to be written.
 
     ``changes`` maps columns of the lead to new values. ``rep`` is whom it concerns, ``actor`` the user who did it (``None``:
-    the policy, or time). ``felt`` lists what it does to standings, by the rep's handle.
+    the policy, or time). ``felt`` lists what it does to standings, by the rep's handle; ``earned`` what it earns who has the lead.
     """
 
     lead: Row
@@ -66,6 +81,7 @@ class Outcome:
     actor: UUID | None = None
     felt: Felt = ()
     passed_over: tuple[UUID, str] | None = None
+    earned: tuple[Earned, ...] = ()
     seed: str = ""
 
     @property
@@ -156,6 +172,7 @@ def write(
     _update_leads(outcomes, policy_version)
     log(workspace_id, outcomes, now=now, policy_version=policy_version, crew=crew)
     _remember_passed_over(workspace_id, outcomes, now)
+    _credit(workspace_id, outcomes, now, policy_version)
     feel(workspace_id, outcomes, crew)
     transaction.on_commit(lambda: wake(workspace_id))
 
@@ -238,10 +255,11 @@ def begin_standings(workspace_id: UUID, reps: Sequence[UUID]) -> None:
 
 
 def standing_values(standing: fairplay.Standing) -> list[Any]:
-    """A standing as column values in the order of `STANDING_COLUMNS`; the scores as PostgreSQL writes an array, which is a tenth of
-    the work of having it made of a list."""
+    """A standing as column values in the order of `STANDING_COLUMNS`; arrays as PostgreSQL writes them, which is a tenth of the work
+    of having them made of lists."""
     values = {column: getattr(standing, column) for column in STANDING_COLUMNS}
     values["recent"] = "{" + ",".join(map(str, standing.recent)) + "}"
+    values["claimed_at"] = "{" + ",".join(map(datetime.isoformat, standing.claimed_at)) + "}"
     return list(values.values())
 
 
@@ -287,3 +305,24 @@ def _remember_passed_over(workspace_id: UUID, outcomes: Sequence[Outcome], now: 
         if outcome.passed_over
     ]
     insert_rows("distribution_passedover", ("id", "workspace_id", "lead_id", "rep_id", "kind", "at"), rows)
+
+
+def _credit(workspace_id: UUID, outcomes: Sequence[Outcome], now: datetime, policy_version: int | None) -> None:
+    rows = [
+        (
+            new_id(),
+            workspace_id,
+            outcome.lead["owner_id"],
+            outcome.lead["id"],
+            now,
+            credit.what,
+            credit.points,
+            credit.times,
+            credit.rule,
+            outcome.lead["score"],
+            policy_version,
+        )
+        for outcome in outcomes
+        for credit in outcome.earned
+    ]
+    insert_rows("distribution_credit", _CREDIT_COLUMNS, rows)

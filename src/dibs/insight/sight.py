@@ -15,14 +15,14 @@ from uuid import UUID
 from django.db import connection
 
 from dibs.distribution import policies
-from dibs.distribution.lines import AHEAD_OF, lapses_count_since, order_by
-from dibs.distribution.reading import LEAD_COLUMNS, LEAD_SELECT, lead_facts, lead_row, with_record
+from dibs.distribution.lines import Before, in_line, sees
+from dibs.distribution.reading import LEAD_COLUMNS, LEAD_SELECT, has_opened, lead_row, with_record
 from dibs.engine import claim as judge
 from dibs.engine.conditions import Condition
 from dibs.engine.facts import RepFacts
 from dibs.engine.policy_terms import is_name
 from dibs.engine.rulebook import Rulebook
-from dibs.people.caller import Caller
+from dibs.people.caller import SEE_ALL, Caller
 from dibs.people.models import Role
 from dibs.people.tenancy import enter
 
@@ -81,34 +81,42 @@ TABLES = (
     "LEFT JOIN crm_account account ON account.id = lead.account_id"
 )
 
-#: Who sees everything there is in the workspace; an integration's scopes were asked at the door.
-_SEE_ALL = frozenset({Role.OPS.value, Role.INTEGRATION.value})
+#: Kinds of decision that tell only that a rep looked: no claim to know more of the lead, and for nobody but the rep and who leads them.
+LOOKS = ("skipped", "opened")
+
 #: The review queue of a policy that names no team: every manager's.
 ANY_MANAGER = "managers"
 
 
 class SeenLead(dict[str, Any]):
-    """A lead as one caller may see it. ``hidden`` names the fields that are masked, whether or not they have a value."""
+    """A lead as one caller may see it. ``hidden`` names the fields that are masked, whether or not they have a value; ``opens``: the
+    caller may come to see them by opening the lead (``distribution.acting.open_lead``).
+    """
 
-    __slots__ = ("hidden", "level")
+    __slots__ = ("hidden", "level", "opens")
 
-    def __init__(self, values: Mapping[str, Any], level: Level, hidden: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, values: Mapping[str, Any], level: Level, hidden: tuple[str, ...] = (), *, opens: bool = False
+    ) -> None:
         super().__init__(values)
         self.level = level
         self.hidden = hidden
+        self.opens = opens
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
     """What a caller sees of the leads that wait in one pool.
 
-    ``fields`` are of `OWN_FIELDS`; ``only`` narrows the leads; ``head_only``: nothing but the first in line.
+    ``fields`` are of `OWN_FIELDS`; ``only`` narrows the leads; ``head_only``: nothing but the first in line. ``opens``: a lead that the
+    caller has opened is seen in full, by itself; in the list it stays a preview, as the others.
     """
 
     level: Level
     fields: frozenset[str]
     only: Condition | None = None
     head_only: bool = False
+    opens: bool = False
 
 
 _EVERYTHING = Window("full", frozenset(OWN_FIELDS))
@@ -122,10 +130,11 @@ class Eyes:
         self.caller = caller
         self.now = now
         self._windows: dict[str, Window] = {}
+        self._heads: dict[str, UUID | None] = {}
 
     @property
     def sees_all(self) -> bool:
-        return self.caller.role in _SEE_ALL
+        return self.caller.role in SEE_ALL
 
     @property
     def leads_a_team(self) -> bool:
@@ -143,7 +152,7 @@ class Eyes:
         caller = self.caller
         facts = RepFacts(handle=caller.handle or "")
         if caller.rep_id and self.book is not None and self.book.tiers:
-            return with_record(caller.workspace_id, caller.rep_id, facts)
+            return with_record(caller.workspace_id, caller.rep_id, facts, self.book, self.now)
         return facts
 
     @cached_property
@@ -170,12 +179,8 @@ class Eyes:
             # Leads may still wait in a pool that a newer policy no longer has: only who sees everything sees those. A name that
             # no policy could give is no pool's.
             return _EVERYTHING if self.sees_all and is_name(pool) else _NOTHING
-        if self.sees_all:
+        if self.caller.oversees(self.book.policy.pools[pool].teams):
             return _EVERYTHING
-        if self.leads_a_team:
-            teams = self.book.policy.pools[pool].teams
-            if teams is None or self.caller.manages.intersection(teams):
-                return _EVERYTHING
         if self.caller.rep_id is None:
             return _NOTHING
         sight = judge.sight(self.book, self.rep, self.caller.teams, pool)
@@ -183,7 +188,7 @@ class Eyes:
             return _NOTHING
         full = sight.level == "full"
         fields = frozenset(OWN_FIELDS) if full else _shown(sight.fields)
-        return Window("full" if full else "preview", fields, sight.only, sight.head_only)
+        return Window("full" if full else "preview", fields, sight.only, sight.head_only, sight.opens)
 
     def level(self, row: Mapping[str, Any]) -> Window:
         """What the caller sees of this lead; ``row`` as `row_of` makes it."""
@@ -191,7 +196,9 @@ class Eyes:
             return _EVERYTHING
         if waits_in_pool(row, self.now):
             window = self.window(row["pool"])
-            return window if window.level != "none" and self.admits(window, row) else _NOTHING
+            if window.level == "none" or not self.admits(window, row):
+                return _NOTHING
+            return _EVERYTHING if window.opens and self._has_opened(row["id"]) else window
         owner = row["owner_id"]
         if owner is not None and (owner == self.caller.rep_id or (self.leads_a_team and owner in self.reports)):
             return _EVERYTHING
@@ -202,27 +209,22 @@ class Eyes:
     def head(self, pool: str) -> UUID | None:
         """The lead that is first in the pool's line for the caller."""
         assert self.book is not None
-        rules = self.book.policy.pools[pool]
-        order = order_by(rules.order)
-        places = " UNION ALL ".join(
-            f"(SELECT lead.* FROM crm_lead lead WHERE lead.workspace_id = %s AND lead.pool = %s AND {AHEAD_OF} AND {state} "
-            f"ORDER BY {order} LIMIT 1)"
-            for state in ("lead.state = 'pooled'", "lead.state = 'owned' AND lead.lock_expires_at <= %s")
-        )
-        where: list[Any] = [self.caller.workspace_id, pool, self.caller.rep_id, lapses_count_since(rules, self.now)]
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT id FROM ({places}) lead ORDER BY {order} LIMIT 1", [*where, *where, self.now])
-            row = cursor.fetchone()
-        return row[0] if row else None
+        if pool not in self._heads:
+            rep_id, only = self.caller.rep_id, self.window(pool).only
+            before = Before(rep_id, self.rep, only) if rep_id is not None else None
+            first = in_line(self.caller.workspace_id, self.book, pool, self.now, limit=1, before=before)
+            self._heads[pool] = first[0] if first else None
+        return self._heads[pool]
 
     def admits(self, window: Window, row: Mapping[str, Any]) -> bool:
         """Whether the queue's order and the tier's condition on leads, as far as there are any, let this lead through."""
-        if window.head_only and row["id"] != self.head(row["pool"]):
-            return False
-        if window.only is None:
-            return True
-        assert self.book is not None
-        return bool(window.only.holds(self.book.activation(lead_facts(row), rep=self.rep, now=self.now)))
+        if window.head_only:
+            return bool(row["id"] == self.head(row["pool"]))
+        return self.book is None or sees(self.book, window.only, self.rep, row, self.now)
+
+    def _has_opened(self, lead_id: UUID) -> bool:
+        rep_id = self.caller.rep_id
+        return rep_id is not None and has_opened(self.caller.workspace_id, rep_id, lead_id)
 
     def _reviews(self, row: Mapping[str, Any]) -> bool:
         """Leads that nobody has and that wait in no pool are for managers: in review for those whose queue it is, else for all."""
@@ -279,7 +281,7 @@ def masked(row: Mapping[str, Any], window: Window, *, mine: bool, lapsed: bool) 
         if window.level == "full":
             seen.update(dict.fromkeys(("owner", "owner_name", "taken_by", "lock_expires_at")))
     hidden = () if window.level == "full" else tuple(name for name in OWN_FIELDS if name not in window.fields)
-    return SeenLead(seen, window.level, hidden)
+    return SeenLead(seen, window.level, hidden, opens=window.opens)
 
 
 def in_full(row: Mapping[str, Any], owner: str, owner_name: str, account: str | None) -> SeenLead:
@@ -323,7 +325,7 @@ def may_know_of(caller: Caller, lead_id: UUID, now: datetime) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM distribution_decision WHERE workspace_id = %s AND lead_id = %s AND rep_id = %s "
-            "AND kind <> 'skipped')",
-            [caller.workspace_id, lead_id, caller.rep_id],
+            "AND NOT kind = ANY(%s))",
+            [caller.workspace_id, lead_id, caller.rep_id, list(LOOKS)],
         )
         return bool(cursor.fetchone()[0])

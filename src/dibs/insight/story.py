@@ -18,7 +18,7 @@ from django.db import connection
 
 from dibs.delivery.wording import say
 from dibs.engine.decision import Reason
-from dibs.insight.sight import Eyes, SeenLead, read_lead
+from dibs.insight.sight import LOOKS, Eyes, SeenLead, read_lead
 from dibs.people.caller import Caller
 
 #: What may be told of a lead that is seen masked: code and the parameters that hold nothing of the lead.
@@ -110,7 +110,7 @@ def story_of_seen(caller: Caller, seen: SeenLead, language: str | None = None) -
     for at, kind, before, after, pool, who, by, logged, version in rows:
         reasons: list[dict[str, Any]] = json.loads(logged)
         if seen.level != "full":
-            if kind == "skipped":
+            if kind in LOOKS:
                 continue
             reasons = _safe(reasons)
         entries.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,8 +11,11 @@ from uuid import UUID
 from django.db import connection
 
 from dibs.people.access import Action, may
-from dibs.people.models import ApiToken, User
+from dibs.people.models import ApiToken, Role, User
 from dibs.people.tenancy import enter
+
+#: Who sees everything there is in the workspace; an integration's scopes are asked at the door.
+SEE_ALL = frozenset({Role.OPS.value, Role.INTEGRATION.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,13 @@ class Caller:
     def may(self, action: Action) -> bool:
         """Whether the caller's role and scopes allow this kind of action."""
         return may(self.role, self.scopes, action)
+
+    def oversees(self, teams: Collection[str] | None) -> bool:
+        """Whether the caller sees what waits for these teams (``None``: for all) whole by role, whatever reps are shown: operations
+        and integrations always do, who leads a team where theirs is among them."""
+        if self.role == Role.MANAGER:
+            return teams is None or not self.manages.isdisjoint(teams)
+        return self.role in SEE_ALL
 
 
 #: One statement says who somebody is, so that asking costs one round trip. Both speak of the user as ``u``.

@@ -1,4 +1,4 @@
-"""Acting on a lead that is already somebody's, or waits: contact, accept, reject, release, skip, convert, retire, assign."""
+"""Acting on a lead that is already somebody's, or waits: contact, accept, reject, release, skip, open, convert, retire, assign."""
 
 from __future__ import annotations
 
@@ -33,6 +33,13 @@ Act = Callable[[Caller, UUID, datetime], acting.Answer]
 def skip(request: HttpRequest, lead_id: str) -> HttpResponse:
     """Counts where the policy limits skips."""
     return _act(request, lead_id, acting.skip, need_rep=True)
+
+
+@router.post("/leads/{lead_id}/open", auth=_TAKE, response=ACT_ANSWERS, summary="Open a waiting lead's details")
+def open_lead(request: HttpRequest, lead_id: str) -> HttpResponse:
+    """For a lead whose `opens` is true: it comes in full, and does so until the caller's next claim. Counts as a skip, once for each
+    lead. Of any other lead nothing is counted, and it comes as the caller sees it."""
+    return _act(request, lead_id, acting.open_lead)
 
 
 @router.post("/leads/{lead_id}/contact", auth=_WORK, response=ACT_ANSWERS, summary="Log a contact")
