@@ -50,15 +50,22 @@ class Ticked:
 
 
 def tick(now: datetime, *, batch: int = 1000, batches: int = 20) -> Ticked:
-    """One pass over all workspaces. ``batch`` leads a transaction, at most ``batches`` transactions a workspace; ``more`` says that
-    some were left, so that the caller ticks again at once. A batch that fails is done lead by lead, so that one lead no engine can
-    answer for keeps no other waiting; it is asked about again in a minute. What failed is raised after all have had their turn.
+    """One pass over all workspaces: a policy whose announced moment has come, then the leads that are due. ``batch`` leads a
+    transaction, at most ``batches`` transactions a workspace; ``more`` says that some were left, so that the caller ticks again at
+    once. A batch that fails is done lead by lead, so that one lead no engine can answer for keeps no other waiting; it is asked about
+    again in a minute. What failed is raised after all have had their turn.
     """
     total = Ticked()
     failed: Exception | None = None
     for workspace_id in Workspace.objects.order_by("id").values_list("id", flat=True):
         try:
             enter(workspace_id)
+            policies.come_into_force(workspace_id, now)
+        except Exception as problem:
+            if not connection.is_usable():
+                raise
+            failed = failed or problem
+        try:
             for _ in range(batches):
                 looked_at = _one_batch(workspace_id, now, batch, total)
                 if looked_at < batch:

@@ -72,4 +72,6 @@ CODES: Mapping[str, str] = {
     "only_unused": "A tier that sees nothing narrows what it sees.",
     "sla_without_end": "Nothing comes of a missed first contact.",
     "example_failed": "Something else came of an example than it expects.",
+    # When it is published.
+    "too_sudden": "It tightens rules sooner than the notice allows that the active policy promises; the message says from when it may.",
 }

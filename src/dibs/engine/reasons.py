@@ -121,6 +121,8 @@ STANDING: Mapping[str, tuple[str, ...]] = {
 ANNOUNCING: Mapping[str, tuple[str, ...]] = {
     "rule_tightens": ("rule", "before", "after", "at"),
     "rule_loosens": ("rule", "before", "after", "at"),
+    # What was to change "at" that moment will not.
+    "announcement_cancelled": ("at",),
     "announcement_cancelled": ("at",),
 }
 
