@@ -123,7 +123,6 @@ ANNOUNCING: Mapping[str, tuple[str, ...]] = {
     "rule_loosens": ("rule", "before", "after", "at"),
     # What was to change "at" that moment will not.
     "announcement_cancelled": ("at",),
-    "announcement_cancelled": ("at",),
 }
 
 #: What people and programs did; written by ``dibs.distribution``. "why" is one of the fixed reasons or the person's own words.
