@@ -219,6 +219,7 @@ class RuleProgress(Outgoing):
     at_most: int | None
     at_least: int | None
     params: dict[str, Any] | None
+    next: ReasonOut | None = Field(description="What would make it ok, if it is not.")
 
 
 class StandingOut(Outgoing):

@@ -13,9 +13,11 @@ from dibs.api import answers
 from dibs.api.documentation import reads
 from dibs.api.shapes import Me, Reps
 from dibs.api.tokens import Token
+from dibs.engine.fairplay import Progress
 from dibs.insight.crew import RepCard, reps_in_sight
 from dibs.insight.mine import MyStanding, my_standing
 from dibs.insight.pages import Page
+from dibs.insight.story import told
 from dibs.people.access import Action
 from dibs.people.caller import Caller
 
@@ -48,7 +50,7 @@ def me(request: HttpRequest) -> HttpResponse:
             "manages": caller.manages,
             "scopes": caller.scopes,
             "language": caller.language,
-            "standing": _standing(standing) if standing else None,
+            "standing": _standing(standing, caller) if standing else None,
         }
     )
 
@@ -65,11 +67,18 @@ def _rep(card: RepCard) -> dict[str, Any]:
     return {name: value for name, value in asdict(card).items() if name != "id"}
 
 
-def _standing(standing: MyStanding) -> dict[str, Any]:
+def _standing(standing: MyStanding, caller: Caller) -> dict[str, Any]:
     return {
         "today": standing.today,
         "policy": standing.policy,
         "policy_version": standing.policy_version,
         "counters": {name: getattr(standing.counters, name) for name in _COUNTERS},
-        "rules": [asdict(rule) for rule in standing.rules],
+        "rules": [asdict(rule) | {"next": _next(rule, caller)} for rule in standing.rules],
     }
+
+
+def _next(rule: Progress, caller: Caller) -> dict[str, Any] | None:
+    """What would make it so that the rule is kept, or does not stand in the way."""
+    if rule.next is None:
+        return None
+    return told([rule.next], caller.language, timezone=caller.timezone)[0]
