@@ -305,7 +305,7 @@ def test_a_manager_hands_over_sends_back_and_gives_up_what_is_in_review(company:
     )
     assert lead_of(company, one).owner.handle == "aiko"
     said = browser.post(f"/leads/{two}/return/", {"pool": "inbound", "next": "/review/"}, follow=True)
-    assert "Back in the pool, in its old place in line." in words(said)
+    assert "Back in the pool, where its wait begins anew." in words(said)
     browser.post(f"/leads/{three}/retire/", {"why": "spam", "next": "/review/"})
     assert "Nothing to decide" in words(browser.get("/review/"))
     four = company.lead(source="unclear")

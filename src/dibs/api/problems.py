@@ -36,6 +36,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "idempotency_key_reused": (422, "This Idempotency-Key was used for another request"),
     "policy_refused": (422, "The policy was refused"),
     "unknown_rep": (422, "There is no active rep with this handle"),
+    "unknown_pool": (422, "The policy has no such pool"),
     "internal_error": (500, "Something went wrong in Dibs"),
     "database_gone": (503, "The database cannot be reached"),
 }

@@ -323,6 +323,36 @@ class AssignIn(Incoming):
     why: Annotated[str, text(500)] = ""
 
 
+class BulkIn(Incoming):
+    """One act on many leads. ``assign`` needs ``rep``; ``retire`` one of the fixed reasons as ``why``."""
+
+    act: Literal["assign", "return", "retire"]
+    leads: Annotated[list[UUID], Field(min_length=1, max_length=1000)]
+    rep: Code | None = Field(None, description="The handle of the rep who gets them.")
+    pool: Code | None = Field(None, description="Where they go back to; left out, each to the pool it was in.")
+    why: Annotated[str, text(500)] = Field(
+        "", description=f"For the record. To retire, one of {', '.join(RETIRE_REASONS)}."
+    )
+    note: Note = Field("", description="More words to a retirement.")
+
+
+class BulkItem(Outgoing):
+    """What became of one lead. ``unchanged``: it was so already."""
+
+    id: UUID
+    outcome: Literal["done", "unchanged", "refused", "not_found"]
+    state: State | None = None
+    pool: str | None = None
+    owner: str | None = None
+    code: str | None = Field(None, description="Why it was refused, as a code.")
+    reasons: list[ReasonOut] = []
+    remedy: ReasonOut | None = None
+
+
+class BulkOut(Outgoing):
+    items: list[BulkItem] = Field(description="One for each lead, in the order they were sent.")
+
+
 class Problem(BaseModel):
     """RFC 9457. ``code`` is stable; a refusal by the rules also says why, and what would make it a yes."""
 

@@ -116,7 +116,7 @@ ACTS: Mapping[str, Act] = {
     "convert": Act(Action.WORK_LEADS, _convert, gettext_noop("Converted. Well done.")),
     "retire": Act(Action.WORK_LEADS, _retire, gettext_noop("Given up, with the reason on record.")),
     "assign": Act(Action.ASSIGN_LEADS, _assign, gettext_noop("Handed over.")),
-    "return": Act(Action.ASSIGN_LEADS, _return, gettext_noop("Back in the pool, in its old place in line.")),
+    "return": Act(Action.ASSIGN_LEADS, _return, gettext_noop("Back in the pool, where its wait begins anew.")),
 }
 
 

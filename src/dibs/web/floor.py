@@ -1,9 +1,8 @@
-"""For who leads: the floor at a glance, what waits for a decision, and who is there."""
+"""For who leads: the floor at a glance, and who is there."""
 
 from __future__ import annotations
 
 from django.http import HttpResponse
-from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
@@ -11,11 +10,8 @@ from django.views.decorators.http import require_GET
 from dibs.insight.crew import reps_in_sight
 from dibs.insight.floor import AGES, Happening
 from dibs.insight.floor import floor as floor_of
-from dibs.insight.leads import leads_page
-from dibs.insight.pages import BadCursor
 from dibs.people.access import Action
-from dibs.people.models import Rep, Team
-from dibs.web.desk import CHOICES
+from dibs.people.models import Team
 from dibs.web.shown import short_span
 from dibs.web.visit import Visit, page
 
@@ -77,28 +73,6 @@ def _tell(what: Happening) -> tuple[str, str]:
     if "%(who)s" in text:
         text = text % {"who": who or what.by or _("the managers")}
     return text, tone
-
-
-@require_GET
-@page(Action.ASSIGN_LEADS)
-def review(visit: Visit) -> HttpResponse:
-    """Leads that a person has to decide about."""
-    try:
-        found = leads_page(
-            visit.caller, {"state": "review"}, cursor=visit.request.GET.get("cursor") or None, now=visit.now
-        )
-    except BadCursor:
-        return redirect("review")
-    reps = Rep.objects.filter(workspace_id=visit.caller.workspace_id, active=True).order_by("name")
-    return visit.show(
-        "floor/review.html",
-        tab="review",
-        leads=found.items,
-        next_page=found.next,
-        reps=list(reps.values_list("handle", "name")),
-        pools=[name for name, _mode in visit.pools],
-        **CHOICES,
-    )
 
 
 @require_GET

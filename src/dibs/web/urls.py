@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from dibs.web import desk, floor, home, lead, mine, policy, pool
+from dibs.web import desk, floor, home, lead, mine, policy, pool, review
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -23,7 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("leads/<uuid:lead_id>/skip/", pool.skip, name="skip"),
     path("leads/<uuid:lead_id>/<slug:act>/", desk.act, name="act"),
     path("floor/", floor.floor, name="floor"),
-    path("review/", floor.review, name="review"),
+    path("review/", review.review, name="review"),
     path("people/", floor.people, name="people"),
     path("policy/", policy.policy, name="policy"),
     path("policy/edit/", policy.edit, name="edit"),

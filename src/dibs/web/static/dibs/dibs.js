@@ -3,6 +3,7 @@ import "./clock.js";
 import "./keys.js";
 import "./live.js";
 import "./pool.js";
+import "./review.js";
 import { tell } from "./tell.js";
 
 // An answer that htmx can't put in place: the database gone, a page too old.

@@ -1,18 +1,21 @@
 // The keyboard. A key does what a click would: there is nothing that only a key can do.
 import { selected, select, step } from "./pool.js";
+import { pick, walk } from "./review.js";
 
 const typing = (target) =>
   target.isContentEditable ||
   (target.matches("input, textarea, select") && !["radio", "checkbox", "button", "submit"].includes(target.type));
 
 const keys = {
-  j: () => step(1),
-  k: () => step(-1),
-  ArrowDown: () => step(1),
-  ArrowUp: () => step(-1),
+  j: () => step(1) || walk(1),
+  k: () => step(-1) || walk(-1),
+  ArrowDown: () => step(1) || walk(1),
+  ArrowUp: () => step(-1) || walk(-1),
+  x: (event) => pick(event.shiftKey),
   Enter: (event) => {
-    if (event.target.closest("a, button, summary, input, label")) return false;
-    const row = selected();
+    const at = event.target.closest("#cases .case");
+    if (event.target.closest(at ? "a, button" : "a, button, summary, input, label")) return false;
+    const row = at ?? selected();
     if (row) location.href = row.dataset.open;
     return Boolean(row);
   },

@@ -1,12 +1,15 @@
 // What happens elsewhere, as it happens. An event names a lead and never its fields; what else is shown, the server is asked for.
 import { selected, step } from "./pool.js";
+import { again, choosing, decided } from "./review.js";
 
 const body = document.body;
 const here = body.dataset.pool;
+const reviewing = "review" in body.dataset;
 const STRUCK = 4000; // milliseconds a row that somebody took stays in sight
 const AT_MOST_EVERY = 3000; // milliseconds between two looks at a page that shows everything
 let fresh = 0;
 let due = 0;
+let renewing = 0;
 
 function open() {
   const stream = new EventSource(body.dataset.stream);
@@ -37,10 +40,21 @@ function look() {
 
 function flood(data) {
   look();
+  if (reviewing) review();
   if (here && (!data.pools || data.pools.includes(here))) something();
 }
 
+/** The list of what waits for a decision changes only while nobody is choosing from it. */
+function review() {
+  if (choosing()) something();
+  else if (!renewing) renewing = setTimeout(() => ((renewing = 0), choosing() ? something() : again()), AT_MOST_EVERY);
+}
+
 function moved(data) {
+  if (reviewing) {
+    if (data.state === "review" || !data.lead) review();
+    else decided(data.lead, data.rep_name, body.dataset.has);
+  }
   if (here && data.pool === here) {
     if (!data.lead) something();
     else if (data.state === "pooled") arrived(data.lead);
@@ -124,7 +138,8 @@ function gone(says) {
 document.addEventListener("click", (event) => {
   if (!event.target.closest("#fresh")) return;
   fresh = 0;
-  window.htmx.ajax("GET", location.pathname + location.search, { target: "#results", swap: "outerHTML" });
+  if (reviewing) again();
+  else window.htmx.ajax("GET", location.pathname + location.search, { target: "#results", swap: "outerHTML" });
 });
 body.addEventListener("dibs:taken", (event) => taken(event.detail.lead, event.detail.by));
 
