@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -202,8 +202,12 @@ class Crew:
         return {rep: (handle, self.names[handle]) for rep, handle in self.handles.items()}
 
 
+#: How far back an absence counts that is over: what a week's claim floor expects is less for it.
+_A_WEEK = timedelta(days=8)
+
+
 def crew(workspace_id: UUID, now: datetime, *, lock_turns_of: Iterable[str] = ()) -> Crew:
-    """Every rep with hours, absences and load, every team, every rotation.
+    """Every rep with hours, absences (those of the last week too) and load, every team, every rotation.
 
     ``lock_turns_of`` names teams whose turns are about to be decided: their rows are locked until the transaction ends,
     in the order of their ids, so that two deciders never give the same turn twice. Leads are locked before this is
@@ -216,7 +220,7 @@ def crew(workspace_id: UUID, now: datetime, *, lock_turns_of: Iterable[str] = ()
                 "SELECT 1 FROM people_team WHERE workspace_id = %s AND slug = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
                 [workspace_id, teams_to_lock],
             )
-        cursor.execute(_REPS, [now, workspace_id])
+        cursor.execute(_REPS, [now - _A_WEEK, workspace_id])
         reps = cursor.fetchall()
         cursor.execute(
             """
@@ -288,6 +292,21 @@ def working_hours(timezone: str, hours: Any, away: Any) -> WorkingHours | None:
         days=every_day if hours is None else {int(day): (span[0], span[1]) for day, span in hours.items()},
         away=tuple((datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in away or ()),
     )
+
+
+def hours_of(workspace_id: UUID, rep_id: UUID, now: datetime) -> WorkingHours | None:
+    """One rep's hours and absences, those of the last week too."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT rep.timezone, rep.hours, (SELECT json_agg(json_build_array(away.starts, away.ends))
+                FROM people_timeoff away WHERE away.rep_id = rep.id AND away.ends > %s)
+            FROM people_rep rep WHERE rep.workspace_id = %s AND rep.id = %s
+            """,
+            [now - _A_WEEK, workspace_id, rep_id],
+        )
+        row = cursor.fetchone()
+    return working_hours(*row) if row else None
 
 
 @dataclass(frozen=True, slots=True)

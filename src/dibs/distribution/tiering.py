@@ -8,7 +8,7 @@ who was not settled by another worker in between.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -38,9 +38,9 @@ _COLUMNS = ("tier", "tier_since", "tier_candidate", "tier_days", "tier_on")
 class Kept:
     """What a standing keeps of a rep's tier, with the record it was decided on."""
 
-    state: TierState
-    closed: int
-    converted: int
+    state: TierState = field(default_factory=TierState)
+    closed: int = 0
+    converted: int = 0
 
 
 def retier_all(workspace_id: UUID, now: datetime, *, at_once: bool = False) -> int:
@@ -58,7 +58,7 @@ def retier_all(workspace_id: UUID, now: datetime, *, at_once: bool = False) -> i
     # Read.
     known = crew(workspace_id, now)
     kept = kept_tiers(workspace_id)
-    states = {handle: kept[rep].state if rep in kept else TierState() for handle, rep in known.ids.items()}
+    states = {handle: kept.get(rep, Kept()).state for handle, rep in known.ids.items()}
     due = [
         handle
         for handle, rep in known.roster.reps.items()
@@ -85,12 +85,13 @@ def retier_all(workspace_id: UUID, now: datetime, *, at_once: bool = False) -> i
     return len(moved)
 
 
-def kept_tiers(workspace_id: UUID) -> dict[UUID, Kept]:
-    """What is kept of each rep's tier, by the rep's id."""
+def kept_tiers(workspace_id: UUID, rep_id: UUID | None = None) -> dict[UUID, Kept]:
+    """What is kept of each rep's tier, or of one rep's, by the rep's id."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT rep_id, closed, converted, {', '.join(_COLUMNS)} FROM distribution_standing WHERE workspace_id = %s",
-            [workspace_id],
+            f"SELECT rep_id, closed, converted, {', '.join(_COLUMNS)} FROM distribution_standing "
+            "WHERE workspace_id = %s AND (%s::uuid IS NULL OR rep_id = %s::uuid)",
+            [workspace_id, rep_id, rep_id],
         )
         return {rep: Kept(TierState(*state), closed, converted) for rep, closed, converted, *state in cursor.fetchall()}
 
@@ -128,7 +129,7 @@ def _is_due(policy: Active, state: TierState, today: date) -> bool:
     """Whether a rep is to be looked at. Without tiers, only to forget the one they were in."""
     if not policy.book.tiers:
         return state.tier is not None
-    return state.on is None or today > state.on
+    return state.tier is None or state.on is None or today > state.on
 
 
 def _write(workspace_id: UUID, looks: Sequence[_Look], known: Crew, policy: Active, now: datetime) -> list[_Look]:
