@@ -113,6 +113,8 @@ STANDING: Mapping[str, tuple[str, ...]] = {
     # "before" and "after" are empty for no tier at all
     "tier_changed": ("before", "after", "up", "closed", "conversion_rate", "over", "days", "when"),
     "below_floor": ("have", "count", "per", "missing"),
+    # the same, to who leads the rep
+    "rep_below_floor": ("rep", "have", "count", "per", "missing"),
     # "what" is claim or convert; "times" the weight that counted, 1 without any
     "credited": ("what", "points", "times"),
 }
