@@ -109,7 +109,7 @@ def may_skip(book: Rulebook, standing: Standing) -> Refusal | None:
 def may_open(book: Rulebook, standing: Standing, already_open: bool) -> Refusal | None:
     """Whether the rep may see one more waiting lead's details before claiming, where `Sight.opens`: each counts as a skip.
 
-    ``already_open``: whether the rep opened this very lead since it last came to wait there; what was seen stays seen.
+    ``already_open``: whether the rep opened this very lead since their last claim; it stays open until the next.
     """
     return None if already_open else may_skip(book, standing)
 

@@ -8,7 +8,8 @@ gone back to.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -104,6 +105,16 @@ def looked(
         return FloorLook(asked.period, asked.have, asked.count, 0, None)
     params: dict[str, Param] = {"have": asked.have, "count": asked.count, "per": _floor(book).per, "missing": missing}
     return FloorLook(asked.period, asked.have, asked.count, missing, Reason("below_floor", params, _RULE))
+
+
+def in_turn(looks: Mapping[str, FloorLook], digest: str) -> list[str]:
+    """Whose shortfall is made up first, of those looked at together by handle: who misses most, equals in an order drawn anew for each
+    period and policy (``digest``)."""
+
+    def lot(handle: str) -> bytes:
+        return hashlib.blake2b(f"{looks[handle].period}:{digest[:16]}:{handle}".encode(), digest_size=8).digest()
+
+    return sorted(looks, key=lambda handle: (-looks[handle].missing, lot(handle), handle))
 
 
 def fill(

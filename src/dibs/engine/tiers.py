@@ -46,10 +46,10 @@ def retier(book: Rulebook, state: TierState, rep: RepFacts, today: date) -> Reti
     """Look at a rep's tier. ``rep`` carries the record of the window, ``today`` is the rep's local date.
 
     Once a day: a second look on the same day changes nothing, and a day without a look is no look. A rep's first tier is set at
-    once, and so is one in place of a tier that the policy no longer has.
+    once, and so is one in place of a tier that the policy no longer has. A policy without tiers forgets them all.
     """
     if not book.tiers:
-        return Retiered(TierState(on=today) if state.tier is not None else state)
+        return Retiered(TierState())
     fits, _ = first_that_fits(book, rep)
     name = fits.name if fits is not None else NO_TIER
     if not _settled(book, state, fits):

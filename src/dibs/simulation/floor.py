@@ -7,49 +7,39 @@ so that a day played here ends as it would have ended there; ``tests/conformance
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
 from dibs.engine import claim as judge
-from dibs.engine import consequences, fairplay, match, route, timeline
+from dibs.engine import consequences, credits, fairplay, floors, match, route, tiers, timeline
 from dibs.engine.calendar import local_day
+from dibs.engine.conditions import Condition
+from dibs.engine.credits import What
 from dibs.engine.decision import Ask, Assigned, Due, Grant, Kept, Moved, Placement, Reason, Refusal
 from dibs.engine.due import due_when_owned
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts
-from dibs.engine.fairplay import Standing
+from dibs.engine.floors import FloorLook
 from dibs.engine.roster import Roster
 from dibs.engine.rotate import seed_for
 from dibs.engine.rulebook import Rulebook
+from dibs.simulation.on_floor import FloorLead, FloorRep, in_order
+
+__all__ = ["Credited", "Floor", "FloorLead", "FloorRep"]
 
 
-@dataclass(slots=True)
-class FloorRep:
-    """A rep with counters. ``facts`` without what the counters tell; ``timezone`` an IANA name."""
+class Credited(NamedTuple):
+    """Points that a rep earned by a lead; ``what`` is ``claim`` or ``convert``."""
 
-    facts: RepFacts
-    timezone: str = "UTC"
-    teams: frozenset[str] = frozenset()
-    standing: Standing = field(default_factory=Standing)
-    closed: int = 0
-    converted: int = 0
-
-
-@dataclass(slots=True)
-class FloorLead:
-    """A lead and its story. ``version`` counts the decisions made about it; ``lapsed_at`` and ``skipped_at``: when
-    each rep last let it lapse or passed it over."""
-
-    facts: LeadFacts
-    clock: LeadClock
-    account: AccountFacts | None = None
-    version: int = 0
-    lapsed_at: dict[str, datetime] = field(default_factory=dict)
-    skipped_at: dict[str, datetime] = field(default_factory=dict)
+    rep: str
+    lead: str
+    what: What
+    points: float
+    at: datetime
 
 
 class Floor:
-    """Leads, reps and turns under one policy. Times are arguments, as everywhere."""
+    """Leads, reps and turns under one policy. Times are arguments, as everywhere. ``earned``: all credits, in the order they came."""
 
     def __init__(
         self, book: Rulebook, digest: str, reps: Iterable[FloorRep], teams: Mapping[str, Sequence[str]]
@@ -59,6 +49,7 @@ class Floor:
         self.teams = {team: tuple(handles) for team, handles in teams.items()}
         self.passes: Mapping[str, Mapping[str, float]] = {}
         self.leads: dict[str, FloorLead] = {}
+        self.earned: list[Credited] = []
 
     # What happens to leads.
 
@@ -82,9 +73,11 @@ class Floor:
             answer = self._asked(lead, rep, now)
         if isinstance(answer, Grant):
             score = judge.chosen_score(self.book, lead.facts, lead.clock.pool)
-            event = fairplay.Claimed(score, at=now, today=self._today(handle, now))
+            keep = fairplay.kept_for(self.book.policy.fair_play.claim_rate)
+            event = fairplay.Claimed(score, at=now, today=self._today(handle, now), keep=keep)
             rep.standing = fairplay.after(rep.standing, event)
             lead.clock = consequences.claimed(lead.clock, handle, answer)
+            lead.pulled = True
             lead.version += 1
         return answer
 
@@ -93,6 +86,8 @@ class Floor:
         lead = self.leads[lead_id]
         refusal = self._may(lead, handle, "contacted", now)
         if refusal is None:
+            if lead.pulled and lead.clock.contacted_at is None:
+                self._earn(lead, handle, "claim", now)
             self._keep(lead, consequences.contacted(lead.clock, now), now)
         return refusal
 
@@ -132,6 +127,8 @@ class Floor:
                 self.book, lead.facts, lead.account, seen, roster, now, self._seed(lead)
             )
             after = consequences.placed(clock, placement, now)
+        if clock.contacted_at is None:
+            lead.had_at[handle] = now
         self._take(lead, placement, after, roster, now, passed_by=handle)
         return None
 
@@ -140,9 +137,9 @@ class Floor:
         lead = self.leads[lead_id]
         refusal = self._may(lead, handle, state, now)
         if refusal is None:
-            rep = self.reps[handle]
-            rep.closed += 1
-            rep.converted += state == "converted"
+            self.reps[handle].ended.append((now, state == "converted"))
+            if state == "converted":
+                self._earn(lead, handle, "convert", now)
             self._keep(lead, consequences.ended(lead.clock, state), now)
         return refusal
 
@@ -155,6 +152,26 @@ class Floor:
         if refusal is None:
             rep.standing = fairplay.after(rep.standing, fairplay.Skipped())
             lead.skipped_at[handle] = now
+            lead.version += 1
+        return refusal
+
+    def open(self, lead_id: str, handle: str, now: datetime) -> Refusal | None:
+        """The rep looks at a waiting lead's details. Where there is nothing to open, nothing is counted and nothing refused."""
+        lead, rep = self.leads[lead_id], self.reps[handle]
+        if lead.clock.due_at is not None and lead.clock.due_at <= now:
+            self._on_time(lead, now)
+        if lead.clock.state != "pooled":
+            return Refusal((Reason("not_waiting"),), remedy=Reason("choose_another"))
+        facts = self._facts(rep, now)
+        seen = judge.sight(self.book, facts, rep.teams, lead.clock.pool or "")
+        if not seen.opens or not self._sees(seen.only, facts, lead, now):
+            return None
+        at, claimed_at = lead.opened_at.get(handle), rep.standing.last_claim_at
+        already = at is not None and (claimed_at is None or at > claimed_at)
+        refusal = judge.may_open(self.book, rep.standing, already)
+        if refusal is None and not already:
+            rep.standing = fairplay.after(rep.standing, fairplay.Skipped())
+            lead.opened_at[handle] = now
             lead.version += 1
         return refusal
 
@@ -175,19 +192,64 @@ class Floor:
         due.sort(key=lambda lead: (lead.clock.due_at or now, lead.clock.id))
         return sum(self._on_time(lead, now) for lead in due)
 
+    # What happens to reps.
+
+    def retier(self, now: datetime) -> dict[str, Reason]:
+        """Look at every rep's tier, for whom it is a new day; returns why those moved who did."""
+        moved = {}
+        for handle, rep in self.reps.items():
+            closed, converted = rep.record(now, self.book.policy.tiering.over)
+            facts = _with_record(rep.facts, closed, converted)
+            answer = tiers.retier(self.book, rep.tier, facts, self._today(handle, now))
+            if answer.state != rep.tier:
+                rep.tier, rep.closed, rep.converted = answer.state, closed, converted
+            if answer.reason is not None:
+                moved[handle] = answer.reason
+        return moved
+
+    def look_at_floors(self, now: datetime) -> dict[str, FloorLook]:
+        """Look at the claim floors of those for whom it is time, and make up for what is missing; returns what was found."""
+        looks = {}
+        for handle, rep in self.reps.items():
+            look = floors.looked(self.book, self._facts(rep, now), rep.standing, rep.timezone, now, rep.teams)
+            if look is not None:
+                looks[handle] = look
+        for handle in floors.in_turn(looks, self.digest):
+            self._looked(self.reps[handle], looks[handle], now)
+        return looks
+
+    def _looked(self, rep: FloorRep, look: FloorLook, now: datetime) -> None:
+        rep.standing = fairplay.after(rep.standing, fairplay.FloorLooked(look.period))
+        waiting = [lead for lead in self.leads.values() if lead.clock.state == "pooled"]
+        waiting.sort(key=lambda lead: (lead.clock.waiting_since or now, lead.clock.id))
+        given, _ = floors.fill(
+            self.book,
+            look,
+            self._facts(rep, now),
+            rep.standing,
+            [(lead.facts, lead.clock) for lead in waiting],
+            self.roster(now),
+            now,
+        )
+        for clock, placement in given:
+            lead = self.leads[clock.id]
+            self._take(lead, placement, consequences.placed(clock, placement, now), self.roster(now), now)
+
     # What is known.
 
     def roster(self, now: datetime) -> Roster:
         """The reps as the engine sees them now."""
         return Roster({handle: self._facts(rep, now) for handle, rep in self.reps.items()}, self.teams, self.passes)
 
-    def line(self, pool: str) -> list[FloorLead]:
-        """The leads that wait in a pool, in its order."""
-        waiting = [lead for lead in self.leads.values() if lead.clock.state == "pooled" and lead.clock.pool == pool]
-        waiting.sort(key=lambda lead: lead.clock.id)
-        for name in reversed(self.book.policy.pools[pool].order):
-            waiting.sort(key=lambda lead: _sort_key(lead, name.lstrip("-")), reverse=name.startswith("-"))
-        return waiting
+    def line(self, pool: str, now: datetime | None = None) -> list[FloorLead]:
+        """The leads that wait in a pool, in its order; with ``now``, those too whose lock ran out and was not taken back yet."""
+        there = [lead for lead in self.leads.values() if lead.clock.pool == pool]
+        waiting = [
+            lead
+            for lead in there
+            if lead.clock.state == "pooled" or (now is not None and judge.lock_ran_out(lead.clock, now))
+        ]
+        return in_order(waiting, self.book.policy.pools[pool].order)
 
     def _may(self, lead: FloorLead, handle: str, kind: str, now: datetime) -> Refusal | None:
         """Whether it is the rep's lead to act on, and the act one for a lead in its state."""
@@ -196,12 +258,14 @@ class Floor:
     def _facts(self, rep: FloorRep, now: datetime) -> RepFacts:
         standing = rep.standing
         same_day = standing.day == local_day(rep.timezone, now)
+        closed, converted = rep.closed, rep.converted
+        if rep.tier.on is None:
+            closed, converted = rep.record(now, self.book.policy.tiering.over)
         return replace(
-            rep.facts,
+            _with_record(rep.facts, closed, converted),
             open_leads=standing.open_leads,
             assigned_today=standing.assigned_today if same_day else 0,
-            closed=rep.closed,
-            conversion_rate=rep.converted / rep.closed if rep.closed else None,
+            tier=rep.tier.tier,
         )
 
     def _today(self, handle: str, now: datetime) -> date:
@@ -226,26 +290,38 @@ class Floor:
                 rep.standing,
                 now,
                 today=local_day(rep.timezone, now),
-                last_had_at=lead.lapsed_at.get(facts.handle),
+                last_had_at=lead.had_at.get(facts.handle),
                 low_score_in_sight=low,
                 teams=rep.teams,
-                is_head=self._line_for(rep, pool, now)[:1] == [lead] if queue else True,
+                is_head=not queue or any(lead is first for first in self._line_for(rep, pool, now)[:1]),
             )
             if not isinstance(answer, Ask):
                 return answer
             low = self._low_score_waits(rep, answer.low_below, now)
 
     def _line_for(self, rep: FloorRep, pool: str, now: datetime) -> list[FloorLead]:
-        """A queue as the rep stands before it: without the leads they may not have again yet and those they passed over."""
-        since = now - (self.book.policy.pools[pool].reclaim_after or timedelta(0))
-        handle, claimed_at = rep.facts.handle, rep.standing.last_claim_at
+        """A pool as the rep stands before it: the leads that their tier lets them see, and of a queue without those they may not
+        have again yet and those they passed over."""
+        rules, facts = self.book.policy.pools[pool], self._facts(rep, now)
+        only = judge.sight(self.book, facts, rep.teams, pool).only
+        line = [lead for lead in self.line(pool, now) if self._sees(only, facts, lead, now)]
+        if rules.mode != "queue":
+            return line
+        since = now - (rules.reclaim_after or timedelta(0))
+        handle, claimed_at = facts.handle, rep.standing.last_claim_at
 
         def behind(lead: FloorLead) -> bool:
-            lapsed, skipped = lead.lapsed_at.get(handle), lead.skipped_at.get(handle)
-            passed = skipped is not None and (claimed_at is None or skipped > claimed_at)
-            return passed or (lapsed is not None and lapsed > since)
+            skipped = lead.skipped_at.get(handle)
+            if skipped is not None and (claimed_at is None or skipped > claimed_at):
+                return True
+            own_lock = lead.clock.lock_expires_at if lead.clock.owner == handle else None
+            return any(had is not None and had > since for had in (lead.had_at.get(handle), own_lock))
 
-        return [lead for lead in self.line(pool) if not behind(lead)]
+        return [lead for lead in line if not behind(lead)]
+
+    def _sees(self, only: Condition | None, rep: RepFacts, lead: FloorLead, now: datetime) -> bool:
+        """Whether a tier's condition on leads, if there is any, lets the rep see this one."""
+        return only is None or only.holds(self.book.activation(lead.facts, rep=rep, now=now))
 
     def _low_score_waits(self, rep: FloorRep, low_below: int, now: datetime) -> bool:
         facts = self._facts(rep, now)
@@ -253,9 +329,9 @@ class Floor:
             seen = judge.sight(self.book, facts, rep.teams, pool)
             if seen.level == "none":
                 continue
-            for lead in self._line_for(rep, pool, now)[:1] if seen.head_only else self.line(pool):
-                low = lead.facts.score is not None and lead.facts.score < low_below
-                if low and (seen.only is None or seen.only.holds(self.book.activation(lead.facts, rep=facts, now=now))):
+            line = self._line_for(rep, pool, now)
+            for lead in line[:1] if seen.head_only else line:
+                if lead.facts.score is not None and lead.facts.score < low_below:
                     return True
         return False
 
@@ -296,12 +372,12 @@ class Floor:
             lead.facts = replace(lead.facts, score=placement.score, rank=placement.rank)
         lapsed = moved.lapsed if moved is not None else None
         if lapsed is not None:
-            lead.lapsed_at[lapsed] = now
+            lead.had_at[lapsed] = now
         if passed_by is not None:
             after = replace(after, passed_over=lead.clock.passed_over | {passed_by})
         self.passes = roster.passes
         self._feel(lead, after, now, lapsed)
-        lead.clock = after
+        lead.clock, lead.pulled = after, False
         lead.version += 1
 
     def _keep(self, lead: FloorLead, after: LeadClock, now: datetime) -> None:
@@ -309,6 +385,13 @@ class Floor:
         self._feel(lead, after, now, None)
         lead.clock = after
         lead.version += 1
+
+    def _earn(self, lead: FloorLead, handle: str, what: What, now: datetime) -> None:
+        """Credit the rep, once for each lead and kind: to give a lead back and take it again earns nothing anew."""
+        had = any((each.rep, each.lead, each.what) == (handle, lead.clock.id, what) for each in self.earned)
+        credit = credits.earned(self.book, lead.facts, what, now)
+        if credit is not None and not had:
+            self.earned.append(Credited(handle, lead.clock.id, what, credit.points, now))
 
     def _feel(self, lead: FloorLead, after: LeadClock, now: datetime, lapsed: str | None) -> None:
         def today(handle: str) -> date:
@@ -319,7 +402,5 @@ class Floor:
             rep.standing = fairplay.after(rep.standing, event)
 
 
-def _sort_key(lead: FloorLead, name: str) -> Any:
-    if name == "waiting_since":
-        return lead.clock.waiting_since
-    return getattr(lead.facts, name)
+def _with_record(rep: RepFacts, closed: int, converted: int) -> RepFacts:
+    return replace(rep, closed=closed, conversion_rate=converted / closed if closed else None)
