@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
 
+from dibs.crm.lookup import LONGEST
 from dibs.engine.lifecycle import STATES
 from dibs.people.models import Rep
 from dibs.people.tenancy import WorkspaceRow
@@ -103,7 +104,7 @@ class Lead(WorkspaceRow):
     policy_version = models.IntegerField(null=True)
     version = models.IntegerField(default=0)
     #: What a search looks through, folded; see ``crm.lookup``.
-    lookup = models.CharField(max_length=600, default="")
+    lookup = models.CharField(max_length=LONGEST, default="")
     created_at = models.DateTimeField(default=now)
 
     class Meta:
@@ -130,13 +131,15 @@ class Lead(WorkspaceRow):
             ),
         ]
         indexes = [
-            # The first page of a pool in its usual order.
+            # The first page of a pool in its usual order. What it includes is what a search, a range and another order look at:
+            # they read the index alone, in place of a hundred thousand leads.
             models.Index(
                 "workspace",
                 "pool",
                 models.F("score").desc(),
                 "received_at",
                 "id",
+                include=("waiting_since", "employees", "deal_value", "rank", "territory", "lookup"),
                 condition=Q(state="pooled"),
                 name="lead_pool_by_score",
             ),

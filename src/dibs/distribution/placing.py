@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from dibs.crm.arrival import Arrival, Enrichment
+from dibs.crm.lookup import FIELDS, lookup_of
 from dibs.delivery.wake import wake
 from dibs.distribution import policies
 from dibs.distribution.policies import Active
@@ -187,6 +188,8 @@ def enrich(workspace_id: UUID, changes: Sequence[Enrichment], *, now: datetime) 
                 scored = qualify.qualify(active.book, facts, account, now)
                 outcome.changes = given | {"score": scored.score, "rank": scored.rank}
                 outcome.reasons = (because, *scored.reasons)
+            if not given.keys().isdisjoint(FIELDS):
+                outcome.changes = {**outcome.changes, "lookup": lookup_of(row | given)}
             outcomes.append(outcome)
 
         # Write.
@@ -201,13 +204,7 @@ def enrich(workspace_id: UUID, changes: Sequence[Enrichment], *, now: datetime) 
     return [_placed(outcome, known) for outcome in outcomes]
 
 
-_DEFAULTS: Row = dict.fromkeys(LEAD_COLUMNS) | {
-    "state": "new",
-    "escalated": 0,
-    "reassigned": 0,
-    "version": 0,
-    "lookup": "",
-}
+_DEFAULTS: Row = dict.fromkeys(LEAD_COLUMNS) | {"state": "new", "escalated": 0, "reassigned": 0, "version": 0}
 
 
 def _new_row(workspace_id: UUID, arrival: Arrival, now: datetime) -> Row:
@@ -231,10 +228,9 @@ def _insert_leads(outcomes: Sequence[Outcome], policy_version: int | None) -> No
         )
         row["policy_version"] = policy_version
         row["version"] = 1
-        rows.append(tuple(row.values()))
-    columns = tuple(LEAD_COLUMNS)
+        rows.append((*row.values(), lookup_of(row)))
     try:
-        insert_rows("crm_lead", columns, rows)
+        insert_rows("crm_lead", (*LEAD_COLUMNS, "lookup"), rows)
     except IntegrityError as problem:
         if "lead_external_once" in str(problem):
             raise AlreadyHere from problem

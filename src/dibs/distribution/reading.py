@@ -24,7 +24,10 @@ from dibs.engine.rulebook import Rulebook
 
 Row = dict[str, Any]
 
-LEAD_COLUMNS: tuple[str, ...] = tuple(str(field.column) for field in Lead._meta.concrete_fields)
+#: A lead as it is read: without the column that is there to be searched.
+LEAD_COLUMNS: tuple[str, ...] = tuple(
+    str(field.column) for field in Lead._meta.concrete_fields if field.column != "lookup"
+)
 LEAD_SELECT = ", ".join(f"lead.{column}" for column in LEAD_COLUMNS)
 
 STANDING_COLUMNS = (
