@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from django.db import connection
 from procrastinate.contrib.django import app
 
-from dibs.delivery.outbox import forget
+from dibs.delivery import notices, outbox
 from dibs.people.models import Workspace
 from dibs.people.tenancy import within
 
@@ -15,12 +15,13 @@ from dibs.people.tenancy import within
 @app.periodic(cron="23 * * * *")
 @app.task(name="forget_old_events", queueing_lock="forget_old_events")
 def forget_old_events(timestamp: int) -> int:
-    """Drop old events of all workspaces; once an hour, by one worker. ``timestamp`` is when the job was due, seconds since 1970."""
+    """Drop old events and notices of all workspaces; once an hour, by one worker. ``timestamp`` is when the job was due, seconds since 1970."""
     try:
         forgotten = 0
         for workspace_id in Workspace.objects.values_list("id", flat=True):
             with within(workspace_id):
-                forgotten += forget(workspace_id, datetime.fromtimestamp(timestamp, UTC))
+                now = datetime.fromtimestamp(timestamp, UTC)
+                forgotten += outbox.forget(workspace_id, now) + notices.forget(workspace_id, now)
         return forgotten
     finally:
         connection.close()

@@ -25,6 +25,7 @@ from dibs.engine import tiers
 from dibs.engine.calendar import local_day
 from dibs.engine.decision import Reason
 from dibs.engine.facts import RepFacts
+from dibs.engine.rulebook import Rulebook
 from dibs.engine.tiers import Retiered, TierState
 from dibs.people.bulk import insert_rows, update_rows
 from dibs.people.tenancy import enter, new_id
@@ -96,6 +97,23 @@ def kept_tiers(workspace_id: UUID, rep_id: UUID | None = None) -> dict[UUID, Kep
         return {rep: Kept(TierState(*state), closed, converted) for rep, closed, converted, *state in cursor.fetchall()}
 
 
+def settled(workspace_id: UUID, known: Crew, book: Rulebook) -> dict[str, RepFacts]:
+    """Every rep's facts, by handle, with the tier they are settled in; counted afresh for who was not looked at yet."""
+    if not book.tiers:
+        return dict(known.roster.reps)
+    kept = kept_tiers(workspace_id)
+    new = [rep for rep in known.handles if kept.get(rep, Kept()).state.on is None]
+    ended = records(workspace_id, new, known.now - book.policy.tiering.over) if new else {}
+    reps = {}
+    for handle, rep in known.roster.reps.items():
+        has = kept.get(known.ids[handle], Kept())
+        closed, converted = (has.closed, has.converted)
+        if has.state.on is None:
+            closed, converted = ended.get(known.ids[handle], (0, 0))
+        reps[handle] = with_record(rep, has.state, closed, converted)
+    return reps
+
+
 def with_record(rep: RepFacts, state: TierState, closed: int, converted: int) -> RepFacts:
     """The rep's facts with what tiers ask about."""
     return replace(rep, tier=state.tier, closed=closed, conversion_rate=converted / closed if closed else None)
@@ -128,7 +146,7 @@ def _some_due(workspace_id: UUID, policy: Active, now: datetime) -> bool:
 def _is_due(policy: Active, state: TierState, today: date) -> bool:
     """Whether a rep is to be looked at. Without tiers, only to forget the one they were in."""
     if not policy.book.tiers:
-        return state.tier is not None
+        return state != TierState()
     return state.tier is None or state.on is None or today > state.on
 
 
@@ -145,7 +163,7 @@ def _write(workspace_id: UUID, looks: Sequence[_Look], known: Crew, policy: Acti
         now_kept = {rep: TierState(*state) for rep, *state in cursor.fetchall()}
     fresh = [look for look in looks if now_kept.get(look.rep_id) == look.was]
     rows = []
-    for look in fresh:
+    for look in (look for look in fresh if look.looked.state != look.was):
         state = look.looked.state
         values = (state.tier, state.since, state.candidate, state.days, state.on)
         rows.append((look.rep_id, *values, look.closed, look.converted))
@@ -158,7 +176,7 @@ def _write(workspace_id: UUID, looks: Sequence[_Look], known: Crew, policy: Acti
 def _tell(workspace_id: UUID, moved: Sequence[_Look], known: Crew, policy: Active, now: datetime) -> None:
     """The line in the log that says why, a notice to the rep, and an event for who follows along."""
     why = [(look, look.looked.reason) for look in moved if look.looked.reason is not None]
-    note(workspace_id, "tier_changed", [(look.rep_id, reason) for look, reason in why], policy.number, now)
+    note(workspace_id, "tier_changed", [(look.rep_id, (reason,)) for look, reason in why], policy.number, now)
     users = users_of(workspace_id, [look.rep_id for look, _ in why])
     notices.tell_each(workspace_id, [(users[look.rep_id], (reason,)) for look, reason in why], "tier_changed", now)
     post(
@@ -183,11 +201,15 @@ def _tell(workspace_id: UUID, moved: Sequence[_Look], known: Crew, policy: Activ
 
 
 def note(
-    workspace_id: UUID, kind: str, why: Iterable[tuple[UUID, Reason]], policy_version: int | None, now: datetime
+    workspace_id: UUID,
+    kind: str,
+    why: Iterable[tuple[UUID, Sequence[Reason]]],
+    policy_version: int | None,
+    now: datetime,
 ) -> None:
     """Enter in the reps' own log what happened to their standing."""
     rows = [
-        (new_id(), workspace_id, rep_id, now, kind, reasons_json([reason]), policy_version) for rep_id, reason in why
+        (new_id(), workspace_id, rep_id, now, kind, reasons_json(reasons), policy_version) for rep_id, reasons in why
     ]
     columns = ("id", "workspace_id", "rep_id", "at", "kind", "reasons", "policy_version")
     insert_rows("distribution_repentry", columns, rows)

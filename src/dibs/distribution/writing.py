@@ -223,6 +223,11 @@ def feel(workspace_id: UUID, outcomes: Iterable[Outcome], crew: Crew) -> None:
     for outcome in outcomes:
         for handle, event in outcome.felt:
             by_rep.setdefault(crew.ids[handle], []).append(event)
+    move_standings(workspace_id, by_rep)
+
+
+def move_standings(workspace_id: UUID, by_rep: Mapping[UUID, Sequence[fairplay.Event]]) -> None:
+    """The same, for events that no decision about a lead brings with it."""
     if not by_rep:
         return
     reps = sorted(by_rep)

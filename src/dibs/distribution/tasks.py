@@ -1,0 +1,53 @@
+"""Jobs of this room, run by whichever worker is free.
+
+Each may run in several workers at once, and again after a crash: what one has done, the next finds done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db import connection
+from procrastinate.contrib.django import app
+
+from dibs.distribution.floors import look_at_floors
+from dibs.distribution.tiering import retier_all
+from dibs.people.models import Workspace
+from dibs.people.tenancy import within
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="settle_tiers", queueing_lock="settle_tiers")
+def settle_tiers(timestamp: int) -> int:
+    """Look at the tiers of those reps for whom a new day has begun; returns how many moved. ``timestamp`` is when the job was due,
+    seconds since 1970."""
+    return in_each_workspace(timestamp, retier_all)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="look_at_claim_floors", queueing_lock="look_at_claim_floors")
+def look_at_claim_floors(timestamp: int) -> int:
+    """Look at the claim floors of those reps whose day or week is about to end; returns how many were short."""
+    return in_each_workspace(timestamp, lambda workspace_id, now: look_at_floors(workspace_id, now).short)
+
+
+def in_each_workspace(timestamp: int, do: Callable[[UUID, datetime], int]) -> int:
+    """Do this in every workspace, and add up what it returns. What fails in one keeps no other from its turn; it is raised when all have
+    had theirs."""
+    now, done, failed = datetime.fromtimestamp(timestamp, UTC), 0, None
+    try:
+        for workspace_id in Workspace.objects.order_by("id").values_list("id", flat=True):
+            try:
+                with within(workspace_id):
+                    done += do(workspace_id, now)
+            except Exception as problem:
+                if not connection.is_usable():
+                    raise
+                failed = failed or problem
+        if failed is not None:
+            raise failed
+        return done
+    finally:
+        connection.close()
