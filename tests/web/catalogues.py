@@ -83,7 +83,11 @@ def update() -> None:
         for message in texts:
             if message.id:
                 known = old.get(message.id, message.context)
-                new.add(message.id, known.string if known else None, message.locations, context=message.context)
+                # A text that came to depend on a number, or no longer does, is a new one.
+                same = known is not None and isinstance(known.id, str) == isinstance(message.id, str)
+                new.add(
+                    message.id, known.string if known and same else None, message.locations, context=message.context
+                )
         write(tongue, new)
 
 

@@ -51,7 +51,7 @@ def test_what_is_compiled_is_what_is_written(tongue: str) -> None:
 
 
 def test_every_code_has_a_text() -> None:
-    assert set(texts.TEXTS) | set(texts.COUNTED) | {"chosen"} == set(reasons.CODES)
+    assert set(texts.TEXTS) | set(texts.COUNTED) | {"chosen", "claim_more"} == set(reasons.CODES)
 
 
 def test_every_cause_of_being_passed_over_has_a_word() -> None:
@@ -67,9 +67,22 @@ def _sample(name: str, code: str) -> object:
         return ["country"] if name == "fields" else []
     if name == "by" and code == "chosen":
         return "round_robin"
+    if code in {"rule_tightens", "rule_loosens"}:
+        return {"rule": "fair_play.hold_at_most", "before": 10, "after": 5}[name]
     if name in {"have", "limit", "count", "low", "need", "of", "low_below", "score", "index", "step", "nth_today"}:
         return 3
-    return {"state": "pooled", "because": "away", "kind": "call", "rank": "warm"}.get(name, "tokyo")
+    if name in {"closed", "over", "days", "missing", "points", "times", "conversion_rate", "up"}:
+        return 0.25 if name == "conversion_rate" else 3
+    if name == "per":
+        return 3600 if code == "claim_rate" else "day"
+    return {
+        "what": "claim",
+        "then": "notify",
+        "state": "pooled",
+        "because": "away",
+        "kind": "call",
+        "rank": "warm",
+    }.get(name, "tokyo")
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)

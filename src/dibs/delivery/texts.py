@@ -41,15 +41,18 @@ TEXTS: Mapping[str, str] = {
     "not_the_head": _("In {pool}, whoever is first in line is taken first"),
     "reclaim_too_soon": _("You had this lead and its time ran out. It is open to you again at {until}"),
     "mix": _("{low} of {of} claims, with this one, would be low-score ones; {need} are needed"),
+    "opened": _("Looked at in detail"),
     "not_yours": _("{by} has it"),
     "claim_lapsed": _("Your time for it ran out at {at}"),
     # Why a person's act was refused.
     "not_waiting": _("It is not waiting any more"),
     "not_now": _("That cannot be done with a lead that is {state}"),
     "already_ended": _("It is over with this lead: it is {state}"),
+    "no_pool": _("The pool it was in, {pool}, is no longer in the policy"),
     "too_busy": _("Too many people are at it right now"),
     # What would make a refusal a yes.
     "choose_another": _("Choose another lead."),
+    "choose_pool": _("Choose a pool for it."),
     "ask_manager": _("Ask your manager."),
     "accept_the_offer": _("It is offered to you: accept it first."),
     "reach_tier": _("Reach the tier {tier}: {when}."),
@@ -69,6 +72,17 @@ TEXTS: Mapping[str, str] = {
     "sla_missed": _("{rep} made no contact within {within}"),
     "stale": _("Nothing happened for {after}"),
     "pool_gone": _("The pool {pool} is no longer in the policy"),
+    "claim_floor": _("{rep} had made {have} of the {count} claims expected {per}, so it was assigned"),
+    # What became of a rep's standing.
+    "tier_set": _("In the tier {tier}. Closed in {over}: {closed}, converted: {conversion_rate}"),
+    "tier_changed": _(
+        "From {before} to {after}. For {days} this did not hold: {when}. Closed in {over}: {closed}, converted: {conversion_rate}"
+    ),
+    "credited": _("{points} points for {what}, counted {times} times"),
+    # What a policy that was announced changes.
+    "rule_tightens": _("Tighter from {at}. {rule}: {after} instead of {before}"),
+    "rule_loosens": _("Looser from {at}. {rule}: {after} instead of {before}"),
+    "announcement_cancelled": _("The rules stay as they are: what was to change at {at} will not"),
     # What people and programs did.
     "enriched": _("New facts: {fields}"),
     "skipped": _("Looked at and passed by"),
@@ -88,6 +102,8 @@ WITHOUT: Mapping[tuple[str, str], str] = {
     ("already_claimed", "by"): _("Somebody else took it"),
     ("not_yours", "by"): _("It is not yours"),
     ("claim_lapsed", "at"): _("Your claim is no longer good"),
+    ("no_pool", "pool"): _("It was in no pool before"),
+    ("credited", "times"): _("{points} points for {what}"),
     ("rejected", "why"): _("Declined"),
     ("released", "why"): _("Given back"),
     ("assigned_by", "why"): _("{by} gave it to {rep}"),
@@ -104,6 +120,31 @@ CHOSEN: Mapping[str, str] = {
     "first_available": _("{rep} was the first free in {team}"),
     "account.owner": _("{rep} owns the account"),
     "territory.owner": _("{rep} owns the territory"),
+}
+
+#: ``tier_changed`` on the way up, and where the tier left asks for nothing.
+TIER_UP = _(
+    "Up from {before} to {after}. For {days} this has held: {when}. Closed in {over}: {closed}, converted: {conversion_rate}"
+)
+TIER_MOVED = _("From {before} to {after}. Closed in {over}: {closed}, converted: {conversion_rate}")
+#: A rep whom no tier fits is in this one.
+NO_TIER = _("no tier")
+
+#: ``rule_tightens`` where a pool goes away.
+POOL_GOES = _("From {at} the pool {pool} is no more")
+
+#: ``claim_more``, by what it is counted over and what comes of a shortfall.
+CLAIM_MORE: Mapping[tuple[str, str], object] = {
+    ("day", "notify"): ngettext_lazy("Claim one more today.", "Claim {count} more today."),
+    ("week", "notify"): ngettext_lazy("Claim one more this week.", "Claim {count} more this week."),
+    ("day", "auto_assign"): ngettext_lazy(
+        "Claim one more today, or the oldest waiting is given to you.",
+        "Claim {count} more today, or the oldest waiting are given to you.",
+    ),
+    ("week", "auto_assign"): ngettext_lazy(
+        "Claim one more this week, or the oldest waiting is given to you.",
+        "Claim {count} more this week, or the oldest waiting are given to you.",
+    ),
 }
 
 #: ``in_review`` where the policy names no team: every manager's.
@@ -129,6 +170,27 @@ COUNTED: Mapping[str, tuple[str, object]] = {
         ngettext_lazy(
             "You have passed by {have} lead since your last claim, and {limit} is the most allowed",
             "You have passed by {have} leads since your last claim, and {limit} is the most allowed",
+        ),
+    ),
+    "claim_rate": (
+        "count",
+        ngettext_lazy(
+            "You claimed {count} lead within {per}, and that is the most allowed in that time",
+            "You claimed {count} leads within {per}, and that is the most allowed in that time",
+        ),
+    ),
+    "below_floor": (
+        "missing",
+        ngettext_lazy(
+            "{have} of the {count} claims expected {per}: {missing} is missing",
+            "{have} of the {count} claims expected {per}: {missing} are missing",
+        ),
+    ),
+    "rep_below_floor": (
+        "missing",
+        ngettext_lazy(
+            "{rep} has made {have} of the {count} claims expected {per}: {missing} is missing",
+            "{rep} has made {have} of the {count} claims expected {per}: {missing} are missing",
         ),
     ),
     "contact_first": (
@@ -175,6 +237,14 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "per_day": _("has had the day's share"),
         "declined_before": _("had this lead before"),
     },
+    "per": {"day": _("a day"), "week": _("a week")},
+    "what": {"claim": _("a claim that was contacted"), "convert": _("a conversion")},
+    "mode": {
+        "queue": _("the first in line"),
+        "pool": _("any, from a preview"),
+        "cherry_pick": _("any, with everything in sight"),
+    },
+    "sees": {"full": _("everything"), "preview": _("a preview"), "none": _("nothing")},
     "kind": {"call": _("call"), "mail": _("mail"), "meeting": _("meeting"), "message": _("message")},
     "why": {
         "no_interest": _("no interest"),
@@ -186,6 +256,46 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "other": _("another reason"),
     },
 }
+
+#: The rules that a policy can tighten or loosen, as people call them: by path, "*" for a pool's or tier's name.
+RULES: Mapping[str, str] = {
+    "fair_play.hold_at_most": _("Leads in hand, at most"),
+    "fair_play.claim_at_least": _("Claims expected"),
+    "fair_play.claim_rate": _("Claims in a short time, at most"),
+    "fair_play.mix": _("Low-score leads among the claims"),
+    "fair_play.skip_at_most": _("Leads passed by between two claims, at most"),
+    "fair_play.notice": _("Notice before a rule tightens"),
+    "pools.*": _("The pool {name}"),
+    "pools.*.mode": _("What can be taken from {name}"),
+    "pools.*.teams": _("Who can take from {name}"),
+    "pools.*.preview": _("What is shown of leads in {name}"),
+    "pools.*.lock": _("Time for first contact, from {name}"),
+    "pools.*.reclaim_after": _("Wait to take the same lead again, from {name}"),
+    "tiers": _("The tiers"),
+    "tiers.*.when": _("Who is in the tier {name}"),
+    "tiers.*.sees": _("What the tier {name} sees of waiting leads"),
+    "tiers.*.only": _("Which leads the tier {name} sees"),
+    "tiering.over": _("Time that tiers are counted over"),
+    "tiering.confirm": _("Days in a row before a tier changes"),
+}
+#: What a rule's value is called where there is none, by path.
+NO_RULE: Mapping[str, str] = {
+    "fair_play.claim_at_least": _("none"),
+    "fair_play.mix": _("none needed"),
+    "fair_play.notice": _("none"),
+    "pools.*.teams": _("everybody"),
+    "pools.*.reclaim_after": _("none"),
+    "tiers": _("none"),
+    "tiers.*.when": _("everybody else"),
+    "tiers.*.only": _("all"),
+}
+NO_LIMIT = _("no limit")
+#: What a rule of several parts says in short.
+FLOOR = _("{count} {per}")
+FLOOR_FILLED = _("{count} {per}, and what is missing {ahead} before the end is assigned")
+RATE = _("{count} within {per}")
+MIX_SHARE = _("{share} of the last {over} under {low_below}")
+MIX_PER_HIGH = _("{per_high} under {low_below} for each higher one")
 
 #: The fields of a lead as people call them.
 FIELDS: Mapping[str, str] = {

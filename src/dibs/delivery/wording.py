@@ -67,7 +67,8 @@ def _sentence(code: str, params: Mapping[str, Any], names: Mapping[str, str], ti
     text = _text(code, params)
     if text is None:
         return code
-    values = _Values({key: _word(key, value, names, timezone) for key, value in params.items()})
+    values = _Values(_own_words(code, params))
+    values.update((key, _word(key, value, names, timezone)) for key, value in params.items() if key not in values)
     if params.get("amount") and params.get("currency"):
         values["amount"] = f"{values['amount']} {params['currency']}"
     said = text.format_map(values)
@@ -82,6 +83,17 @@ def _text(code: str, params: Mapping[str, Any]) -> str | None:
     if code == "chosen":
         by = str(params.get("by"))
         return gettext(texts.CHOSEN.get(by, texts.CHOSEN["round_robin"]))
+    if code == "claim_more":
+        more = texts.CLAIM_MORE.get(
+            (str(params.get("per")), str(params.get("then"))), texts.CLAIM_MORE["day", "notify"]
+        )
+        return str(more % int(params.get("count") or 0))  # type: ignore[operator]
+    if code == "tier_changed" and (params.get("up") or params.get("when") is None):
+        return gettext(texts.TIER_UP if params.get("up") and params.get("when") else texts.TIER_MOVED)
+    if code == "credited" and params.get("times") == 1:
+        params = {**params, "times": None}
+    if code == "rule_tightens" and params.get("after") is None and _path(str(params.get("rule"))) == ("pools.*", ""):
+        return gettext(texts.POOL_GOES)
     if code == "nobody_eligible" and params.get("to") in texts.NO_OWNER:
         owner = params["to"]
         return gettext(texts.NO_OWNER[owner])
@@ -98,6 +110,93 @@ class _Values(dict[str, str]):
 
     def __missing__(self, key: str) -> str:
         return "…"
+
+
+def _own_words(code: str, params: Mapping[str, Any]) -> dict[str, str]:
+    """What parameters mean in this code alone."""
+    if code in {"rule_tightens", "rule_loosens"}:
+        rule = str(params.get("rule"))
+        before, after = (_rule_value(rule, params.get(when)) for when in ("before", "after"))
+        if before == after:
+            # They differ in what the short form leaves out.
+            before, after = (str(params.get(when)) for when in ("before", "after"))
+        return {"rule": rule_name(rule), "before": before, "after": after, "pool": titled(rule.removeprefix("pools."))}
+    if code in {"tier_set", "tier_changed"}:
+        rate = params.get("conversion_rate")
+        said = {name: str(params.get(name) or gettext(texts.NO_TIER)) for name in ("tier", "before", "after")}
+        return {
+            **said,
+            "over": _span(params.get("over") or 0),
+            "days": _span(86_400 * int(params.get("days") or 1)),
+            "conversion_rate": "0%" if rate is None else percent(rate),
+        }
+    if code == "credited":
+        return {name: f"{float(params.get(name) or 0):g}" for name in ("points", "times")}
+    return {"per": _span(params["per"])} if code == "claim_rate" and "per" in params else {}
+
+
+def percent(share: float) -> str:
+    """A share of 0..1 as people read it: "24%", "7.5%"."""
+    return f"{100 * share:.1f}".removesuffix(".0") + "%"
+
+
+_DURATION = re.compile(r"(?:\d+[dhms])+")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def _path(rule: str) -> tuple[str, str]:
+    """A rule's path with "*" for a pool's or tier's name, as `texts.RULES` has it, and its last part ("" for a pool as a whole)."""
+    room, _, rest = rule.partition(".")
+    if room not in {"pools", "tiers"} or not rest:
+        return rule, rest
+    _name, dot, field = rest.rpartition(".")
+    return (f"{room}.*.{field}", field) if dot and f"{room}.*.{field}" in texts.RULES else (f"{room}.*", "")
+
+
+def rule_name(rule: str) -> str:
+    """A rule that a policy can change, as people call it, in the active language; ``rule`` is its path."""
+    path, field = _path(rule)
+    name = rule.partition(".")[2].removesuffix(f".{field}" if field else "")
+    text = texts.RULES.get(path)
+    return gettext(text).format(name=name if path.startswith("tiers") else titled(name)) if text else rule
+
+
+def _rule_value(rule: str, value: Any) -> str:
+    """What a rule says, as `dibs.engine.announcing` gives it, in the active language."""
+    path, field = _path(rule)
+    if value is None:
+        return gettext(texts.NO_RULE.get(path, texts.NO_LIMIT))
+    text = str(value)
+    if text.startswith("{"):
+        return _rule_in_short(dict(part.split(": ", 1) for part in text.strip("{}").split(", ")))
+    if _DURATION.fullmatch(text):
+        return _policy_span(text)
+    if field in {"mode", "sees"}:
+        return word(field, text)
+    if path == "pools.*.teams":
+        return ", ".join(titled(name) for name in text.split(", "))
+    if path == "pools.*.preview":
+        return ", ".join(_field(name) for name in text.split(", "))
+    if field in _CONDITIONS:
+        return "; ".join(part.text for part in _parts(text))
+    return text
+
+
+def _rule_in_short(parts: Mapping[str, str]) -> str:
+    said = {name: _policy_span(text) if _DURATION.fullmatch(text) else text for name, text in parts.items()}
+    if "per_high" in parts:
+        return gettext(texts.MIX_PER_HIGH).format_map(said)
+    if "share" in parts:
+        return gettext(texts.MIX_SHARE).format_map(said)
+    if parts.get("per") in texts.WORDS["per"]:
+        text = texts.FLOOR_FILLED if parts.get("then") == "auto_assign" else texts.FLOOR
+        return gettext(text).format_map({**said, "per": word("per", parts["per"])})
+    return gettext(texts.RATE).format_map(said)
+
+
+def _policy_span(text: str) -> str:
+    """A span as the policy writes it, "1h30m", in words."""
+    return _span(sum(int(count) * _SECONDS[unit] for count, unit in re.findall(r"(\d+)([dhms])", text)))
 
 
 def _word(key: str, value: Any, names: Mapping[str, str], timezone: str) -> str:
@@ -217,6 +316,8 @@ def _value(fact: str, value: str) -> str:
     """A value in a condition, as people call it."""
     if fact == "lead.rank":
         return word("rank", value)
+    if fact == "rep.conversion_rate" and re.fullmatch(r"\d*\.?\d+", value):
+        return percent(float(value))
     if fact == "lead.country":
         return country_name(value, active_language())
     return titled(value) if fact in {"lead.source", "lead.industry"} else value
