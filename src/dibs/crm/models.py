@@ -99,7 +99,8 @@ class Lead(WorkspaceRow):
     ended_at = models.DateTimeField(null=True)
     escalated = models.SmallIntegerField(default=0)
     reassigned = models.SmallIntegerField(default=0)
-    #: How the present owner came to have it: claimed, assigned, offered, escalated, aged.
+    #: How the present owner came to have it, or the last one had: claimed; assigned, offered; escalated, aged (it waited too long);
+    #: review (a manager gave it from there), floor (to make up missing claims); lapsed, reassigned (passed on from another rep).
     taken_by = models.CharField(max_length=12, null=True)
     policy_version = models.IntegerField(null=True)
     version = models.IntegerField(default=0)

@@ -135,7 +135,7 @@ class Scene:
         return Outcome(
             lead=self.row,
             kind=kind,
-            changes=placing(placement, after, self.known, by="assigned"),
+            changes=placing(placement, after, self.known, by="review" if self.clock.state == "review" else "assigned"),
             reasons=placement.reasons,
             rep=self.known.ids[after.owner] if after.owner else self.held_by,
             actor=self.caller.user_id,

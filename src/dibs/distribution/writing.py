@@ -138,13 +138,17 @@ def columns_of(clock: LeadClock, crew: Crew, *, by: str, review: str | None = No
     }
 
 
+#: Ways of coming to a lead that say more of it than that it was offered first.
+_SAYS_MORE = frozenset({"escalated", "aged"})
+
+
 def placing(placement: Placement, clock: LeadClock, crew: Crew, *, by: str) -> dict[str, Any]:
     """The lead's columns for a placement whose consequence is ``clock``."""
     to = placement.to
     columns = columns_of(
         clock,
         crew,
-        by="offered" if isinstance(to, Offered) else by,
+        by="offered" if isinstance(to, Offered) and by not in _SAYS_MORE else by,
         review=to.queue if isinstance(to, InReview) else None,
     )
     if placement.score is not None:
