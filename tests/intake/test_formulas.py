@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dibs.intake.formulas import export_safe, looks_like_formula
+from dibs.crm.formulas import export_safe, looks_like_formula
 
 
 @pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "=1+1", "+cmd|'/C calc'!A0", "-2+3+cmd|x", "@SUM(1)", "＝1+1"])

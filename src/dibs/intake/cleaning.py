@@ -16,10 +16,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from dibs.crm.formulas import looks_like_formula
 from dibs.intake.codes import ROWS
 from dibs.intake.countries import country_code
 from dibs.intake.emails import clean_email, is_free_mail, registered_domain
-from dibs.intake.formulas import looks_like_formula
 from dibs.intake.moments import AHEAD, in_zone, read_moment
 from dibs.intake.numbers import Number, read_number
 from dibs.intake.phones import clean_phone
