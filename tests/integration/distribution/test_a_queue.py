@@ -11,6 +11,7 @@ from dibs.distribution import acting, claiming
 from dibs.distribution.placing import place
 from dibs.insight.pools import pool_page
 from dibs.people.caller import Caller, caller_of
+from dibs.people.models import Workspace
 from tests.making import MONDAY, make_arrival, make_rep, make_workspace, publish
 
 pytestmark = pytest.mark.django_db
@@ -83,3 +84,93 @@ def test_own_locks_that_ran_out_in_the_queue_do_not_count_as_held(queue: tuple[l
     for _ in range(2):
         assert isinstance(claiming.claim_next(aiko, "line", after(1)), claiming.Claimed)
     assert isinstance(claiming.claim_lead(aiko, leads[2], after(20)), claiming.Claimed)
+
+
+def test_who_alone_let_the_head_lapse_is_shown_the_one_behind_it_before_any_tick(
+    queue: tuple[list[Any], Caller, Caller],
+) -> None:
+    leads, aiko, budi = queue
+    assert isinstance(claiming.claim_next(aiko, "line", after(1)), claiming.Claimed)
+    assert head_of(aiko, after(17)) == leads[1]
+    assert head_of(budi, after(17)) == leads[0]
+
+
+TIERED = (
+    POLICY.replace("policy: In line", "policy: In line\nqualify: {score: [{when: 'lead.employees >= 100', add: 80}]}")
+    + "tiers: [{name: new, sees: preview, only: 'lead.score < 50'}]\n"
+)
+
+
+@pytest.fixture
+def in_tiers() -> tuple[list[Any], Caller, Caller]:
+    """Of six leads in line, the first two and the fourth are more than the reps' tier sees."""
+    workspace = make_workspace()
+    aiko, budi = (caller_of(make_rep(workspace, handle).user) for handle in ("aiko", "budi"))
+    publish(workspace, TIERED)
+    sizes = (500, 500, 5, 500, 5, 5)
+    arrivals = [make_arrival(received_at=after(-10 + n), employees=size) for n, size in enumerate(sizes)]
+    return [placed.lead_id for placed in place(workspace.id, arrivals, now=MONDAY)], aiko, budi
+
+
+def test_the_head_is_the_first_in_line_that_the_tier_lets_a_rep_see(in_tiers: tuple[list[Any], Caller, Caller]) -> None:
+    leads, aiko, budi = in_tiers
+    assert head_of(aiko, after(1)) == leads[2]
+    assert refusal_of(claiming.claim_lead(aiko, leads[0], after(1))) == "not_in_your_tier"
+    assert refusal_of(claiming.claim_lead(aiko, leads[4], after(1))) == "not_the_head"
+    assert isinstance(claiming.claim_lead(aiko, leads[2], after(1)), claiming.Claimed)
+    assert head_of(budi, after(2)) == leads[4]
+    given = claiming.claim_next(budi, "line", after(2))
+    assert isinstance(given, claiming.Claimed)
+    assert given.lead["id"] == leads[4]
+
+
+def test_within_a_tier_too_the_head_passed_over_shows_the_next(in_tiers: tuple[list[Any], Caller, Caller]) -> None:
+    leads, aiko, _ = in_tiers
+    assert isinstance(acting.skip(aiko, leads[2], after(1)), acting.Acted)
+    assert head_of(aiko, after(2)) == leads[4]
+    assert refusal_of(claiming.claim_lead(aiko, leads[2], after(2))) == "not_the_head"
+
+
+def test_a_line_of_nothing_that_the_tier_lets_them_see_is_empty_to_a_rep() -> None:
+    workspace = make_workspace()
+    aiko = caller_of(make_rep(workspace, "aiko").user)
+    publish(workspace, TIERED)
+    place(workspace.id, [make_arrival(employees=500) for _ in range(60)], now=MONDAY)
+    assert head_of(aiko, after(1)) is None
+    assert isinstance(claiming.claim_next(aiko, "line", after(1)), claiming.Empty)
+
+
+def test_what_a_tier_sees_is_looked_for_a_thousand_leads_down_the_line() -> None:
+    workspace = make_workspace()
+    aiko = caller_of(make_rep(workspace, "aiko").user)
+    publish(workspace, TIERED)
+    ahead = [make_arrival(employees=500, received_at=after(-60)) for _ in range(999)]
+    (behind,) = place(workspace.id, [*ahead, make_arrival(employees=5, received_at=after(-1))], now=MONDAY)[-1:]
+    assert head_of(aiko, after(1)) == behind.lead_id
+    place(workspace.id, [make_arrival(employees=500, received_at=after(-50))], now=MONDAY)
+    assert head_of(aiko, after(1)) is None
+
+
+def test_next_of_a_pool_finds_the_first_lead_of_the_reps_tier_behind_many_that_are_not() -> None:
+    workspace = make_workspace()
+    aiko = caller_of(make_rep(workspace, "aiko").user)
+    publish(workspace, TIERED.replace("mode: queue, order: [received_at]", "mode: pool, order: [received_at]"))
+    arrivals = [make_arrival(employees=500, received_at=after(-60)) for _ in range(70)]
+    placed = place(workspace.id, [*arrivals, make_arrival(employees=5, received_at=after(-1))], now=MONDAY)
+    given = claiming.claim_next(aiko, "line", after(1))
+    assert isinstance(given, claiming.Claimed)
+    assert given.lead["id"] == placed[-1].lead_id
+
+
+def test_there_is_no_next_in_a_pool_out_of_sight(queue: tuple[list[Any], Caller, Caller]) -> None:
+    _, aiko, _ = queue
+    workspace = Workspace.objects.get(id=aiko.workspace_id)
+    publish(workspace, POLICY.replace("mode: queue,", "mode: queue, teams: [tokyo],"))
+    assert claiming.claim_next(aiko, "line", after(1)) is None
+    publish(workspace, POLICY + "tiers: [{name: top, when: rep.closed >= 9, sees: full}, {name: new, sees: none}]\n")
+    assert claiming.claim_next(aiko, "line", after(1)) is None
+
+
+def refusal_of(answer: Any) -> str:
+    assert isinstance(answer, claiming.Refused), answer
+    return str(answer.refusal.code)

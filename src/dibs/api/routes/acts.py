@@ -38,7 +38,7 @@ def skip(request: HttpRequest, lead_id: str) -> HttpResponse:
 @router.post("/leads/{lead_id}/open", auth=_TAKE, response=ACT_ANSWERS, summary="Open a waiting lead's details")
 def open_lead(request: HttpRequest, lead_id: str) -> HttpResponse:
     """For a lead whose `opens` is true: it comes in full, and does so until the caller's next claim. Counts as a skip, once for each
-    lead. Of any other lead nothing is counted, and it comes as the caller sees it."""
+    lead. Of any other lead that waits nothing is counted, and it comes as the caller sees it."""
     return _act(request, lead_id, acting.open_lead)
 
 
