@@ -146,12 +146,47 @@ def test_a_team_that_is_nearly_one_of_the_policys_own_is_warned_of() -> None:
         (("route:", "sla: {first_contact: 5m, then: {}}\nroute:"), ("error", "sla_without_end", "sla.then")),
         (("pools:", "teams: {closers: {weights: {aiko: 2}}}\npools:"), ("warning", "weights_unused", "teams.closers.weights")),
         (("pools:", "teams: {field: {per_day: 2}}\npools:"), ("warning", "team_unused", "teams.field")),
+        # Orders that tell what a preview hides.
+        (("japan: {}", "japan: {order: [-deal_value]}"), ("warning", "order_tells_hidden", "pools.japan.order[0]")),
+        (("japan: {}", "japan: {preview: [company]}"), ("warning", "order_tells_hidden", "pools.japan.order[0]")),
+        (("japan: {}", "japan: {mode: cherry_pick, preview: [city]}", "route:", "fair_play: {skip_at_most: 5}\nroute:"), ("warning", "order_tells_hidden", "pools.japan.order[0]")),
+        # Rules that are at odds.
+        (("route:", "fair_play: {claim_at_least: {count: 5, ahead: 8h}}\nroute:"), ("warning", "ahead_too_long", "fair_play.claim_at_least.ahead")),
+        (("route:", "fair_play: {claim_at_least: {count: 9}, claim_rate: {count: 4, per: 4h}}\nroute:"), ("warning", "floor_over_rate", "fair_play.claim_at_least.count")),
+        (("route:", "fair_play: {claim_at_least: {count: 26, per: week}, claim_rate: {count: 5, per: 24h}}\nroute:"), ("warning", "floor_over_rate", "fair_play.claim_at_least.count")),
+        (("route:", "tiering: {confirm: 5}\nroute:"), ("warning", "tiering_unused", "tiering")),
+        (("route:", "credits: {}\nroute:"), ("warning", "credits_earn_nothing", "credits")),
+        (("route:", "credits: {claim: 1, weights: [{when: 'true', times: 2}, {when: lead.consent, times: 3}]}\nroute:"), ("warning", "weight_unreachable", "credits.weights[1]")),
+        (("route:", "credits: {claim: 1, weights: [{when: 'lead.contry == null', times: 2}]}\nroute:"), ("error", "unknown_fact", "credits.weights[0].when")),
+        (("route:", "credits: {claim: 1, weights: [{when: 'rep.closed > 2', times: 2}]}\nroute:"), ("error", "fact_not_known_here", "credits.weights[0].when")),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_together_is_told(changes: tuple[str, ...], problem: tuple[str, str, str]) -> None:
     checked = changed(*changes)
     assert problem in found(checked)
     assert checked.ok is (problem[0] == "warning")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("japan: {}", "japan: {order: [received_at, waiting_since], preview: [company]}"),
+        ("japan: {}", "japan: {mode: queue, preview: [company]}"),
+        ("japan: {}", "japan: {mode: cherry_pick, preview: [company]}"),
+        ("route:", "fair_play: {claim_at_least: {count: 5, ahead: 2h}}\nroute:"),
+        ("route:", "fair_play: {claim_at_least: {count: 5, per: week, ahead: 24h}}\nroute:"),
+        ("route:", "fair_play: {claim_at_least: {count: 8}, claim_rate: {count: 4, per: 4h}}\nroute:"),
+        ("route:", "fair_play: {claim_at_least: {count: 25, per: week}, claim_rate: {count: 5, per: 24h}}\nroute:"),
+        ("route:", "credits: {convert: 1, weights: [{when: lead.consent, times: 0}]}\nroute:"),
+    ],
+)
+def test_rules_that_go_together_are_let_be(changes: tuple[str, ...]) -> None:
+    assert found(changed(*changes)) == []
+
+
+def test_a_claim_floor_without_anything_to_claim_is_warned_of() -> None:
+    text = "policy: P\nroute: [{name: All, push: {team: a}}]\nfair_play: {claim_at_least: {count: 5}}\n"
+    assert found(check(text)) == [("warning", "floor_unused", "fair_play.claim_at_least")]
 
 
 def test_tiers_that_leave_somebody_out_are_told() -> None:

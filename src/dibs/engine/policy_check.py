@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dibs.engine.conditions import Condition, ConditionRefused
-from dibs.engine.policy_model import Policy, Push
+from dibs.engine.policy_model import Policy, Push, Tiering
+from dibs.engine.policy_odds import rules_at_odds
 from dibs.engine.policy_reading import did_you_mean
 from dibs.engine.policy_text import Path
 from dibs.engine.rulebook import CREDITS, FIRST_CONTACT, ROUTING, SCORING, SIGHT, TIER, Knows
@@ -44,7 +45,7 @@ def findings(policy: Policy, people: People | None = None) -> Iterator[Found]:
         except ConditionRefused as refused:
             yield refused.code, refused.message, path, refused.at, "error"
     checks: tuple[Callable[[Policy], Iterator[Found]], ...] = (
-        _pools_named, _teams_named, _pools_seen, _steps, _scores, _owners, _odd_ends,
+        _pools_named, _teams_named, _pools_seen, _steps, _scores, _owners, _odd_ends, rules_at_odds,
     )  # fmt: skip
     yield from _in_order(policy, compiled)
     for check in checks:
@@ -74,11 +75,17 @@ def conditions_in(policy: Policy) -> Iterator[tuple[Path, str, Knows]]:
 
 
 def _in_order(policy: Policy, compiled: dict[Path, Condition]) -> Iterator[Found]:
-    """Rules, territories and tiers of which the first that matches wins: those that can never be reached."""
+    """Rules, territories, tiers and weights of which the first that matches wins: those that can never be reached."""
+    weights = policy.credits.weights if policy.credits else ()
     lists: tuple[tuple[str, str, list[tuple[Path, str, str | None]]], ...] = (
         ("rule", "lead", [(("route", i), rule.name, rule.when) for i, rule in enumerate(policy.route)]),
         ("territory", "lead", [(("territories", name), name, t.when) for name, t in policy.territories.items()]),
         ("tier", "rep", [(("tiers", i), tier.name, tier.when) for i, tier in enumerate(policy.tiers)]),
+        (
+            "weight",
+            "lead",
+            [(("credits", "weights", i), f"weight {i + 1}", weight.when) for i, weight in enumerate(weights)],
+        ),
     )
     for kind, subject, entries in lists:
         takes_all: str | None = None
@@ -241,6 +248,9 @@ def _pools_seen(policy: Policy) -> Iterator[Found]:
         if tier.sees == "none" and tier.only is not None:
             message = f"{tier.name} sees none, so only narrows nothing"
             yield "only_unused", message, ("tiers", index, "only"), None, "warning"
+    if not policy.tiers and policy.tiering != Tiering():
+        message = "there are no tiers, so nobody comes into one; add them under tiers"
+        yield "tiering_unused", message, ("tiering",), None, "warning"
 
 
 def _steps(policy: Policy) -> Iterator[Found]:

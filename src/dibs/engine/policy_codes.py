@@ -70,6 +70,13 @@ CODES: Mapping[str, str] = {
     "rank_unreachable": "All points together do not reach a rank.",
     "mix_asks_nothing": "The mix rule asks for less than one lead.",
     "only_unused": "A tier that sees nothing narrows what it sees.",
+    "tiering_unused": "It is said how reps come into their tiers, and there are none.",
+    "order_tells_hidden": "The order of a pool tells what its preview hides.",
+    "ahead_too_long": "A daily claim floor is looked at as the day begins, before anybody had time to claim.",
+    "floor_over_rate": "The claim floor asks for more claims than the claim rate allows.",
+    "floor_unused": "Claims are expected, and there is nothing to claim.",
+    "weight_unreachable": "A weight of the credits can never count.",
+    "credits_earn_nothing": "Credits give no points for anything.",
     "sla_without_end": "Nothing comes of a missed first contact.",
     "example_failed": "Something else came of an example than it expects.",
     # When it is published.
