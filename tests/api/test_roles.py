@@ -26,6 +26,7 @@ MATRIX = {
     Action.ASSIGN_LEADS: "manager ops",
     Action.SEE_REPS: "rep manager ops integration",
     Action.SEE_FLOOR: "manager ops",
+    Action.SEE_FAIR_PLAY: "rep manager ops integration",
     Action.SEE_POLICY: "manager ops integration",
     Action.PUBLISH_POLICY: "ops",
 }
@@ -35,6 +36,7 @@ BODIES: dict[str, Any] = {
     "retire": {"why": "other"},
     "assign": {"rep": "aiko"},
     "publish_policy": {"source": "policy: x"},
+    "read_notices": {},
 }
 
 

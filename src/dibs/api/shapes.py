@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from dibs.delivery.notices import KINDS
 from dibs.distribution.acting import CONTACT_KINDS, RETIRE_REASONS
 from dibs.engine.lifecycle import State
 
@@ -230,6 +231,31 @@ class StandingOut(Outgoing):
     rules: list[RuleProgress]
 
 
+class TierOut(Outgoing):
+    """The tier a rep is settled in, and the record it was decided on."""
+
+    name: str | None = Field(description="null: none of the policy's tiers fits.")
+    sees: Literal["full", "preview", "none"]
+    only: str | None = Field(description="Of which leads, as a condition; null: of all.")
+    since: date | None
+    closed: int = Field(description="Leads converted or retired within the window.")
+    converted: int
+    over: float = Field(description="The window, in seconds.")
+    confirm: int = Field(description="How many days in a row another tier has to fit.")
+    candidate: str | None = Field(description="Another tier that fits.")
+    days: int = Field(description="For how many days in a row it has.")
+    next: ReasonOut | None = Field(description="How to get further up.")
+
+
+class UpcomingOut(Outgoing):
+    """A policy that is announced, and what it changes for the caller."""
+
+    number: int
+    name: str
+    at: datetime
+    changes: list[ReasonOut]
+
+
 class Me(Outgoing):
     user: UUID
     name: str
@@ -240,6 +266,32 @@ class Me(Outgoing):
     scopes: list[str]
     language: str
     standing: StandingOut | None
+    tier: TierOut | None = Field(description="null: the policy has no tiers, or the caller is no rep.")
+    upcoming: UpcomingOut | None = Field(description="null: no change is announced that concerns the caller.")
+    notices: int = Field(description="Notices that the caller has not read.")
+
+
+class NoticeOut(Outgoing):
+    id: UUID
+    at: datetime
+    kind: Literal[KINDS]  # type: ignore[valid-type]
+    reasons: list[ReasonOut]
+    read_at: datetime | None
+
+
+class NoticePage(Outgoing):
+    items: list[NoticeOut]
+    next: str | None
+
+
+class NoticesRead(Incoming):
+    """Which notices have been read; left out: all of them."""
+
+    ids: Annotated[list[UUID], Field(max_length=1000)] | None = None
+
+
+class NoticesLeft(Outgoing):
+    unread: int = Field(description="How many are left.")
 
 
 class Load(Outgoing):
@@ -272,6 +324,9 @@ class Reps(Outgoing):
 class PolicyIn(Incoming):
     source: Annotated[str, text(1_000_000, 1)] = Field(description="The policy document, as YAML.")
     note: Annotated[str, text(500)] = ""
+    effective_from: Annotated[AwareDatetime, Field(lt=datetime(2200, 1, 1, tzinfo=UTC))] | None = Field(
+        None, description="From when it counts. Ahead: it is announced until then. Left out or past: at once."
+    )
 
 
 class PolicyOut(Outgoing):
@@ -279,6 +334,9 @@ class PolicyOut(Outgoing):
     name: str
     digest: str
     active: bool
+    pending: bool = Field(description="Announced, and not in force yet.")
+    effective_from: datetime = Field(description="Since when it is in force, or from when it will be.")
+    cancelled_at: datetime | None = Field(description="When its announcement was taken back; it never was in force.")
     note: str
     published_at: datetime
     published_by: str | None
@@ -365,3 +423,4 @@ class Problem(BaseModel):
     reasons: list[ReasonOut] | None = None
     remedy: ReasonOut | None = None
     by: str | None = Field(None, description="Who has the lead, if that is why.")
+    earliest: datetime | None = Field(None, description="From when the policy may take effect, if it is too sudden.")

@@ -1,4 +1,4 @@
-"""``dibs policy``: check policies, compare them, publish them and go back. Problems are told as FILE:LINE:COLUMN."""
+"""``dibs policy``: check policies, compare them, publish or announce them and go back. Problems are told as FILE:LINE:COLUMN."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import difflib
 import json
 import sys
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -16,17 +18,25 @@ from dibs.cli.workspaces import chosen_workspace, workspace_option
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from dibs.distribution.models import PolicyVersion
     from dibs.engine.policy import Checked, PolicyRefused, Problem
-    from dibs.people.models import User
+    from dibs.people.models import User, Workspace
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 _by_option = click.option("--by", metavar="EMAIL", help="Who publishes it, for the record.")
+_from_option = click.option(
+    "--effective-from",
+    "effective_from",
+    metavar="MOMENT",
+    help="From when it counts: 2026-12-01T09:00, in the workspace's time zone unless it says another, or a span ahead such as 3d. "
+    "Until then it is announced: reps whose rules change are told.",
+)
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 
 
 @click.group()
 def policy() -> None:
-    """Check, compare, publish and roll back policies."""
+    """Check, compare, publish, announce and roll back policies."""
 
 
 @policy.command("check")
@@ -114,13 +124,16 @@ def diff(file: str, number: int | None, workspace: str | None, as_json: bool) ->
 @policy.command("publish")
 @_file
 @click.option("--note", default="", help="Why, for those who read the list of versions later.")
+@_from_option
 @_by_option
 @workspace_option
 @_json_option
-def publish(file: str, note: str, by: str | None, workspace: str | None, as_json: bool) -> None:
-    """Make a file the active policy.
+def publish(
+    file: str, note: str, effective_from: str | None, by: str | None, workspace: str | None, as_json: bool
+) -> None:
+    """Make a file the active policy, or announce it for a moment ahead.
 
-    Exit codes: 0 published, or active already; 1 refused, and nothing is changed.
+    What was announced before is taken back. Exit codes: 0 published, announced, or so already; 1 refused, and nothing is changed.
     """
     from dibs.cli.database import connected
     from dibs.engine.policy import PolicyRefused
@@ -131,27 +144,29 @@ def publish(file: str, note: str, by: str | None, workspace: str | None, as_json
         from dibs.people.tenancy import within
 
         here = chosen_workspace(workspace)
+        start = _moment(effective_from, here.timezone)
         with within(here.id):
-            before = policies.active(here.id)
+            told = _Versions(here)
             warnings = [found for found in policies.check(here.id, text).problems if found.severity == "warning"]
             try:
-                version = policies.publish(here.id, text, _publisher(here.id, by), note)
+                version = policies.publish(here.id, text, _publisher(here.id, by), note, start)
             except PolicyRefused as refused:
                 _refuse(file, text, refused, as_json)
-    _tell_version(version, new=before is None or before.version_id != version.id, warnings=warnings, as_json=as_json)
+            told.tell(version, warnings, as_json)
     if not as_json:
         _tell_problems(file, text, warnings)
 
 
 @policy.command("rollback")
 @click.argument("number", type=click.IntRange(min=1))
+@_from_option
 @_by_option
 @workspace_option
 @_json_option
-def rollback(number: int, by: str | None, workspace: str | None, as_json: bool) -> None:
+def rollback(number: int, effective_from: str | None, by: str | None, workspace: str | None, as_json: bool) -> None:
     """Publish the text of version NUMBER anew.
 
-    Exit codes: 0 published, or active already; 1 refused, and nothing is changed.
+    Exit codes: 0 published, announced, or so already; 1 refused, and nothing is changed.
     """
     from dibs.cli.database import connected
     from dibs.engine.policy import PolicyRefused
@@ -161,24 +176,50 @@ def rollback(number: int, by: str | None, workspace: str | None, as_json: bool) 
         from dibs.people.tenancy import within
 
         here = chosen_workspace(workspace)
+        start = _moment(effective_from, here.timezone)
         with within(here.id):
-            before = policies.active(here.id)
+            told = _Versions(here)
             try:
-                version = policies.rollback(here.id, number, _publisher(here.id, by))
+                version = policies.rollback(here.id, number, _publisher(here.id, by), start)
             except policies.UnknownVersion as unknown:
                 raise click.ClickException(
                     f"There is no policy version {unknown.number}. See: dibs policy list"
                 ) from None
             except PolicyRefused as refused:
                 _refuse(f"version {number}", "", refused, as_json)
-    _tell_version(version, new=before is None or before.version_id != version.id, warnings=[], as_json=as_json)
+            told.tell(version, [], as_json)
+
+
+@policy.command("cancel")
+@workspace_option
+@_json_option
+def cancel(workspace: str | None, as_json: bool) -> None:
+    """Take back the policy that is announced. Those who had been told of it are told so.
+
+    Exit codes: 0 taken back; 1 none is announced.
+    """
+    from dibs.cli.database import connected
+
+    with connected():
+        from dibs.distribution import policies
+        from dibs.people.tenancy import within
+
+        here = chosen_workspace(workspace)
+        with within(here.id):
+            version = policies.cancel_pending(here.id)
+        if version is None:
+            raise click.ClickException("No policy is announced. See: dibs policy list")
+    if as_json:
+        click.echo(json.dumps({"ok": True, "number": version.number, "name": version.name}, ensure_ascii=False))
+    else:
+        click.echo(f"Took back “{version.name}”, version {version.number}. What is active stays so.")
 
 
 @policy.command("list")
 @workspace_option
 @_json_option
 def list_(workspace: str | None, as_json: bool) -> None:
-    """List the published versions, newest first."""
+    """List the published versions, newest first: * the active one, > the one that is announced, x one that was taken back."""
     from dibs.cli.database import connected
 
     with connected():
@@ -192,6 +233,11 @@ def list_(workspace: str | None, as_json: bool) -> None:
                     "number": version.number,
                     "name": version.name,
                     "active": version.active,
+                    "pending": version.pending,
+                    "effective_from": version.effective_from.isoformat(timespec="seconds"),
+                    "cancelled_at": version.cancelled_at.isoformat(timespec="seconds")
+                    if version.cancelled_at
+                    else None,
                     "published_at": version.published_at.isoformat(timespec="seconds"),
                     "published_by": version.published_by.email if version.published_by else None,
                     "note": version.note,
@@ -207,10 +253,11 @@ def list_(workspace: str | None, as_json: bool) -> None:
     if not versions:
         click.echo("No policy is published yet. See: dibs policy publish FILE")
     for row in versions:
-        mark = "*" if row["active"] else " "
+        mark = "*" if row["active"] else ">" if row["pending"] else "x" if row["cancelled_at"] else " "
         by = f" by {row['published_by']}" if row["published_by"] else ""
+        start = f"  (from {row['effective_from']})" if row["pending"] else ""
         note = f"  {row['note']}" if row["note"] else ""
-        click.echo(f"{mark} {row['number']:>4}  {row['published_at']}{by}  {row['name']}{note}")
+        click.echo(f"{mark} {row['number']:>4}  {row['published_at']}{by}  {row['name']}{start}{note}")
 
 
 @policy.command("schema")
@@ -288,21 +335,68 @@ def _as_json(file: str, checked: Checked) -> dict[str, Any]:
     }
 
 
-def _tell_version(version: Any, *, new: bool, warnings: list[Problem], as_json: bool) -> None:
-    if as_json:
-        answer = {
-            "ok": True,
-            "number": version.number,
-            "name": version.name,
-            "digest": version.digest,
-            "new": new,
-            "problems": [asdict(found) for found in warnings],
-        }
-        click.echo(json.dumps(answer, ensure_ascii=False))
-    elif new:
-        click.echo(f"Published “{version.name}” as version {version.number}.")
-    else:
-        click.echo(f"Nothing changed: version {version.number} is this policy already.")
+class _Versions:
+    """What was active and announced before something was published, to say what became of it. The connection must be in the workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        from dibs.distribution import policies
+        from dibs.distribution.models import PolicyVersion
+
+        versions = PolicyVersion.objects.filter(workspace=workspace)
+        self._zone = ZoneInfo(workspace.timezone)
+        self._latest = versions.order_by("-number").values_list("number", flat=True).first() or 0
+        self._announced = policies.pending(workspace.id)
+
+    def tell(self, version: PolicyVersion, warnings: list[Problem], as_json: bool) -> None:
+        """Tell what was published, and what was taken back for it."""
+        new = version.number > self._latest
+        taken_back = self._announced if new else None
+        if as_json:
+            answer = {
+                "ok": True,
+                "number": version.number,
+                "name": version.name,
+                "digest": version.digest,
+                "new": new,
+                "pending": version.pending,
+                "effective_from": version.effective_from.isoformat(timespec="seconds"),
+                "taken_back": taken_back.number if taken_back else None,
+                "problems": [asdict(found) for found in warnings],
+            }
+            click.echo(json.dumps(answer, ensure_ascii=False))
+            return
+        start = f"{version.effective_from.astimezone(self._zone):%Y-%m-%d %H:%M %Z}"
+        if not new:
+            state = f"is announced for {start}" if version.pending else "is this policy"
+            click.echo(f"Nothing changed: version {version.number} {state} already.")
+        elif version.pending:
+            click.echo(f"Announced “{version.name}” as version {version.number}, from {start}.")
+        else:
+            click.echo(f"Published “{version.name}” as version {version.number}.")
+        if taken_back is not None:
+            click.echo(f"Version {taken_back.number}, which was announced, is taken back.")
+
+
+def _moment(text: str | None, timezone: str) -> datetime | None:
+    """A moment as it is given on the command line; without a zone of its own it is in this one. Raises `BadParameter`."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from dibs.engine.policy_terms import Duration
+
+    if text is None:
+        return None
+    try:
+        return datetime.now(UTC) + TypeAdapter(Duration).validate_python(text)
+    except (ValidationError, OverflowError):
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"{text!r} is neither a moment such as 2026-12-01T09:00 nor a span such as 3d.",
+            param_hint="--effective-from",
+        ) from None
 
 
 def _publisher(workspace_id: Any, email: str | None) -> User | None:

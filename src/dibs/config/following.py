@@ -128,7 +128,8 @@ class Fanout:
             await viewer.ask_again()
 
     async def _hand_out(self, workspace_id: UUID, rows: Sequence[Row]) -> None:
-        if any(event.startswith("policy.") for _, event, _ in rows):
+        # Another policy, or another tier: what somebody may see is another too.
+        if any(event.startswith("policy.") or event == "rep.tier_changed" for _, event, _ in rows):
             for viewer in list(self._readers[workspace_id].values()):
                 await viewer.ask_again()
         for queue, viewer in list(self._readers[workspace_id].items()):
@@ -143,11 +144,11 @@ class Fanout:
 
 
 def messages_for(viewer: Viewer, rows: Sequence[Row]) -> list[str]:
-    """What of these events this viewer is sent, as server-sent events: ``lead`` and ``policy``, or one ``many`` in place of a
-    flood, which names the pools that moved."""
+    """What of these events this viewer is sent, as server-sent events: ``lead``, ``rep`` and ``policy``, or one ``many`` in place of
+    a flood, which names the pools that moved."""
     if viewer.sight is None:
         return []
-    told = [(seq, event, seen) for seq, event, payload in rows if (seen := viewer.sight.of(payload)) is not None]
+    told = [(seq, event, seen) for seq, event, payload in rows if (seen := viewer.sight.of(payload, event)) is not None]
     if len(told) > _MANY:
         pools = sorted({seen["pool"] for _, _, seen in told if seen.get("pool")})
         return [message("many", {"events": len(told), "pools": pools}, told[-1][0])]

@@ -41,12 +41,14 @@ class Sight:
     everything: bool
     leads_a_team: bool
 
-    def of(self, payload: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What of an event's payload is for this viewer; ``None``: nothing."""
+    def of(self, payload: Mapping[str, Any], event: str = "") -> dict[str, Any] | None:
+        """What of an event's payload is for this viewer; ``None``: nothing. That the rules change is for everybody, by name only."""
         rep = payload.get("rep")
         pool = payload.get("pool")
         if self.everything or (rep is not None and (rep == self.handle or rep in self.reports)):
             return dict(payload)
+        if event.startswith("policy."):
+            return dict(payload) if self.leads_a_team else {}
         was, state = payload.get("was"), payload.get("state")
         if pool is not None and "pooled" in (was, state):
             # It came to the pool, or left it, and by whose hand. What became of it after is no longer the pool's business, nor

@@ -44,6 +44,14 @@ class RepCard:
     load: RepLoad | None
 
 
+def rep_names(workspace_id: UUID) -> dict[str, str]:
+    """The name of each rep by handle, for texts that speak of them."""
+    enter(workspace_id)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT handle::text, name FROM people_rep WHERE workspace_id = %s", [workspace_id])
+        return dict(cursor.fetchall())
+
+
 def reps_in_sight(caller: Caller, now: datetime) -> list[RepCard]:
     """Every rep of the workspace by name; load of oneself, of one's teams, or of all, as the role has it."""
     enter(caller.workspace_id)

@@ -19,6 +19,7 @@ from dibs.engine.facts import RepFacts
 from dibs.engine.fairplay import Progress, Standing
 from dibs.engine.rulebook import Rulebook
 from dibs.insight.sight import SELECT, TABLES, Eyes, SeenLead, row_of
+from dibs.people.access import Action
 from dibs.people.caller import Caller
 from dibs.people.tenancy import enter
 
@@ -157,8 +158,10 @@ def my_tier(caller: Caller, now: datetime) -> MyTier | None:
 def upcoming(caller: Caller, now: datetime) -> Upcoming | None:
     """The policy that is announced, with what it changes for the caller: for a rep the rules that concern them, for others all.
 
-    ``None`` if none is, if its moment has come, or if it changes nothing for a rep.
+    ``None`` if none is, if its moment has come, if it changes nothing for a rep, and for a program that may not see policies.
     """
+    if caller.rep_id is None and not caller.may(Action.SEE_POLICY):
+        return None
     enter(caller.workspace_id)
     coming = policies.pending(caller.workspace_id)
     if coming is None or coming.effective_from <= now:

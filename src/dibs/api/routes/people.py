@@ -13,9 +13,10 @@ from dibs.api import answers
 from dibs.api.documentation import reads
 from dibs.api.shapes import Me, Reps
 from dibs.api.tokens import Token
-from dibs.engine.fairplay import Progress
+from dibs.delivery.notices import unread
+from dibs.engine.decision import Reason
 from dibs.insight.crew import RepCard, reps_in_sight
-from dibs.insight.mine import MyStanding, my_standing
+from dibs.insight.mine import MyStanding, MyTier, Upcoming, my_standing, my_tier, upcoming
 from dibs.insight.pages import Page
 from dibs.insight.story import told
 from dibs.people.access import Action
@@ -37,9 +38,11 @@ _COUNTERS = (
 
 @router.get("/me", auth=Token(Action.SEE_SELF), response=reads(Me), summary="Who is calling, and where they stand")
 def me(request: HttpRequest) -> HttpResponse:
-    """For a rep also each fair-play rule in force and where the rep stands with it."""
+    """For a rep also each fair-play rule in force and where the rep stands with it, the rep's tier, and what an announced policy will
+    change for them."""
     caller: Caller = request.auth  # type: ignore[attr-defined]
-    standing = my_standing(caller, now())
+    at = now()
+    standing, tier, coming = my_standing(caller, at), my_tier(caller, at), upcoming(caller, at)
     return answers.answer(
         {
             "user": caller.user_id,
@@ -51,6 +54,9 @@ def me(request: HttpRequest) -> HttpResponse:
             "scopes": caller.scopes,
             "language": caller.language,
             "standing": _standing(standing, caller) if standing else None,
+            "tier": _tier(tier, caller) if tier else None,
+            "upcoming": _upcoming(coming, caller) if coming else None,
+            "notices": unread(caller),
         }
     )
 
@@ -60,6 +66,14 @@ def list_reps(request: HttpRequest) -> HttpResponse:
     """Who there is, for everybody; how much they have, for who leads them."""
     caller: Caller = request.auth  # type: ignore[attr-defined]
     return answers.page(Page(reps_in_sight(caller, now())), _rep)
+
+
+def _tier(tier: MyTier, caller: Caller) -> dict[str, Any]:
+    return asdict(tier) | {"next": _said(tier.next, caller)}
+
+
+def _upcoming(coming: Upcoming, caller: Caller) -> dict[str, Any]:
+    return asdict(coming) | {"changes": [_said(change, caller) for change in coming.changes]}
 
 
 def _rep(card: RepCard) -> dict[str, Any]:
@@ -73,12 +87,9 @@ def _standing(standing: MyStanding, caller: Caller) -> dict[str, Any]:
         "policy": standing.policy,
         "policy_version": standing.policy_version,
         "counters": {name: getattr(standing.counters, name) for name in _COUNTERS},
-        "rules": [asdict(rule) | {"next": _next(rule, caller)} for rule in standing.rules],
+        "rules": [asdict(rule) | {"next": _said(rule.next, caller)} for rule in standing.rules],
     }
 
 
-def _next(rule: Progress, caller: Caller) -> dict[str, Any] | None:
-    """What would make it so that the rule is kept, or does not stand in the way."""
-    if rule.next is None:
-        return None
-    return told([rule.next], caller.language, timezone=caller.timezone)[0]
+def _said(reason: Reason | None, caller: Caller) -> dict[str, Any] | None:
+    return told([reason], caller.language, timezone=caller.timezone)[0] if reason is not None else None

@@ -53,11 +53,13 @@ def list_policies(request: HttpRequest, asked: Query[PolicyQuestion]) -> HttpRes
 
 @router.get("/policies/{number}", auth=_SEE, response=reads(PolicyOut), summary="Read a published policy")
 def read_policy(request: HttpRequest, number: str) -> HttpResponse:
-    """By its number, or `active`."""
+    """By its number, or `active`, or `pending` for the one that is announced."""
     caller: Caller = request.auth  # type: ignore[attr-defined]
     versions = PolicyVersion.objects.filter(workspace_id=caller.workspace_id).select_related("published_by")
     if number == "active":
         version = versions.filter(active=True).first()
+    elif number == "pending":
+        version = versions.filter(pending=True).first()
     elif number.isascii() and number.isdigit() and len(number) < 10:
         version = versions.filter(number=int(number)).first()
     else:
@@ -74,34 +76,71 @@ def read_policy(request: HttpRequest, number: str) -> HttpResponse:
     summary="Publish a policy",
 )
 def publish_policy(request: HttpRequest, body: PolicyIn) -> HttpResponse:
-    """Checked, its own examples run, then active at once. The same as the active one is no new version: 200."""
+    """Checked, its own examples run, then active at once or, with `effective_from`, announced for that moment: the reps whose rules
+    change are told. What was announced before is taken back. The same as the active one is no new version: 200.
+
+    A policy that tightens rules sooner than the active one's `fair_play.notice` allows is refused as `too_sudden`; `earliest` says
+    from when it may take effect.
+    """
     caller: Caller = request.auth  # type: ignore[attr-defined]
     at = now()
 
     def write() -> HttpResponse:
-        before = policies.active(caller.workspace_id)
+        latest = _latest(caller)
         by = User.objects.get(id=caller.user_id)
         try:
-            version = policies.publish(caller.workspace_id, body.source, by=by, note=body.note)
+            version = policies.publish(
+                caller.workspace_id, body.source, by=by, note=body.note, effective_from=body.effective_from, now=at
+            )
         except PolicyRefused as refused:
-            errors = [
-                {
-                    "where": [problem.path],
-                    "code": problem.code,
-                    "message": problem.message,
-                    "line": problem.line,
-                    "column": problem.column,
-                    "severity": problem.severity,
-                }
-                for problem in sorted(refused.problems, key=lambda problem: problem.severity != "error")
-            ]
-            first = errors[0]
-            where = f"Line {first['line']}, column {first['column']}: " if first["line"] else ""
-            raise Problem("policy_refused", f"{where}{first['message']}", errors=errors) from None
-        new = before is None or before.version_id != version.id
-        return answers.answer(_whole(version), 201 if new else 200)
+            raise _refused(refused) from None
+        return answers.answer(_whole(version), 201 if version.number > latest else 200)
 
     return once(request, caller, at, write)
+
+
+@router.post(
+    "/policies/pending/cancel",
+    auth=Token(Action.PUBLISH_POLICY),
+    response=writes({200: PolicyOut}),
+    summary="Take back an announced policy",
+)
+def cancel_policy(request: HttpRequest) -> HttpResponse:
+    """The one that is `pending`: it will not come into force, and those who had been told of it are told so. 404 if none is."""
+    caller: Caller = request.auth  # type: ignore[attr-defined]
+    at = now()
+
+    def write() -> HttpResponse:
+        version = policies.cancel_pending(caller.workspace_id, now=at)
+        if version is None:
+            raise Problem("not_found", "No policy is announced.")
+        return answers.answer(_whole(version))
+
+    return once(request, caller, at, write)
+
+
+def _latest(caller: Caller) -> int:
+    versions = PolicyVersion.objects.filter(workspace_id=caller.workspace_id)
+    return versions.order_by("-number").values_list("number", flat=True).first() or 0
+
+
+def _refused(refused: PolicyRefused) -> Problem:
+    """Each problem with its place in the document, errors first."""
+    errors = [
+        {
+            "where": [problem.path],
+            "code": problem.code,
+            "message": problem.message,
+            "line": problem.line,
+            "column": problem.column,
+            "severity": problem.severity,
+        }
+        for problem in sorted(refused.problems, key=lambda problem: problem.severity != "error")
+    ]
+    first = errors[0]
+    where = f"Line {first['line']}, column {first['column']}: " if first["line"] else ""
+    more: dict[str, Any] = {"earliest": refused.earliest.isoformat()} if isinstance(refused, policies.TooSudden) else {}
+    return Problem("policy_refused", f"{where}{first['message']}", errors=errors, **more)
 
 
 def _summary(version: PolicyVersion) -> dict[str, Any]:
@@ -110,6 +149,9 @@ def _summary(version: PolicyVersion) -> dict[str, Any]:
         "name": version.name,
         "digest": version.digest,
         "active": version.active,
+        "pending": version.pending,
+        "effective_from": version.effective_from,
+        "cancelled_at": version.cancelled_at,
         "note": version.note,
         "published_at": version.published_at,
         "published_by": version.published_by.name if version.published_by else None,

@@ -16,7 +16,8 @@ function open() {
   stream.addEventListener("hello", () => status(true));
   stream.addEventListener("lead", (message) => moved(JSON.parse(message.data)));
   stream.addEventListener("many", (message) => flood(JSON.parse(message.data)));
-  stream.addEventListener("policy", () => something());
+  stream.addEventListener("policy", (message) => ruled(JSON.parse(message.data)));
+  stream.addEventListener("rep", () => look());
   stream.onopen = () => status(true);
   stream.onerror = () => status(false);
   addEventListener("pagehide", () => stream.close());
@@ -48,6 +49,12 @@ function flood(data) {
 function review() {
   if (choosing()) something();
   else if (!renewing) renewing = setTimeout(() => ((renewing = 0), choosing() ? something() : again()), AT_MOST_EVERY);
+}
+
+/** Rules that are announced move no lead yet. */
+function ruled(data) {
+  if (data.event === "policy.published") something();
+  look();
 }
 
 function moved(data) {
