@@ -77,11 +77,12 @@ def expected(
     else:
         period = today - timedelta(days=today.weekday())
         days, have = [period + n * _DAY for n in range(7)], counters.claims_this_week
+    over = midnight(timezone, days[-1] + _DAY)
     spans, part = _worked(rep, timezone, days)
+    spans = [span for span in spans if span[0] < over]
     if not spans:
         return None
-    ends = min(spans[-1][1], midnight(timezone, days[-1] + _DAY))
-    at = max(ends - floor.ahead, spans[0][0])
+    at = max(min(spans[-1][1], over) - floor.ahead, spans[0][0])
     return Expected(period, have, int(floor.count * part + 1e-9), at)
 
 
@@ -163,14 +164,14 @@ def _may_pull(book: Rulebook, rep: RepFacts, teams: frozenset[str] | None) -> bo
     return any(pool.teams is None or teams is None or not teams.isdisjoint(pool.teams) for pool in pools)
 
 
-def _worked(rep: RepFacts, timezone: str, days: Sequence[date]) -> tuple[tuple[tuple[datetime, datetime], ...], float]:
+def _worked(rep: RepFacts, timezone: str, days: Sequence[date]) -> tuple[list[tuple[datetime, datetime]], float]:
     """When the rep works in these days, and for which part of the count, 0..1. A shift belongs to the day on which it begins."""
     hours = rep.hours
     if hours is None:
-        return ((midnight(timezone, days[0]), midnight(timezone, days[-1] + _DAY)),), 1.0
+        return [(midnight(timezone, days[0]), midnight(timezone, days[-1] + _DAY))], 1.0
     worked = [worked_on(hours, day) for day in days]
     of = 1 if len(days) == 1 else max(FULL_WEEK, len(hours.days))
-    spans = tuple(span for spans, _ in worked for span in spans)
+    spans = [span for spans, _ in worked for span in spans]
     return spans, min(1.0, sum(part for _, part in worked) / of)
 
 
