@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from uuid import UUID
 
+from django.db import connection
+
 from dibs.distribution.models import PolicyVersion
 from dibs.engine import policy as documents
 from dibs.engine.policy import Policy
@@ -32,10 +34,10 @@ class Active:
 
 def active(workspace_id: UUID) -> Active | None:
     """The workspace's active policy, or ``None`` before the first is published. One look-up in an index of one row."""
-    found = (
-        PolicyVersion.objects.filter(workspace_id=workspace_id, active=True).order_by().values_list("id", flat=True)[:1]
-    )
-    return next((rulebook(version_id) for version_id in found), None)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM distribution_policyversion WHERE workspace_id = %s AND active", [workspace_id])
+        row = cursor.fetchone()
+    return rulebook(row[0]) if row else None
 
 
 @lru_cache(maxsize=_KEPT)

@@ -10,6 +10,7 @@ Call these inside a transaction: the temporary table empties itself at commit.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
@@ -23,12 +24,11 @@ def insert_rows(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     """Insert ``rows``, each with a value for every one of ``columns``. JSON goes in as text."""
     if not rows:
         return
-    into = sql.SQL("INSERT INTO {} ({}) ").format(sql.Identifier(table), _names(columns))
     with connection.cursor() as cursor:
         if len(rows) <= _FEW:
-            values = sql.SQL("VALUES ({})").format(sql.SQL(", ").join([sql.Placeholder()] * len(columns)))
+            statement = _insert_one(table, tuple(columns))
             for row in rows:
-                cursor.execute(into + values, row)
+                cursor.execute(statement, row)
             return
         # What is the same in every row is told once: half the columns of a batch, mostly.
         by_column = list(zip(*rows, strict=True))
@@ -38,6 +38,7 @@ def insert_rows(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
         )
         parts = [sql.Identifier(name) if at in varying else sql.Placeholder() for at, name in enumerate(columns)]
         constants = [value for at, value in enumerate(rows[0]) if at not in varying]
+        into = sql.SQL("INSERT INTO {} ({}) ").format(sql.Identifier(table), _names(columns))
         cursor.execute(into + sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(parts), staging), constants)
 
 
@@ -53,11 +54,7 @@ def update_rows(table: str, key: str, columns: Sequence[str], rows: Sequence[Seq
         return 0
     with connection.cursor() as cursor:
         if len(rows) <= _FEW:
-            sets = sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(c)) for c in columns)
-            statement = sql.SQL("UPDATE {} SET {} WHERE {} = %s").format(
-                sql.Identifier(table), sets, sql.Identifier(key)
-            )
-            done = 0
+            statement, done = _update_one(table, key, tuple(columns)), 0
             for first, *rest in rows:
                 cursor.execute(statement, [*rest, first])
                 done += cursor.rowcount
@@ -72,6 +69,23 @@ def update_rows(table: str, key: str, columns: Sequence[str], rows: Sequence[Seq
             )
         )
         return int(cursor.rowcount)
+
+
+# Every act writes a handful of rows, always with the same few statements: to put them together each time took as long as to send them.
+
+
+@lru_cache(maxsize=256)
+def _insert_one(table: str, columns: tuple[str, ...]) -> str:
+    values = sql.SQL(", ").join([sql.Placeholder()] * len(columns))
+    into = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(sql.Identifier(table), _names(columns), values)
+    return into.as_string()
+
+
+@lru_cache(maxsize=256)
+def _update_one(table: str, key: str, columns: tuple[str, ...]) -> str:
+    sets = sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in columns)
+    update = sql.SQL("UPDATE {} SET {} WHERE {} = %s").format(sql.Identifier(table), sets, sql.Identifier(key))
+    return update.as_string()
 
 
 def _stage(cursor: Any, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> sql.Identifier:
