@@ -143,30 +143,6 @@ def test_filters_narrow_and_several_values_of_one_field_widen(here: Place) -> No
             here.page(here.ops, filters=filters)
 
 
-def test_a_search_takes_signs_as_they_are(here: Place) -> None:
-    percent, plain = here.lead(company="100% Pure_Ltd"), here.lead(company="Pure Ltd")
-    assert here.page(here.aiko, q="100%") == [percent]
-    assert here.page(here.aiko, q="pure_") == [percent]
-    assert set(here.page(here.aiko, q="PURE")) == {percent, plain}
-    assert here.page(here.aiko, q="%") == [percent]
-    assert here.page(here.aiko, q="\\") == []
-
-
-def test_a_search_that_finds_little_goes_on_page_by_page(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pools, "LOOK_THROUGH", 4)
-    leads = [here.lead(company="Needle Ltd" if n in (1, 9, 13) else "Hay Ltd") for n in range(15)]
-    first = pool_page(here.aiko, "inbound", q="needle", now=here.now)
-    assert first is not None
-    assert first.next is not None
-    assert len(first.items) == 1
-    assert here.all_pages(here.aiko, 2, q="needle") == [leads[1], leads[9], leads[13]]
-    assert here.all_pages(here.aiko, 1, q="needle", filters={"country": ["MX", "ES"]}) == [
-        leads[1],
-        leads[9],
-        leads[13],
-    ]
-
-
 def test_a_lock_that_ran_out_waits_again_before_any_tick(here: Place) -> None:
     lead = here.lead(employees=700, email="hidden@example.com")
     low = here.lead()

@@ -21,7 +21,7 @@ LINE, BORDER = "\n", "\x1e"
 #: The most the column may hold, in characters and in bytes: an entry of the index, all told, must stay below 2,704 bytes.
 LONGEST, LIMIT = 600, 1_800
 #: Characters of each field that are kept where the whole would be longer (of 4 bytes at most each).
-SHORT = 32
+SHORT = 31
 
 _OPEN, _PERSONAL = itemgetter(*OPEN), itemgetter(*PERSONAL)
 _LINES = len(FIELDS) + 2
