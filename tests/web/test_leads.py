@@ -9,10 +9,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.utils.timezone import now
 
 from dibs.crm.models import Lead
-from dibs.insight import pools
+from dibs.insight import pools, searching
 from dibs.people.tenancy import enter
 from tests.api.conftest import Company
 from tests.web.conftest import as_
@@ -237,10 +238,12 @@ def test_filters_search_and_order(company: Company) -> None:
 
 
 def test_a_search_that_has_not_come_to_the_end_says_so(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pools, "LOOK_THROUGH", 2)
+    monkeypatch.setattr(searching, "LOOK_THROUGH", 2)
     company.lead(company="Needle", now=now() - timedelta(minutes=1))
     for number in range(2):
         company.lead(company=f"Hay {number}", employees=300)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE crm_lead")
     browser = as_(company.aiko)
     first = browser.get("/pools/inbound/?q=needle").content.decode()
     assert "None among the leads looked through so far." in first
@@ -252,7 +255,7 @@ def test_a_search_that_has_not_come_to_the_end_says_so(company: Company, monkeyp
     nothing = re.search(r'rel="next" href="([^"]+)">', browser.get("/pools/inbound/?q=thread").content.decode())
     assert nothing
     assert "No further lead here fits that" in words(browser.get(unescape(nothing[1])))
-    monkeypatch.setattr(pools, "LOOK_THROUGH", 5)
+    monkeypatch.setattr(searching, "LOOK_THROUGH", 5)
     assert "No lead here fits that" in words(browser.get("/pools/inbound/?q=thread"))
 
 
