@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine.judging import INBOUND, MONDAY, book, minutes, waiting
 
-from dibs.engine.claim import chosen_score, may_act, may_claim, may_skip, sight
+from dibs.engine.claim import chosen_score, may_act, may_claim, may_open, may_skip, sight
 from dibs.engine.decision import Ask, Due, Grant, Refusal
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
-from dibs.engine.fairplay import Claimed, Standing, after, mix_state
+from dibs.engine.fairplay import Claimed, Lapsed, Standing, after, kept_for, mix_state
 from dibs.engine.lifecycle import STATES
 from dibs.engine.reasons import CLAIMING, REMEDIES
 from dibs.engine.rulebook import Rulebook
@@ -73,6 +74,8 @@ OTHERS = {"pools": {"inbound": INBOUND | {"teams": ["others"]}}}
 CAP = {"fair_play": {"hold_at_most": 10}}
 MIX = {"fair_play": {"mix": {"low_below": 50, "share": "30%", "over": 20}}}
 HIGH_ONLY = Standing(recent=(90,) * 9)
+PER_HIGH = {"fair_play": {"mix": {"low_below": 50, "per_high": 2}}}
+RATE = {"fair_play": {"claim_rate": {"count": 2, "per": "10m"}}}
 
 
 @pytest.mark.parametrize(
@@ -131,6 +134,27 @@ HIGH_ONLY = Standing(recent=(90,) * 9)
             {"low": 0, "need": 3, "of": 10, "low_below": 50},
             "claim_low_score_first",
         ),
+        (
+            PER_HIGH,
+            {"standing": Standing(recent=(10, 90, 49)), "low_score_in_sight": True},
+            "mix",
+            {"low": 1, "need": 2, "of": 2, "low_below": 50},
+            "claim_low_score_first",
+        ),
+        (
+            RATE,
+            {"standing": Standing(claimed_at=(minutes(-9), minutes(-1)))},
+            "claim_rate",
+            {"count": 2, "per": 600, "until": minutes(1).isoformat()},
+            "wait_until",
+        ),
+        (
+            RATE | QUEUE,
+            {"standing": Standing(claimed_at=(minutes(0), minutes(0))), "is_head": True},
+            "claim_rate",
+            {"count": 2, "per": 600, "until": minutes(10).isoformat()},
+            "wait_until",
+        ),
     ],
 )
 def test_a_refusal_says_why_and_what_would_make_it_a_yes(
@@ -159,6 +183,14 @@ def test_a_refusal_says_why_and_what_would_make_it_a_yes(
         (MIX, {"standing": Standing(recent=(90, 90))}),
         (MIX, {"standing": Standing(recent=(*[10] * 3, *[90] * 6)), "low_score_in_sight": True}),
         ({"fair_play": {"skip_at_most": 1}}, {"standing": Standing(skips=9)}),
+        # The first high one is free; then two low ones for the next.
+        (PER_HIGH, {"standing": Standing(), "low_score_in_sight": True}),
+        (PER_HIGH, {"standing": Standing(recent=(10, 49)), "low_score_in_sight": True}),
+        (PER_HIGH, {"standing": Standing(recent=(50, 10, 49)), "low_score_in_sight": True}),
+        (PER_HIGH, {"standing": Standing(recent=(50,)), "lead": replace(LEAD, score=49), "low_score_in_sight": True}),
+        (RATE, {"standing": Standing(claimed_at=(minutes(-1),))}),
+        (RATE, {"standing": Standing(claimed_at=(minutes(-10), minutes(-1)))}),
+        (RATE, {"standing": Standing(claimed_at=(minutes(-99), minutes(-98), minutes(-1)))}),
     ],
 )
 def test_just_within_each_rule_the_answer_is_yes(parts: dict[str, Any], given_: dict[str, Any]) -> None:
@@ -229,6 +261,40 @@ def test_a_rep_sees_what_both_the_pools_mode_and_the_tier_show(
         assert seen.fields == ("company", "score")
 
 
+@pytest.mark.parametrize(
+    ("mode", "sees", "limit", "level", "opens"),
+    [
+        ("cherry_pick", None, None, "full", False),
+        ("cherry_pick", None, 5, "preview", True),
+        ("cherry_pick", "full", 5, "preview", True),
+        # Whom the tier shows a preview, or the mode, there is nothing to open.
+        ("cherry_pick", "preview", 5, "preview", False),
+        ("cherry_pick", "none", 5, "none", False),
+        ("pool", None, 5, "preview", False),
+        ("pool", "full", 5, "preview", False),
+        ("queue", None, 5, "preview", False),
+    ],
+)
+def test_with_a_skip_limit_details_are_seen_by_opening(
+    mode: str, sees: str | None, limit: int | None, level: str, opens: bool
+) -> None:
+    tiers = [{"name": "all", "sees": sees}] if sees else []
+    fair_play = {"skip_at_most": limit} if limit else {}
+    rules = book(pools={"inbound": INBOUND | {"mode": mode}}, tiers=tiers, fair_play=fair_play)
+    seen = sight(rules, AIKO, frozenset(), "inbound")
+    assert (seen.level, seen.opens) == (level, opens)
+
+
+def test_a_lead_is_opened_as_one_is_skipped_and_what_is_open_stays_so() -> None:
+    rules = book(fair_play={"skip_at_most": 2})
+    for skips in range(5):
+        assert may_open(rules, Standing(skips=skips), already_open=False) == may_skip(rules, Standing(skips=skips))
+        assert may_open(rules, Standing(skips=skips), already_open=True) is None
+    refusal = may_open(rules, Standing(skips=2), already_open=False)
+    assert refusal is not None
+    assert refusal.code == "skip_limit"
+
+
 def test_a_pool_for_other_teams_does_not_exist_for_the_rep() -> None:
     assert sight(book(**OTHERS), AIKO, frozenset(), "inbound").level == "none"
     assert sight(book(), AIKO, frozenset(), "no-such-pool").level == "none"
@@ -280,11 +346,17 @@ standings = st.builds(
     holding=st.integers(0, 4),
     recent=st.lists(st.integers(1, 100), max_size=30).map(tuple),
     skips=st.integers(0, 9),
+    claimed_at=st.lists(st.integers(-20, 0).map(minutes), max_size=4).map(sorted).map(tuple),
 )
 EVERYTHING = book(
     pools={"inbound": INBOUND, "queue": INBOUND | {"mode": "queue", "teams": ["closers"]}},
     tiers=TIERS,
-    fair_play={"hold_at_most": 3, "mix": {"share": "30%", "over": 20}, "skip_at_most": 3},
+    fair_play={
+        "hold_at_most": 3,
+        "mix": {"share": "30%", "over": 20},
+        "skip_at_most": 3,
+        "claim_rate": {"count": 2, "per": "10m"},
+    },
 )
 
 
@@ -333,6 +405,7 @@ def test_every_answer_is_a_grant_a_question_or_a_refusal_with_a_remedy(
         assert low is None
     else:
         assert standing.holding < 3
+        assert sum(at > minutes(-10) for at in standing.claimed_at) < 2
         assert rep.active
         assert clock.state == "pooled" or (clock.state == "owned" and clock.contacted_at is None)
         assert answer.lock_expires_at == minutes(15)
@@ -353,3 +426,59 @@ def test_a_rep_who_follows_the_mix_always_has_the_share_it_asks_for(scores: list
         window = standing.recent[-over:]
         owed = mix_state(mix, standing.recent[:-1]).need
         assert sum(s < 50 for s in window) >= owed
+
+
+@given(st.lists(st.integers(1, 100), max_size=80), st.sampled_from([1, 2, 5]), st.booleans())
+def test_a_rep_who_follows_per_high_has_so_many_low_ones_between_any_two_high(
+    scores: list[int], per_high: int, in_sight: bool
+) -> None:
+    rules = book(fair_play={"mix": {"low_below": 50, "per_high": per_high}})
+    standing, taken = Standing(), list[int]()
+    for score in scores:
+        answer = asked(rules, lead=LeadFacts(score=score), standing=standing, low_score_in_sight=in_sight)
+        if isinstance(answer, Refusal):
+            assert in_sight
+            assert answer.remedy is not None
+            assert int(str(answer.remedy.params["count"])) >= 1
+            continue
+        standing = after(standing, Claimed(score, MONDAY, MONDAY.date()))
+        taken.append(score)
+    high = [place for place, score in enumerate(taken) if score >= 50]
+    if in_sight:
+        assert all(later - earlier > per_high for earlier, later in pairwise(high))
+    else:
+        assert taken == scores
+
+
+@given(
+    st.integers(1, 5),
+    st.sampled_from([60, 600, 3600, 86400]),
+    st.lists(st.tuples(st.integers(0, 4000), st.sampled_from(["pool", "queue"]), st.booleans()), max_size=60),
+)
+def test_the_claim_rate_is_never_exceeded_in_any_span(count: int, per: int, day: list[tuple[int, str, bool]]) -> None:
+    """Whatever else happens: also claims from a queue count, and those that lapse."""
+    rules = book(
+        pools={"inbound": INBOUND, "queue": INBOUND | {"mode": "queue"}},
+        fair_play={"claim_rate": {"count": count, "per": f"{per}s"}},
+    )
+    rate = rules.policy.fair_play.claim_rate
+    standing, now, made = Standing(), MONDAY, list[datetime]()
+    for gap, pool, lapses in day:
+        now += timedelta(seconds=gap)
+        clock = waiting(pool="inbound" if pool == "pool" else "queue")
+        answer = asked(rules, clock, standing=standing, now=now, is_head=True)
+        within = [at for at in made if at > now - timedelta(seconds=per)]
+        # Refused exactly when one more would be too many.
+        assert isinstance(answer, Grant) == (len(within) < count)
+        if isinstance(answer, Refusal):
+            again = datetime.fromisoformat(str(answer.reasons[0].params["until"]))
+            assert now < again
+            assert isinstance(asked(rules, clock, standing=standing, now=again, is_head=True), Grant)
+            continue
+        made.append(now)
+        standing = after(standing, Claimed(50, now, now.date(), keep=kept_for(rate)))
+        assert len(standing.claimed_at) <= count
+        if lapses:
+            standing = after(standing, Lapsed())
+    for first, begins in enumerate(made):
+        assert sum(at < begins + timedelta(seconds=per) for at in made[first:]) <= count

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from dibs.engine.fairplay import (
     Contacted,
     Ended,
     Event,
+    FloorLooked,
     Lapsed,
     Pushed,
     Released,
@@ -20,10 +23,13 @@ from dibs.engine.fairplay import (
     Standing,
     after,
     announce,
+    kept_for,
     mix_state,
     on_day,
+    rate_state,
 )
-from dibs.engine.policy_model import Mix
+from dibs.engine.policy_model import ClaimRate, Mix
+from dibs.engine.reasons import REMEDIES
 
 TODAY = date(2026, 3, 2)
 CLAIM = Claimed(score=60, at=MONDAY, today=TODAY)
@@ -97,20 +103,121 @@ def test_the_mix_counts_the_last_claims_with_the_next_one(
     assert (state.low, state.need, state.n) == (low, need, n)
 
 
+@pytest.mark.parametrize(
+    ("per_high", "recent", "low", "need", "n"),
+    [
+        # The first high one is free, however few or many low ones came before it.
+        (1, (), 0, 0, 1),
+        (3, (10,) * 7, 7, 0, 8),
+        (1, (90,), 0, 1, 1),
+        (1, (90, 10), 1, 1, 2),
+        (2, (10, 10, 50, 49), 1, 2, 2),
+        (2, (90, 90, 10, 10, 10), 3, 2, 4),
+        # Low ones before the last high one are used up.
+        (3, (10, 10, 10, 90), 0, 3, 1),
+    ],
+)
+def test_per_high_counts_the_low_ones_since_the_last_high_one(
+    per_high: int, recent: tuple[int, ...], low: int, need: int, n: int
+) -> None:
+    state = mix_state(Mix(low_below=50, per_high=per_high), recent)
+    assert (state.low, state.need, state.n) == (low, need, n)
+
+
+@pytest.mark.parametrize(
+    ("ago", "have", "wait"),
+    [
+        ((), 0, None),
+        ((5,), 1, None),
+        ((5, 5), 2, 5),
+        ((9, 1), 2, 1),
+        # At its end a claim has left the span.
+        ((10, 1), 1, None),
+        # More than may be, as under a stricter rate than when they were made: until few enough are left.
+        ((8, 6, 2), 3, 4),
+        # Clocks differ: a claim that comes from a moment ahead counts too.
+        ((9, -1), 2, 1),
+        ((1, 9), 2, 1),
+    ],
+)
+def test_the_claim_rate_counts_the_claims_within_its_span(ago: tuple[int, ...], have: int, wait: int | None) -> None:
+    rate = ClaimRate(count=2, per=timedelta(minutes=10))
+    state = rate_state(rate, tuple(MONDAY - timedelta(minutes=n) for n in ago), MONDAY)
+    assert (state.have, state.until) == (have, None if wait is None else MONDAY + timedelta(minutes=wait))
+
+
+def test_of_as_many_claims_as_the_rate_counts_the_moments_are_kept() -> None:
+    standing = Standing()
+    moments = tuple(MONDAY + timedelta(minutes=n) for n in range(5))
+    for at in moments:
+        standing = after(standing, Claimed(60, at, TODAY, keep=kept_for(ClaimRate(count=3, per=timedelta(hours=1)))))
+    assert standing.claimed_at == moments[-3:]
+    assert after(standing, Claimed(60, MONDAY, TODAY, keep=kept_for(None))).claimed_at == ()
+
+
 def test_every_rule_in_force_is_announced_with_where_the_rep_stands() -> None:
     rules = book(
         fair_play={
             "hold_at_most": 2,
             "claim_at_least": {"count": 3, "per": "week", "then": "notify"},
+            "claim_rate": {"count": 3, "per": "1h"},
             "mix": {"low_below": 50, "share": "30%", "over": 20},
             "skip_at_most": 5,
         }
     )
-    told = {progress.rule: progress for progress in announce(rules, played(*[CLAIM] * 3, Skipped()), TODAY, MONDAY)}
+    standing = played(*[replace(CLAIM, keep=3)] * 3, Skipped())
+    told = {progress.rule: progress for progress in announce(rules, standing, TODAY, MONDAY)}
+    assert list(told) == ["hold_at_most", "claim_rate", "claim_at_least", "mix", "skip_at_most"]
+    assert (told["claim_rate"].have, told["claim_rate"].at_most, told["claim_rate"].ok) == (3, 3, False)
+    assert told["claim_rate"].params == {"per": 3600}
     assert (told["hold_at_most"].have, told["hold_at_most"].at_most, told["hold_at_most"].ok) == (3, 2, False)
     assert (told["claim_at_least"].have, told["claim_at_least"].at_least, told["claim_at_least"].ok) == (3, 3, True)
     assert (told["mix"].have, told["mix"].at_least, told["mix"].ok) == (0, 1, False)
     assert (told["skip_at_most"].have, told["skip_at_most"].at_most, told["skip_at_most"].ok) == (1, 5, True)
+
+
+@pytest.mark.parametrize(
+    ("rules", "events", "code", "params"),
+    [
+        ({"hold_at_most": 2}, [CLAIM], None, {}),
+        ({"hold_at_most": 2}, [CLAIM] * 3, "contact_first", {"count": 2}),
+        ({"claim_rate": {"count": 2, "per": "1h"}}, [replace(CLAIM, keep=2)], None, {}),
+        (
+            {"claim_rate": {"count": 2, "per": "1h"}},
+            [replace(CLAIM, keep=2)] * 2,
+            "wait_until",
+            {"at": (MONDAY + timedelta(hours=1)).isoformat()},
+        ),
+        (
+            {"claim_at_least": {"count": 3, "then": "auto_assign"}},
+            [CLAIM],
+            "claim_more",
+            {"count": 2, "per": "day", "then": "auto_assign"},
+        ),
+        ({"claim_at_least": {"count": 3, "per": "week"}}, [CLAIM] * 3, None, {}),
+        (
+            {"mix": {"low_below": 61, "per_high": 2}},
+            [replace(CLAIM, score=90), CLAIM],
+            "claim_low_score_first",
+            {"count": 1, "low_below": 61},
+        ),
+        ({"mix": {"low_below": 61, "per_high": 2}}, [replace(CLAIM, score=90), CLAIM, CLAIM], None, {}),
+        ({"mix": {"share": "50%", "over": 4}}, [CLAIM], "claim_low_score_first", {"count": 1, "low_below": 50}),
+        ({"skip_at_most": 1}, [Skipped()], "claim_one_first", {}),
+        ({"skip_at_most": 2}, [Skipped()], None, {}),
+    ],
+)
+def test_a_rule_in_the_way_says_what_would_make_it_ok(
+    rules: dict[str, Any], events: list[Event], code: str | None, params: dict[str, Any]
+) -> None:
+    (progress,) = announce(book(fair_play=rules), played(*events), TODAY, MONDAY)
+    assert progress.ok is (code is None)
+    if code is None:
+        assert progress.next is None
+        return
+    assert progress.next is not None
+    assert (progress.next.code, progress.next.params) == (code, params)
+    assert set(params) == set(REMEDIES[code])
 
 
 def test_a_policy_without_fair_play_announces_nothing() -> None:
@@ -119,7 +226,8 @@ def test_a_policy_without_fair_play_announces_nothing() -> None:
 
 days = st.integers(-3, 20).map(lambda n: TODAY + timedelta(days=n))
 events = st.one_of(
-    st.builds(Claimed, st.integers(1, 100), st.just(MONDAY), days),
+    st.builds(Claimed, st.none() | st.integers(1, 100), st.just(MONDAY), days, st.integers(0, 50)),
+    st.builds(FloorLooked, days),
     st.builds(Pushed, st.just(MONDAY), days),
     st.just(Contacted()),
     st.just(Lapsed()),
@@ -145,6 +253,7 @@ def test_no_counter_is_ever_negative_and_the_memory_is_bounded(history: list[Eve
         )
         assert min(counters) >= 0
         assert len(standing.recent) <= RECENT
+        assert len(standing.claimed_at) <= 50
         assert standing.claims_this_week >= standing.claims_today
         if standing.week is not None and standing.day is not None:
             assert standing.week.weekday() == 0
