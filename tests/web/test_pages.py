@@ -27,6 +27,8 @@ PAGES: dict[str, tuple[str, str, str, str, str, str]] = {
     "/queue/line/": ("200", "200", "403", "403", "403", "login"),
     "/queue/inbound/": ("404", "404", "403", "403", "403", "login"),
     "/mine/": ("200", "200", "403", "403", "403", "login"),
+    "/mine/held/": ("200", "200", "403", "403", "403", "login"),
+    "/notices/": ("200", "200", "200", "200", "200", "login"),
     "/standing/": ("200", "200", "403", "403", "403", "login"),
     "/floor/": ("403", "403", "200", "200", "403", "login"),
     "/review/": ("403", "403", "200", "200", "403", "login"),
@@ -54,15 +56,24 @@ def test_a_page_is_for_whom_it_is_for(company: Company, path: str) -> None:
     answers = tuple(_answer(as_(person), path) for person in who)
     # An integration without a token's scopes sees no leads: pools, like everything else but itself, are closed to it.
     assert (*answers[:4], _answer(Client(), path)) == (*PAGES[path][:4], PAGES[path][5])
-    assert answers[4] in {"200", "403"} if path == "/" else answers[4] == "403"
+    assert answers[4] in {"200", "403"} if path in {"/", "/notices/"} else answers[4] == "403"
 
 
 def test_every_page_there_is_stands_in_the_table() -> None:
     listed = {
         re.sub(r"<\w+:(\w+)>", "", str(pattern.pattern)) for pattern in get_resolver("dibs.web.urls").url_patterns
     }
-    known = {"language/", "available/", "faces/.svg", "leads//", "queue//next/", "policy/back/", "pools//leads//"}
-    known |= {"leads//claim/", "leads//skip/", "leads///"}  # acts and single leads: test_leads
+    known = {
+        "language/",
+        "available/",
+        "faces/.svg",
+        "leads//",
+        "queue//next/",
+        "policy/back/",
+        "pools//leads//",
+        "policy/cancel/",
+    }
+    known |= {"leads//claim/", "leads//skip/", "leads//open/", "leads///"}  # acts and single leads: test_leads
     shown = {re.sub(r"(inbound|japan|nowhere|line|aiko|nobody|country|email)", "", path.lstrip("/")) for path in PAGES}
     assert listed - known <= shown
 
@@ -106,7 +117,10 @@ def test_the_content_policy_forbids_everything_inline_and_no_page_needs_it(compa
     lead = company.lead(source="open")
     paths = ["/pools/inbound/", "/queue/line/", "/mine/", "/standing/", f"/leads/{lead}/"]
     pages = [(as_(company.aiko), path) for path in paths]
-    pages += [(as_(company.ops), path) for path in ("/floor/", "/review/", "/people/", "/policy/", "/policy/edit/")]
+    pages += [
+        (as_(company.ops), path)
+        for path in ("/floor/", "/review/", "/people/", "/policy/", "/policy/edit/")
+    ]
     pages += [(Client(), "/account/login/"), (Client(), "/account/logout/")]
     for browser, path in pages:
         response = browser.get(path, follow=True)

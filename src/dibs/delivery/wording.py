@@ -116,11 +116,8 @@ def _own_words(code: str, params: Mapping[str, Any]) -> dict[str, str]:
     """What parameters mean in this code alone."""
     if code in {"rule_tightens", "rule_loosens"}:
         rule = str(params.get("rule"))
-        before, after = (_rule_value(rule, params.get(when)) for when in ("before", "after"))
-        if before == after:
-            # They differ in what the short form leaves out.
-            before, after = (str(params.get(when)) for when in ("before", "after"))
-        return {"rule": rule_name(rule), "before": before, "after": after, "pool": titled(rule.removeprefix("pools."))}
+        name, before, after = rule_in_words(rule, params.get("before"), params.get("after"))
+        return {"rule": name, "before": before, "after": after, "pool": titled(rule.removeprefix("pools."))}
     if code in {"tier_set", "tier_changed"}:
         rate = params.get("conversion_rate")
         said = {name: str(params.get(name) or gettext(texts.NO_TIER)) for name in ("tier", "before", "after")}
@@ -153,7 +150,14 @@ def _path(rule: str) -> tuple[str, str]:
     return (f"{room}.*.{field}", field) if dot and f"{room}.*.{field}" in texts.RULES else (f"{room}.*", "")
 
 
-def rule_name(rule: str) -> str:
+def rule_in_words(rule: str, before: Any, after: Any) -> tuple[str, str, str]:
+    """A rule that a policy changes (see `dibs.engine.announcing`), and what it says before and after, in the active language."""
+    was, will = _rule_value(rule, before), _rule_value(rule, after)
+    # They may differ in what the short form leaves out.
+    return (_rule_name(rule), was, will) if was != will else (_rule_name(rule), str(before), str(after))
+
+
+def _rule_name(rule: str) -> str:
     """A rule that a policy can change, as people call it, in the active language; ``rule`` is its path."""
     path, field = _path(rule)
     name = rule.partition(".")[2].removesuffix(f".{field}" if field else "")
@@ -162,7 +166,7 @@ def rule_name(rule: str) -> str:
 
 
 def _rule_value(rule: str, value: Any) -> str:
-    """What a rule says, as `dibs.engine.announcing` gives it, in the active language."""
+    """What a rule says, in words; as a policy writes it, if that is how it is read best."""
     path, field = _path(rule)
     if value is None:
         return gettext(texts.NO_RULE.get(path, texts.NO_LIMIT))

@@ -104,7 +104,8 @@ def _why(reasons: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
 def _range(eyes: Eyes, filters: Mapping[str, str]) -> tuple[str, list[Any]]:
     """SQL for what is in review for the caller. `Eyes.see` has the last word on each lead."""
     caller = eyes.caller
-    where, values = "lead.workspace_id = %s AND lead.state = 'review'", [caller.workspace_id]
+    where = "lead.workspace_id = %s AND lead.state = 'review'"
+    values: list[Any] = [caller.workspace_id]
     if not eyes.sees_all:
         where += " AND lead.review = ANY(%s)"
         values.append([ANY_MANAGER, *caller.manages] if eyes.leads_a_team else [])

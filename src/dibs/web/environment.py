@@ -35,6 +35,7 @@ def environment(**options: Any) -> Environment:
         clock=shown.clock,
         countdown=shown.countdown,
         country=shown.country,
+        date_of=shown.date_of,
         day=shown.day,
         flagged=wording.flagged,
         number=shown.number,
@@ -42,6 +43,7 @@ def environment(**options: Any) -> Environment:
         short_span=shown.short_span,
         span=lambda value: wording.span(value, wording.active_language()),
         titled=wording.titled,
+        until_then=shown.until_then,
         value_of=shown.value_of,
     )
     return environment

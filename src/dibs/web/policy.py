@@ -1,29 +1,22 @@
-"""The policy: its text, the picture of its rules, what checking it found; for operations also a new version of it."""
+"""The policy: its text, the picture of its rules, what checking it found, and what is announced."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpResponse
-from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET
 
-from dibs.delivery.wording import active_language, condition_in_words, span, titled
+from dibs.delivery.wording import active_language, condition_in_words, rule_in_words, span, titled
 from dibs.distribution import policies
 from dibs.distribution.models import PolicyVersion
-from dibs.engine.policy import Checked, Onward, Policy, PolicyRefused, Push, Rule
+from dibs.engine import announcing
+from dibs.engine.policy import Checked, Onward, Policy, Push, Rule
 from dibs.people.access import Action
-from dibs.people.models import User
 from dibs.web.visit import Visit, page
-
-#: Characters of a policy that the form takes; the engine refuses more.
-_LONGEST = 1_000_000
-#: Lines shown before and after one with a problem.
-_NEAR = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +30,52 @@ class Drawn:
     more: str
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A rule for reps that one policy has other than another: what it is called, what it said and what it says."""
+
+    name: str
+    before: str
+    after: str
+    tighter: bool
+
+
+def changes_between(before: Policy | None, after: Policy) -> list[Changed]:
+    """The rules for reps that tighten or loosen, in words."""
+    return [
+        Changed(*rule_in_words(change.rule, change.before, change.after), change.tighter)
+        for change in announcing.changes(before, after)
+    ]
+
+
 @require_GET
 @page(Action.SEE_POLICY)
 def policy(visit: Visit) -> HttpResponse:
     """The active version, or an older one by its number."""
     versions = PolicyVersion.objects.filter(workspace_id=visit.caller.workspace_id)
-    listed = list(
-        versions.order_by("-number").values_list(
-            "number", "name", "published_at", "active", "published_by__name", "note"
-        )[:20]
-    )
+    listed = list(versions.select_related("published_by").defer("document", "source").order_by("-number")[:20])
     wanted = visit.request.GET.get("version", "")
     shown = (
         versions.filter(number=int(wanted)).first()
         if wanted.isdigit() and len(wanted) < 9
         else versions.filter(active=True).first()
     )
+    coming = policies.pending(visit.caller.workspace_id)
     checked = policies.check(visit.caller.workspace_id, shown.source) if shown else None
     return visit.show(
         "policy/policy.html",
         tab="policy",
         shown=shown,
+        coming=coming,
+        changes=changes_between(
+            next((policies.policy_of(version) for version in versions.filter(active=True)), None),
+            policies.policy_of(coming),
+        )
+        if coming
+        else [],
         lines=shown.source.splitlines() if shown else [],
         checked=checked,
-        marked=_marked(checked),
+        marked=marked(checked),
         drawn=[_drawn(place, rule) for place, rule in enumerate(checked.policy.route, 1)]
         if checked and checked.policy
         else [],
@@ -70,72 +85,9 @@ def policy(visit: Visit) -> HttpResponse:
     )
 
 
-@require_http_methods(["GET", "POST"])
-@page(Action.PUBLISH_POLICY)
-def edit(visit: Visit) -> HttpResponse:
-    """A new version: checked, then published. Every problem is named with its line."""
-    workspace_id, form = visit.caller.workspace_id, visit.request.POST
-    active = PolicyVersion.objects.filter(workspace_id=workspace_id, active=True).first()
-    text = form.get("text", active.source if active else "").replace("\r\n", "\n")[: _LONGEST + 1]
-    checked = None
-    if visit.request.method == "POST":
-        if form.get("do") == "publish":
-            try:
-                version = policies.publish(workspace_id, text, _user(visit), form.get("note", "").strip())
-            except PolicyRefused as refused:
-                checked = Checked(None, refused.problems)
-            else:
-                if active is not None and version.id == active.id:
-                    visit.good(_("Nothing changed: this is the version in force."))
-                else:
-                    visit.good(_("Published as version %(n)s. It is in force from now on.") % {"n": version.number})
-                return redirect("policy")
-        else:
-            checked = policies.check(workspace_id, text)
-    return visit.show(
-        "policy/edit.html",
-        status=422 if checked is not None and not checked.ok else 200,
-        tab="policy",
-        text=text,
-        note=form.get("note", ""),
-        active=active,
-        checked=checked,
-        marked=_marked(checked),
-        lines=_around(text, _marked(checked)),
-    )
-
-
-@require_POST
-@page(Action.PUBLISH_POLICY)
-def back(visit: Visit) -> HttpResponse:
-    """Publish an older version anew."""
-    number = visit.request.POST.get("number", "")
-    try:
-        version = policies.rollback(
-            visit.caller.workspace_id, int(number) if number.isdigit() and len(number) < 9 else 0, _user(visit)
-        )
-    except policies.UnknownVersion:
-        visit.bad(_("There is no such version."))
-    except PolicyRefused as refused:
-        visit.bad(_("That version can't be used any more: %(why)s") % {"why": refused})
-    else:
-        visit.good(_("Version %(n)s is in force now.") % {"n": version.number})
-    return redirect("policy")
-
-
-def _user(visit: Visit) -> User:
-    return User.objects.get(id=visit.caller.user_id)
-
-
-def _marked(checked: Checked | None) -> dict[int, str]:
+def marked(checked: Checked | None) -> dict[int, str]:
     """Lines with a problem, each with its message."""
     return {problem.line: problem.message for problem in checked.problems if problem.line} if checked else {}
-
-
-def _around(text: str, marked: Collection[int]) -> list[tuple[int, str]]:
-    """The lines with a problem and a few around each, with their numbers."""
-    near = {line + by for line in marked for by in range(-_NEAR, _NEAR + 1)}
-    return [(number, line) for number, line in enumerate(text.splitlines(), 1) if number in near]
 
 
 def _drawn(place: int, rule: Rule) -> Drawn:

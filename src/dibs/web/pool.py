@@ -22,6 +22,7 @@ from dibs.insight import pools
 from dibs.insight.pages import BadCursor
 from dibs.insight.sight import SeenLead, Window, lead_in_sight
 from dibs.people.access import Action
+from dibs.web.mine import running
 from dibs.web.shown import rounded, value_of
 from dibs.web.visit import Visit, page
 
@@ -169,7 +170,15 @@ def pool(visit: Visit, name: str) -> HttpResponse:
         return visit.part("pool/results.html", **context)
     cards = pools.pools_in_sight(visit.caller, visit.now)
     card = next((card for card in cards if card.name == name), None)
-    return visit.show("pool/pool.html", tab="pool", cards=cards, card=card, sorts=_sorts(window), **context)
+    return visit.show(
+        "pool/pool.html",
+        tab="pool",
+        cards=cards,
+        card=card,
+        sorts=_sorts(window),
+        running=running(visit) if visit.caller.may(Action.WORK_LEADS) else [],
+        **context,
+    )
 
 
 def _sorts(window: Window) -> list[tuple[str, str]]:
@@ -192,8 +201,15 @@ def _about(visit: Visit, name: str, lead: SeenLead | None) -> dict[str, Any]:
         "lock": rules.lock if rules else None,
         "onward": _onward(visit, name, lead),
         "may_claim": visit.caller.rep_id is not None and visit.caller.may(Action.TAKE_LEADS),
-        "skips": bool(visit.eyes.book and visit.eyes.book.policy.fair_play.skip_at_most is not None),
+        "skips": _skips(visit),
     }
+
+
+def _skips(visit: Visit) -> tuple[int, int] | None:
+    """How many skips are left until the next claim, and how many there are; ``None`` where the policy does not limit them."""
+    rules = visit.standing.rules if visit.standing else ()
+    found = next((rule for rule in rules if rule.rule == "skip_at_most"), None)
+    return (max(0, (found.at_most or 0) - found.have), found.at_most or 0) if found else None
 
 
 def _onward(visit: Visit, name: str, lead: SeenLead | None) -> str:
@@ -270,6 +286,34 @@ def claim(visit: Visit, lead_id: UUID) -> HttpResponse:
 
 @require_POST
 @page(Action.TAKE_LEADS, rep_only=True)
+def open_lead(visit: Visit, lead_id: UUID) -> HttpResponse:
+    """Look at the details of a lead of which the pool shows a preview: counted as a skip until the next claim."""
+    lead = lead_in_sight(visit.caller, lead_id, visit.now)
+    if lead is None:
+        raise Http404
+    answer = acting.open_lead(visit.caller, lead_id, visit.now)
+    said = visit.refusal(answer.refusal) if isinstance(answer, acting.Refused) else []
+    if not visit.request.htmx:  # type: ignore[attr-defined]
+        if said:
+            visit.bad(*said)
+        return visit.back(reverse("lead", args=[lead_id])) if said else redirect("lead", lead_id)
+    visit.look_again()
+    shown = lead_in_sight(visit.caller, lead_id, visit.now)
+    waits = shown is not None and shown["state"] == "pooled"
+    name = shown["pool"] if shown and waits else ""
+    return visit.part(
+        "pool/panel.html",
+        status=409 if said else 200,
+        pool=name,
+        chosen=shown if waits else None,
+        refused=said,
+        foot=True,
+        **_about(visit, name, shown if waits else None),
+    )
+
+
+@require_POST
+@page(Action.TAKE_LEADS, rep_only=True)
 def skip(visit: Visit, lead_id: UUID) -> HttpResponse:
     """Pass the lead by, on the record."""
     lead = lead_in_sight(visit.caller, lead_id, visit.now)
@@ -283,6 +327,7 @@ def skip(visit: Visit, lead_id: UUID) -> HttpResponse:
             return visit.part("pool/panel.html", status=409, pool=lead["pool"], chosen=lead, refused=said, **about)
         visit.bad(*said)
     elif visit.request.htmx:  # type: ignore[attr-defined]
+        visit.look_again()
         response = visit.part("pool/foot.html")
         response["HX-Trigger"] = json.dumps({"dibs:skipped": {"lead": str(lead_id)}})
         return response
@@ -300,7 +345,15 @@ def queue(visit: Visit, name: str) -> HttpResponse:
     head = found.items[0] if found and found.items else None
     card = next((card for card in pools.pools_in_sight(visit.caller, visit.now) if card.name == name), None)
     return visit.show(
-        "pool/queue.html", tab="queue", pool=name, queues=queues, head=head, card=card, **_about(visit, name, head)
+        "pool/queue.html",
+        tab="queue",
+        pool=name,
+        queues=queues,
+        head=head,
+        card=card,
+        stops=[rule for rule in visit.rules if rule.blocks_any_claim],
+        running=running(visit),
+        **_about(visit, name, head),
     )
 
 

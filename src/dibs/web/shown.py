@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.utils.formats import date_format, number_format
@@ -45,6 +45,11 @@ def since(when: datetime | None) -> str:
     return wording.span(rounded(now() - when), wording.active_language()) if when else ""
 
 
+def until_then(when: datetime) -> str:
+    """How long it is until then, in words that stand in a sentence."""
+    return wording.span(rounded(when - now()), wording.active_language())
+
+
 def rounded(span: timedelta) -> timedelta:
     """A span as people say it: seconds only under a minute, minutes only under two hours, hours only under two days."""
     seconds = max(0, int(span.total_seconds()))
@@ -70,6 +75,11 @@ def day(when: datetime) -> str:
     """The day in the reader's zone, with the year unless it is this one."""
     local = localtime(when)
     return date_format(local, "MONTH_DAY_FORMAT" if local.year == localtime().year else "DATE_FORMAT")
+
+
+def date_of(when: date) -> str:
+    """A calendar day, with the year unless it is this one."""
+    return date_format(when, "MONTH_DAY_FORMAT" if when.year == localtime().year else "DATE_FORMAT")
 
 
 def number(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from dibs.web import desk, floor, home, lead, mine, policy, pool, review
+from dibs.web import desk, floor, home, lead, mine, policy, pool, publishing, review
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -17,15 +17,19 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queue/<slug:name>/", pool.queue, name="queue"),
     path("queue/<slug:name>/next/", pool.take_next, name="next"),
     path("mine/", mine.mine, name="mine"),
+    path("mine/held/", mine.held, name="held"),
     path("standing/", mine.standing, name="standing"),
+    path("notices/", mine.notices, name="notices"),
     path("leads/<uuid:lead_id>/", lead.lead, name="lead"),
     path("leads/<uuid:lead_id>/claim/", pool.claim, name="claim"),
     path("leads/<uuid:lead_id>/skip/", pool.skip, name="skip"),
+    path("leads/<uuid:lead_id>/open/", pool.open_lead, name="open"),
     path("leads/<uuid:lead_id>/<slug:act>/", desk.act, name="act"),
     path("floor/", floor.floor, name="floor"),
     path("review/", review.review, name="review"),
     path("people/", floor.people, name="people"),
     path("policy/", policy.policy, name="policy"),
-    path("policy/edit/", policy.edit, name="edit"),
-    path("policy/back/", policy.back, name="roll_back"),
+    path("policy/edit/", publishing.edit, name="edit"),
+    path("policy/back/", publishing.back, name="roll_back"),
+    path("policy/cancel/", publishing.cancel, name="cancel"),
 ]

@@ -22,6 +22,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from dibs.delivery.live import stream_token
+from dibs.delivery.notices import unread
 from dibs.delivery.wording import active_language, language_of, say, sentence
 from dibs.distribution.reading import working_hours
 from dibs.engine import calendar
@@ -74,7 +75,12 @@ class Visit:
     @cached_property
     def rules(self) -> list[Rule]:
         """Where the visitor stands with each rule in force."""
-        return list(rules_of(self.standing))
+        return list(rules_of(self.standing, self.timezone))
+
+    @cached_property
+    def unread(self) -> int:
+        """How many notices the visitor has not read yet."""
+        return unread(self.caller)
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -88,6 +94,12 @@ class Visit:
         if book is None or not self.caller.may(Action.SEE_POOLS):
             return []
         return [(name, pool.mode) for name, pool in book.policy.pools.items() if self.eyes.window(name).level != "none"]
+
+    def look_again(self) -> None:
+        """Forget what was read of the standing: the visitor has just done something that counts."""
+        for name in ("standing", "rules"):
+            self.__dict__.pop(name, None)
+        self.eyes = Eyes(self.caller, self.now)
 
     @property
     def leads(self) -> bool:

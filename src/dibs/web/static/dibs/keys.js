@@ -20,6 +20,7 @@ const keys = {
     return Boolean(row);
   },
   c: () => submit("form[data-claim]"),
+  d: () => submit("form[data-details]"),
   l: () => {
     const form = document.getElementById("contact");
     if (!form) return false;

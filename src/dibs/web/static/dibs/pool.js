@@ -39,6 +39,12 @@ document.addEventListener("dblclick", (event) => {
   if (row) location.href = row.dataset.open;
 });
 document.body.addEventListener("dibs:skipped", () => step(1));
+// On a small screen there is no room for the facts beside the list: details open on the lead's own page.
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  if (!event.detail.elt.matches("form[data-details]") || !matchMedia("(max-width: 48rem)").matches) return;
+  event.preventDefault();
+  event.detail.elt.submit();
+});
 
 // Filters: values come when a chip is opened for the first time.
 document.addEventListener(
