@@ -7,140 +7,53 @@ where the caller may not know of the lead. Whether the caller's role allows the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import OperationalError, connection, transaction
-from psycopg.errors import DeadlockDetected
+from django.db import connection
 
-from dibs.distribution import policies
 from dibs.distribution.lines import sees
-from dibs.distribution.policies import Active
-from dibs.distribution.reading import (
-    Crew,
-    Row,
-    accounts_by_id,
-    crew,
-    earned_already,
-    has_opened,
-    lead_clock,
-    lead_facts,
-    lock_leads,
-    passed_over,
-    seed_for,
-    standing_now,
-    with_record,
-)
+from dibs.distribution.reading import accounts_by_id, has_opened, lead_facts, seed_for, standing_now, with_record
+from dibs.distribution.scene import Acted, Answer, Refused, Scene, act
 from dibs.distribution.ticking import settle
-from dibs.distribution.writing import Outcome, begin_standings, placing, write, write_turns
+from dibs.distribution.writing import Outcome, begin_standings
 from dibs.engine import claim as judge
-from dibs.engine import consequences, credits, fairplay, timeline
-from dibs.engine.credits import Earned, What
+from dibs.engine import consequences, fairplay, timeline
 from dibs.engine.decision import Assigned, Due, InPool, Placement, Reason, Refusal
 from dibs.engine.due import due_in_pool, due_when_owned
 from dibs.engine.facts import LeadClock
-from dibs.engine.lifecycle import ENDED
 from dibs.people.caller import Caller
-from dibs.people.models import Role
 from dibs.people.tenancy import enter
+
+__all__ = [
+    "CONTACT_KINDS",
+    "RETIRE_REASONS",
+    "Acted",
+    "Answer",
+    "Refused",
+    "accept",
+    "assign",
+    "assigned",
+    "contact",
+    "convert",
+    "open_lead",
+    "reject",
+    "release",
+    "retire",
+    "retired",
+    "return_to_pool",
+    "returned",
+    "skip",
+]
 
 #: What counts as a first contact.
 CONTACT_KINDS = ("call", "mail", "meeting", "message")
 
-#: Acts that may earn something, and what kind of credit.
-_EARNING: Mapping[str, What] = {"contacted": "claim", "converted": "convert"}
-
 #: Why a lead may be retired.
 RETIRE_REASONS = ("no_interest", "not_a_fit", "cannot_verify", "duplicate", "no_answer", "spam", "other")
-
-
-@dataclass(frozen=True, slots=True)
-class Acted:
-    """Done. ``lead`` holds all its columns as they are now; ``owner`` is the handle of who has it."""
-
-    lead: Row
-    owner: str | None
-    reasons: tuple[Reason, ...]
-
-    @property
-    def state(self) -> str:
-        return str(self.lead["state"])
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """No, and what would make it a yes."""
-
-    refusal: Refusal
-
-
-Answer = Acted | Refused | None
-
-
-@dataclass(slots=True)
-class Scene:
-    """What one act read, and the lead it is about."""
-
-    caller: Caller
-    row: Row
-    active: Active | None
-    known: Crew
-    now: datetime
-    clock: LeadClock
-    turns_after: Any = None
-    held_by: UUID | None = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.held_by = self.row["owner_id"]
-        self.turns_after = self.known.roster
-
-    def still_with(self, kind: str, after: LeadClock, *reasons: Reason) -> Outcome:
-        """The lead stays in the same hands, or ends in them; the lease stays too."""
-        before = self.clock
-        names = ("state", "lock_expires_at", "contacted_at", "due_at", "due_for")
-        changes = {name: getattr(after, name) for name in names}
-        if after.state in ENDED:
-            changes["ended_at"] = self.now
-        earned = self._earned(kind)
-        return Outcome(
-            lead=self.row,
-            kind=kind,
-            changes=changes,
-            reasons=(*reasons, *(credit.reason for credit in earned)),
-            rep=self.held_by,
-            actor=self.caller.user_id,
-            felt=consequences.felt(before, after, self.now, self.known.today),
-            earned=earned,
-        )
-
-    def _earned(self, kind: str) -> tuple[Earned, ...]:
-        """What this earns who has the lead: the first contact on one they took themselves, or a conversion. Each kind once a lead: to
-        give it back and take it again earns nothing anew."""
-        row, what = self.row, _EARNING.get(kind)
-        if self.active is None or self.held_by is None or what is None:
-            return ()
-        if what == "claim" and (row["taken_by"] != "claimed" or self.clock.contacted_at is not None):
-            return ()
-        credit = credits.earned(self.active.book, lead_facts(row), what, self.now)
-        if credit is None or what in earned_already(self.caller.workspace_id, self.held_by, row["id"]):
-            return ()
-        return (credit,)
-
-    def goes_to(self, kind: str, placement: Placement, after: LeadClock) -> Outcome:
-        """The lead changes hands."""
-        return Outcome(
-            lead=self.row,
-            kind=kind,
-            changes=placing(placement, after, self.known, by="review" if self.clock.state == "review" else "assigned"),
-            reasons=placement.reasons,
-            rep=self.known.ids[after.owner] if after.owner else self.held_by,
-            actor=self.caller.user_id,
-            felt=consequences.felt(self.clock, after, self.now, self.known.today),
-        )
 
 
 def contact(
@@ -154,7 +67,7 @@ def contact(
         after = consequences.contacted(scene.clock, now)
         return scene.still_with("contacted", after, Reason("contacted", {"kind": kind, "note": note}))
 
-    return _act(caller, lead_id, now, decide, kind="contacted", claim=claim)
+    return act(caller, lead_id, now, decide, kind="contacted", claim=claim)
 
 
 def accept(caller: Caller, lead_id: UUID, now: datetime, *, claim: UUID | None = None) -> Answer:
@@ -165,7 +78,7 @@ def accept(caller: Caller, lead_id: UUID, now: datetime, *, claim: UUID | None =
             "accepted", consequences.accepted(scene.clock, _first_contact_due(scene)), Reason("accepted")
         )
 
-    return _act(caller, lead_id, now, decide, kind="accepted", claim=claim)
+    return act(caller, lead_id, now, decide, kind="accepted", claim=claim)
 
 
 def reject(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "", claim: UUID | None = None) -> Answer:
@@ -190,7 +103,7 @@ def reject(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "", claim
         done.passed_over = (scene.held_by, "declined")
         return done
 
-    return _act(caller, lead_id, now, decide, kind="rejected", claim=claim)
+    return act(caller, lead_id, now, decide, kind="rejected", claim=claim)
 
 
 def release(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "", claim: UUID | None = None) -> Answer:
@@ -224,7 +137,7 @@ def release(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "", clai
         done.passed_over = (scene.held_by, "released" if scene.clock.contacted_at is None else "worked")
         return done
 
-    return _act(caller, lead_id, now, decide, kind="released", claim=claim)
+    return act(caller, lead_id, now, decide, kind="released", claim=claim)
 
 
 def convert(
@@ -243,7 +156,7 @@ def convert(
         params = {"amount": str(amount) if amount is not None else None, "currency": currency, "note": note}
         return scene.still_with("converted", consequences.ended(scene.clock, "converted"), Reason("converted", params))
 
-    return _act(caller, lead_id, now, decide, kind="converted", claim=claim)
+    return act(caller, lead_id, now, decide, kind="converted", claim=claim)
 
 
 def retire(
@@ -253,7 +166,7 @@ def retire(
     if why not in RETIRE_REASONS:
         raise ValueError(f"why is one of {', '.join(RETIRE_REASONS)}")
 
-    return _act(caller, lead_id, now, lambda scene: retired(scene, why, note), kind="retired", claim=claim)
+    return act(caller, lead_id, now, lambda scene: retired(scene, why, note), kind="retired", claim=claim)
 
 
 def skip(caller: Caller, lead_id: UUID, now: datetime) -> Answer:
@@ -280,7 +193,7 @@ def skip(caller: Caller, lead_id: UUID, now: datetime) -> Answer:
             done.passed_over = (caller.rep_id, "skipped")
         return done
 
-    return _act(caller, lead_id, now, decide, kind="skipped", claim=None)
+    return act(caller, lead_id, now, decide, kind="skipped", claim=None)
 
 
 def open_lead(caller: Caller, lead_id: UUID, now: datetime) -> Answer:
@@ -293,7 +206,7 @@ def open_lead(caller: Caller, lead_id: UUID, now: datetime) -> Answer:
     enter(caller.workspace_id)
     # Claimable at once, tick or no tick, and so to be looked at.
     settle(caller.workspace_id, [lead_id], now, wait=not connection.in_atomic_block)
-    return _act(caller, lead_id, now, _opening, kind="opened", claim=None)
+    return act(caller, lead_id, now, _opening, kind="opened", claim=None)
 
 
 def _opening(scene: Scene) -> Outcome | Refusal | None:
@@ -336,7 +249,7 @@ def assign(caller: Caller, lead_id: UUID, handle: str, now: datetime, *, why: st
     Raises `LookupError` if there is no active rep with this handle.
     """
 
-    return _act(caller, lead_id, now, lambda scene: assigned(scene, handle, why), kind="assigned", claim=None)
+    return act(caller, lead_id, now, lambda scene: assigned(scene, handle, why), kind="assigned", claim=None)
 
 
 def return_to_pool(caller: Caller, lead_id: UUID, pool: str, now: datetime, *, why: str = "") -> Answer:
@@ -344,7 +257,7 @@ def return_to_pool(caller: Caller, lead_id: UUID, pool: str, now: datetime, *, w
     steps and its age cap, and the next tick would overturn the manager. Raises `LookupError` for an unknown pool.
     """
 
-    return _act(caller, lead_id, now, lambda scene: returned(scene, pool, why), kind="returned", claim=None)
+    return act(caller, lead_id, now, lambda scene: returned(scene, pool, why), kind="returned", claim=None)
 
 
 def retired(scene: Scene, why: str, note: str) -> Outcome:
@@ -378,93 +291,6 @@ def returned(scene: Scene, pool: str, why: str) -> Outcome:
         reasons=(Reason("returned", {"pool": pool, "by": scene.caller.name, "why": why}),),
     )
     return scene.goes_to("returned", placement, consequences.placed(scene.clock, placement, now))
-
-
-#: Acts that a manager does to leads whoever has them; the rest are for the rep who has the lead.
-_OVER_ALL = frozenset({"assigned", "returned"})
-#: Acts on a lead that waits, where there is no owner to ask about.
-_ON_WAITING = frozenset({"skipped", "opened"})
-
-
-def _act(
-    caller: Caller,
-    lead_id: UUID,
-    now: datetime,
-    decide: Callable[[Scene], Outcome | Refusal | None],
-    *,
-    kind: str,
-    claim: UUID | None,
-) -> Answer:
-    """Do it, and once more if the database ended a deadlock by taking it back: then the others in it have got through."""
-    try:
-        return _act_once(caller, lead_id, now, decide, kind=kind, claim=claim)
-    except OperationalError as problem:
-        if connection.in_atomic_block or not isinstance(problem.__cause__, DeadlockDetected):
-            raise
-        return _act_once(caller, lead_id, now, decide, kind=kind, claim=claim)
-
-
-def _act_once(
-    caller: Caller,
-    lead_id: UUID,
-    now: datetime,
-    decide: Callable[[Scene], Outcome | Refusal | None],
-    *,
-    kind: str,
-    claim: UUID | None,
-) -> Answer:
-    enter(caller.workspace_id)
-    with transaction.atomic():
-        # Read.
-        row = lock_leads(caller.workspace_id, [lead_id]).get(lead_id)
-        if row is None:
-            return None
-        active = policies.active(caller.workspace_id)
-        turns = active.book.policy.team_names() if active and kind in {"rejected", "released"} else ()
-        known = crew(caller.workspace_id, now, lock_turns_of=turns)
-        skipped = passed_over(caller.workspace_id, [lead_id]).get(lead_id, frozenset())
-        clock = lead_clock(row, known.handles.get(row["owner_id"]), skipped)
-        scene = Scene(caller, row, active, known, now, clock)
-
-        # Decide.
-        refusal = may_do(scene, kind, claim)
-        if refusal:
-            return Refused(refusal)
-        if kind in {"rejected", "released", "returned"} and active is None:
-            return Refused(Refusal((Reason("no_policy"),), remedy=Reason("publish_policy")))
-        outcome = decide(scene)
-        if outcome is None:
-            return Acted(row, known.handles.get(row["owner_id"]), ())
-        if isinstance(outcome, Refusal):
-            return Refused(outcome)
-
-        # Write.
-        write_turns(caller.workspace_id, known.roster, scene.turns_after, known.ids)
-        write(
-            caller.workspace_id,
-            [outcome],
-            now=now,
-            policy_version=active.number if active else None,
-            crew=known,
-        )
-    lead = row | dict(outcome.changes) | {"version": row["version"] + 1}
-    return Acted(lead, known.handles.get(lead["owner_id"]), tuple(outcome.reasons))
-
-
-def may_do(scene: Scene, kind: str, claim: UUID | None) -> Refusal | None:
-    """Whether the state allows it, and whether the lead is the caller's to act on."""
-    caller, row = scene.caller, scene.row
-    leads_all = caller.role in {Role.MANAGER, Role.OPS}
-    if kind in _ON_WAITING:
-        if row["state"] != "pooled":
-            return Refusal((Reason("not_waiting"),), remedy=Reason("choose_another"))
-        return None
-    if kind not in _OVER_ALL and not (leads_all and kind in {"retired", "released", "converted"}):
-        token_matches = claim is None or claim == row["claim"]
-        refusal = judge.may_act(scene.clock, caller.handle or "", token_matches, scene.now)
-        if refusal:
-            return refusal
-    return judge.may_move(scene.clock, kind)
 
 
 def _first_contact_due(scene: Scene, handle: str | None = None) -> Due | None:

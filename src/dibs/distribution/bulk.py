@@ -17,9 +17,10 @@ from django.db import OperationalError, connection, transaction
 from psycopg.errors import DeadlockDetected
 
 from dibs.distribution import policies
-from dibs.distribution.acting import RETIRE_REASONS, Refused, Scene, assigned, may_do, retired, returned
+from dibs.distribution.acting import RETIRE_REASONS, assigned, retired, returned
 from dibs.distribution.policies import Active
 from dibs.distribution.reading import Crew, crew, lead_clock, lock_leads, passed_over
+from dibs.distribution.scene import Refused, Scene, may_do
 from dibs.distribution.writing import Outcome, write
 from dibs.engine.decision import Reason, Refusal
 from dibs.people.caller import Caller

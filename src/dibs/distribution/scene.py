@@ -1,0 +1,206 @@
+"""One act of a person on one lead: the lead locked and what the act needs read, judged, written.
+
+What each act does is decided in ``acting``; here is what all of them have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import DeadlockDetected
+
+from dibs.distribution import policies
+from dibs.distribution.policies import Active
+from dibs.distribution.reading import Crew, Row, crew, earned_already, lead_clock, lead_facts, lock_leads, passed_over
+from dibs.distribution.writing import Outcome, placing, write, write_turns
+from dibs.engine import claim as judge
+from dibs.engine import consequences, credits
+from dibs.engine.credits import Earned, What
+from dibs.engine.decision import Placement, Reason, Refusal
+from dibs.engine.facts import LeadClock
+from dibs.engine.lifecycle import ENDED
+from dibs.people.caller import Caller
+from dibs.people.models import Role
+from dibs.people.tenancy import enter
+
+#: Acts that may earn something, and what kind of credit.
+_EARNING: Mapping[str, What] = {"contacted": "claim", "converted": "convert"}
+
+#: Acts that a manager does to leads whoever has them; the rest are for the rep who has the lead.
+_OVER_ALL = frozenset({"assigned", "returned"})
+#: Acts on a lead that waits, where there is no owner to ask about.
+_ON_WAITING = frozenset({"skipped", "opened"})
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """Done. ``lead`` holds all its columns as they are now; ``owner`` is the handle of who has it."""
+
+    lead: Row
+    owner: str | None
+    reasons: tuple[Reason, ...]
+
+    @property
+    def state(self) -> str:
+        return str(self.lead["state"])
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No, and what would make it a yes."""
+
+    refusal: Refusal
+
+
+Answer = Acted | Refused | None
+
+
+@dataclass(slots=True)
+class Scene:
+    """What one act read, and the lead it is about."""
+
+    caller: Caller
+    row: Row
+    active: Active | None
+    known: Crew
+    now: datetime
+    clock: LeadClock
+    turns_after: Any = None
+    held_by: UUID | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.held_by = self.row["owner_id"]
+        self.turns_after = self.known.roster
+
+    def still_with(self, kind: str, after: LeadClock, *reasons: Reason) -> Outcome:
+        """The lead stays in the same hands, or ends in them; the lease stays too."""
+        before = self.clock
+        names = ("state", "lock_expires_at", "contacted_at", "due_at", "due_for")
+        changes = {name: getattr(after, name) for name in names}
+        if after.state in ENDED:
+            changes["ended_at"] = self.now
+        earned = self._earned(kind)
+        return Outcome(
+            lead=self.row,
+            kind=kind,
+            changes=changes,
+            reasons=(*reasons, *(credit.reason for credit in earned)),
+            rep=self.held_by,
+            actor=self.caller.user_id,
+            felt=consequences.felt(before, after, self.now, self.known.today),
+            earned=earned,
+        )
+
+    def _earned(self, kind: str) -> tuple[Earned, ...]:
+        """What this earns who has the lead: the first contact on one they took themselves, or a conversion. Each kind once a lead: to
+        give it back and take it again earns nothing anew."""
+        row, what = self.row, _EARNING.get(kind)
+        if self.active is None or self.held_by is None or what is None:
+            return ()
+        if what == "claim" and (row["taken_by"] != "claimed" or self.clock.contacted_at is not None):
+            return ()
+        credit = credits.earned(self.active.book, lead_facts(row), what, self.now)
+        if credit is None or what in earned_already(self.caller.workspace_id, self.held_by, row["id"]):
+            return ()
+        return (credit,)
+
+    def goes_to(self, kind: str, placement: Placement, after: LeadClock) -> Outcome:
+        """The lead changes hands."""
+        return Outcome(
+            lead=self.row,
+            kind=kind,
+            changes=placing(placement, after, self.known, by="review" if self.clock.state == "review" else "assigned"),
+            reasons=placement.reasons,
+            rep=self.known.ids[after.owner] if after.owner else self.held_by,
+            actor=self.caller.user_id,
+            felt=consequences.felt(self.clock, after, self.now, self.known.today),
+        )
+
+
+def act(
+    caller: Caller,
+    lead_id: UUID,
+    now: datetime,
+    decide: Callable[[Scene], Outcome | Refusal | None],
+    *,
+    kind: str,
+    claim: UUID | None,
+) -> Answer:
+    """Do to the lead what ``decide`` says, or nothing where it says ``None``. ``kind`` is the decision's, ``claim`` the lease shown.
+
+    Done once more if the database ended a deadlock by taking it back: then the others in it have got through.
+    """
+    try:
+        return _act_once(caller, lead_id, now, decide, kind=kind, claim=claim)
+    except OperationalError as problem:
+        if connection.in_atomic_block or not isinstance(problem.__cause__, DeadlockDetected):
+            raise
+        return _act_once(caller, lead_id, now, decide, kind=kind, claim=claim)
+
+
+def _act_once(
+    caller: Caller,
+    lead_id: UUID,
+    now: datetime,
+    decide: Callable[[Scene], Outcome | Refusal | None],
+    *,
+    kind: str,
+    claim: UUID | None,
+) -> Answer:
+    enter(caller.workspace_id)
+    with transaction.atomic():
+        # Read.
+        row = lock_leads(caller.workspace_id, [lead_id]).get(lead_id)
+        if row is None:
+            return None
+        active = policies.active(caller.workspace_id)
+        turns = active.book.policy.team_names() if active and kind in {"rejected", "released"} else ()
+        known = crew(caller.workspace_id, now, lock_turns_of=turns)
+        skipped = passed_over(caller.workspace_id, [lead_id]).get(lead_id, frozenset())
+        clock = lead_clock(row, known.handles.get(row["owner_id"]), skipped)
+        scene = Scene(caller, row, active, known, now, clock)
+
+        # Decide.
+        refusal = may_do(scene, kind, claim)
+        if refusal:
+            return Refused(refusal)
+        if kind in {"rejected", "released", "returned"} and active is None:
+            return Refused(Refusal((Reason("no_policy"),), remedy=Reason("publish_policy")))
+        outcome = decide(scene)
+        if outcome is None:
+            return Acted(row, known.handles.get(row["owner_id"]), ())
+        if isinstance(outcome, Refusal):
+            return Refused(outcome)
+
+        # Write.
+        write_turns(caller.workspace_id, known.roster, scene.turns_after, known.ids)
+        write(
+            caller.workspace_id,
+            [outcome],
+            now=now,
+            policy_version=active.number if active else None,
+            crew=known,
+        )
+    lead = row | dict(outcome.changes) | {"version": row["version"] + 1}
+    return Acted(lead, known.handles.get(lead["owner_id"]), tuple(outcome.reasons))
+
+
+def may_do(scene: Scene, kind: str, claim: UUID | None) -> Refusal | None:
+    """Whether the state allows it, and whether the lead is the caller's to act on."""
+    caller, row = scene.caller, scene.row
+    leads_all = caller.role in {Role.MANAGER, Role.OPS}
+    if kind in _ON_WAITING:
+        if row["state"] != "pooled":
+            return Refusal((Reason("not_waiting"),), remedy=Reason("choose_another"))
+        return None
+    if kind not in _OVER_ALL and not (leads_all and kind in {"retired", "released", "converted"}):
+        token_matches = claim is None or claim == row["claim"]
+        refusal = judge.may_act(scene.clock, caller.handle or "", token_matches, scene.now)
+        if refusal:
+            return refusal
+    return judge.may_move(scene.clock, kind)
