@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +162,80 @@ def test_one_of_several_workspaces_is_chosen_by_name(workspace: Workspace, file:
     assert json.loads(run("list", "--json", "--workspace", "main").stdout) == []
     assert len(json.loads(run("list", "--json", "--workspace", "other").stdout)) == 1
     assert "There is no workspace" in run("list", "--workspace", "nowhere").stderr
+
+
+# -- for a moment ahead -----------------------------------------------------------------------------------------------
+
+
+def announce(file: Path, *options: str, hold: int = 5) -> Result:
+    file.write_text(SOUND + f"fair_play: {{hold_at_most: {hold}}}\n", encoding="utf-8")
+    return run("publish", file, *options)
+
+
+def test_publish_can_announce_for_a_moment_in_the_workspaces_own_time(workspace: Workspace, file: Path) -> None:
+    Workspace.objects.filter(id=workspace.id).update(timezone="Asia/Tokyo")
+    run("publish", file)
+    result = announce(file, "--effective-from", "2199-12-01T09:00")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "Announced “Sound” as version 2, from 2199-12-01 09:00 JST.\n",
+    )
+    again = announce(file, "--effective-from", "2199-12-01T00:00Z")
+    assert again.stdout == "Nothing changed: version 2 is announced for 2199-12-01 09:00 JST already.\n"
+    listed = run("list").stdout.splitlines()
+    assert listed[0].startswith(">    2")
+    assert "(from 2199-12-01T00:00:00+00:00)" in listed[0]
+    assert listed[1].startswith("*    1")
+
+
+def test_publish_can_announce_for_a_span_ahead(workspace: Workspace, file: Path) -> None:
+    run("publish", file)
+    answer = json.loads(announce(file, "--effective-from", "3d", "--json").stdout)
+    assert (answer["new"], answer["pending"], answer["taken_back"]) == (True, True, None)
+    ahead = datetime.fromisoformat(answer["effective_from"]) - datetime.now(UTC)
+    assert timedelta(days=2, hours=23) < ahead <= timedelta(days=3)
+
+
+def test_a_moment_that_is_none_is_a_wrong_call(workspace: Workspace, file: Path) -> None:
+    for wrong in ("soon", "2026-13-01", "0d", "9999-12-31T23:59-14:00"):
+        result = announce(file, "--effective-from", wrong)
+        assert (result.exit_code, wrong in result.stderr) == (2, True)
+    assert run("list").stdout.startswith("No policy is published yet.")
+
+
+def test_publishing_at_once_says_what_it_takes_back(workspace: Workspace, file: Path) -> None:
+    run("publish", file)
+    announce(file, "--effective-from", "3d")
+    result = announce(file, hold=7)
+    assert result.stdout == "Published “Sound” as version 3.\nVersion 2, which was announced, is taken back.\n"
+    assert [line[0] for line in run("list").stdout.splitlines()] == ["*", "x", " "]
+
+
+def test_cancel_takes_back_what_is_announced(workspace: Workspace, file: Path) -> None:
+    run("publish", file)
+    none = run("cancel")
+    assert (none.exit_code, none.stderr) == (1, "Error: No policy is announced. See: dibs policy list\n")
+    announce(file, "--effective-from", "3d")
+    assert run("cancel").stdout == "Took back “Sound”, version 2. What is active stays so.\n"
+    announce(file, "--effective-from", "4d")
+    assert json.loads(run("cancel", "--json").stdout) == {"ok": True, "number": 3, "name": "Sound"}
+
+
+def test_rollback_can_be_announced_too(workspace: Workspace, file: Path) -> None:
+    run("publish", file)
+    announce(file)
+    result = run("rollback", 1, "--effective-from", "2d", "--json")
+    answer = json.loads(result.stdout)
+    assert (result.exit_code, answer["number"], answer["pending"]) == (0, 3, True)
+
+
+def test_one_that_is_too_sudden_is_refused_with_the_earliest_moment(workspace: Workspace, file: Path) -> None:
+    file.write_text(SOUND + "fair_play: {notice: 3d}\n", encoding="utf-8")
+    run("publish", file)
+    file.write_text(SOUND + "fair_play: {notice: 3d, hold_at_most: 5}\n", encoding="utf-8")
+    result = run("publish", file)
+    assert result.exit_code == 1
+    assert f"Error: {file} is refused; nothing was changed.\n" in result.stderr
+    assert "it may take effect from " in result.stderr
+    assert "[too_sudden]" in result.stderr
+    assert run("publish", file, "--effective-from", "73h").exit_code == 0

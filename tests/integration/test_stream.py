@@ -90,6 +90,44 @@ def test_each_is_told_what_they_may_know(who: Sight, event: dict[str, Any], told
     assert who.of(event) == told
 
 
+CHANGED = {"rep": "aiko", "rep_name": "Aiko", "before": "mid", "after": "top"}
+PUBLISHED = {"number": 2, "name": "Secret plans", "digest": "7", "by": "Nora"}
+
+
+@pytest.mark.parametrize(
+    ("who", "event", "payload", "told"),
+    [
+        (sight(), "rep.tier_changed", CHANGED, CHANGED),
+        (sight(handle="benat", pools=frozenset({"open"})), "rep.tier_changed", CHANGED, None),
+        (sight(handle=None, reports=frozenset({"aiko"}), leads_a_team=True), "rep.below_floor", CHANGED, CHANGED),
+        (sight(handle=None, reports=frozenset({"benat"}), leads_a_team=True), "rep.below_floor", CHANGED, None),
+        (sight(handle=None, everything=True), "rep.tier_changed", CHANGED, CHANGED),
+        (sight(), "policy.announced", PUBLISHED, {}),
+        (sight(handle=None, leads_a_team=True), "policy.announced", PUBLISHED, PUBLISHED),
+        (sight(handle=None, everything=True), "policy.cancelled", PUBLISHED, PUBLISHED),
+    ],
+    ids=[
+        "the rep's own",
+        "another rep's",
+        "a report's, to the manager",
+        "another team's, to a manager",
+        "anybody's, to operations",
+        "that the rules change, to a rep",
+        "the policy, to a manager",
+        "the policy, to operations",
+    ],
+)
+def test_events_that_are_about_no_lead_find_their_readers(
+    who: Sight, event: str, payload: dict[str, Any], told: dict[str, Any] | None
+) -> None:
+    viewer = Viewer(new_id(), new_id(), who)
+    texts = messages_for(viewer, [(1, event, payload)])
+    assert [json.loads(text.split("data: ")[1]) for text in texts] == (
+        [] if told is None else [{"event": event} | told]
+    )
+    assert all(text.startswith(f"id: 1\nevent: {event.partition('.')[0]}\n") for text in texts)
+
+
 def test_a_flood_is_told_as_one() -> None:
     viewer = Viewer(new_id(), new_id(), sight(pools=frozenset({"open", "closers"})))
     rows = [(n, "lead.placed", payload(pool=("open", "closers", "hidden")[n % 3])) for n in range(600)]
