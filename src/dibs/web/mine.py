@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
 from dibs.delivery.notices import GivenNotice, mark_read, notices_of
-from dibs.delivery.wording import active_language, condition_in_words, percent, say, sentence, span
+from dibs.delivery.wording import active_language, condition_in_words, percent, rule_in_words, say, sentence, span
 from dibs.distribution import policies
 from dibs.insight.mine import MyTier, my_leads, my_tier, upcoming
 from dibs.insight.record import MyCredits, Then, my_credits, my_record, standing_under
@@ -143,8 +143,11 @@ def _said(visit: Visit, reasons: Iterable[Mapping[str, Any]]) -> list[str]:
 def _change(visit: Visit, code: str, params: Mapping[str, Any], then: Then | None) -> Change:
     """A change, and where the rep would be with it now."""
     language = active_language()
-    text = sentence(say({"code": code, "params": params}, language, {}, visit.timezone), language)
     tighter, rule = code == "rule_tightens", str(params.get("rule"))
+    name, before, after = rule_in_words(rule, params.get("before"), params.get("after"))
+    text = _("%(rule)s: %(after)s instead of %(before)s") % {"rule": name, "after": after, "before": before}
+    if rule.startswith("pools.") and rule.count(".") == 1:
+        text = _("%(rule)s is no more") % {"rule": name}
     progress = then.rules.get(rule.removeprefix("fair_play.")) if then else None
     if progress is not None and progress.rule != "claim_rate":
         if progress.next is not None:

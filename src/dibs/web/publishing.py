@@ -122,7 +122,7 @@ def _publish(visit: Visit, text: str, active: PolicyVersion | None, when: dateti
         visit.good(_("Nothing changed: this is the version in force."))
     elif version.pending:
         visit.good(
-            _("Announced as version %(n)s. It comes into force on %(time)s; the reps whose rules change are told.")
+            _("Announced as version %(n)s, in force from %(time)s. The reps whose rules change are told.")
             % {"n": version.number, "time": clock(version.effective_from)}
         )
     else:
