@@ -23,6 +23,7 @@ from dibs.delivery.wake import wake
 from dibs.distribution import announcing, tiering
 from dibs.distribution.models import PolicyVersion
 from dibs.distribution.rulebooks import Active, active, policy_of, rulebook
+from dibs.distribution.sooner import bring_forward
 from dibs.engine import announcing as announced
 from dibs.engine import policy as documents
 from dibs.engine.policy import Checked, People, Policy, PolicyRefused, Problem
@@ -202,11 +203,14 @@ def _my_turn(workspace_id: UUID) -> QuerySet[PolicyVersion]:
 def _put_in_force(
     version: PolicyVersion, current: PolicyVersion | None, before: Policy | None, policy: Policy, now: datetime
 ) -> None:
-    """Make the version the active one in place of ``current``; where its tiers are others, reps are looked at at once."""
+    """Make the version the active one in place of ``current``: what it wants done sooner is due sooner, and where its tiers are others,
+    reps are looked at at once."""
     if current is not None:
         PolicyVersion.objects.filter(id=current.id).update(active=False)
     version.save()
     post(version.workspace_id, [("policy.published", None, _payload(version))], now)
+    if before is not None:
+        bring_forward(version.workspace_id, before, policy, now)
     if before is None or (policy.tiers, policy.tiering) != (before.tiers, before.tiering):
         tiering.retier_all(version.workspace_id, now, at_once=True)
 
