@@ -195,5 +195,6 @@ def _outcome(row: Row, clock: LeadClock, moved: Moved, known: Crew, seed: str) -
         rep=known.ids[after.owner] if after.owner else lapsed,
         felt=consequences.felt(clock, after, known.now, known.today, lapsed=moved.lapsed),
         passed_over=(lapsed, "lapsed") if lapsed else None,
+        passed_at=consequences.lapsed_at(clock, known.now),
         seed=seed,
     )

@@ -71,6 +71,7 @@ class Outcome:
 
     ``changes`` maps columns of the lead to new values. ``rep`` is whom it concerns, ``actor`` the user who did it (``None``:
     the policy, or time). ``felt`` lists what it does to standings, by the rep's handle; ``earned`` what it earns who has the lead.
+    ``passed_over``: the rep who did not keep it, and how (see `PassedOver`); ``passed_at``: when, if that is not now.
     """
 
     lead: Row
@@ -81,6 +82,7 @@ class Outcome:
     actor: UUID | None = None
     felt: Felt = ()
     passed_over: tuple[UUID, str] | None = None
+    passed_at: datetime | None = None
     earned: tuple[Earned, ...] = ()
     seed: str = ""
 
@@ -309,7 +311,7 @@ def _update_leads(outcomes: Sequence[Outcome], policy_version: int | None) -> No
 
 def _remember_passed_over(workspace_id: UUID, outcomes: Sequence[Outcome], now: datetime) -> None:
     rows = [
-        (new_id(), workspace_id, outcome.lead["id"], *outcome.passed_over, now)
+        (new_id(), workspace_id, outcome.lead["id"], *outcome.passed_over, outcome.passed_at or now)
         for outcome in outcomes
         if outcome.passed_over
     ]

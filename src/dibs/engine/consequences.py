@@ -68,6 +68,12 @@ def ended(clock: LeadClock, state: str) -> LeadClock:
     return _with_due(replace(clock, state=state, lock_expires_at=None), None)
 
 
+def lapsed_at(clock: LeadClock, now: datetime) -> datetime:
+    """When a lead that is taken off its rep ``now`` lapsed: at the end of its lock or offer, however late that is written."""
+    ends = clock.lock_expires_at
+    return now if ends is None else min(ends, now)
+
+
 def felt(
     before: LeadClock, after: LeadClock, now: datetime, today: Callable[[str], date], *, lapsed: str | None = None
 ) -> Felt:

@@ -17,7 +17,7 @@ from dibs.engine.calendar import local_day
 from dibs.engine.conditions import Condition
 from dibs.engine.credits import What
 from dibs.engine.decision import Ask, Assigned, Due, Grant, Kept, Moved, Placement, Reason, Refusal
-from dibs.engine.due import due_when_owned
+from dibs.engine.due import due_in_pool, due_when_owned, due_when_stale
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts
 from dibs.engine.floors import FloorLook
 from dibs.engine.roster import Roster
@@ -191,6 +191,24 @@ class Floor:
         due = [lead for lead in self.leads.values() if lead.clock.due_at is not None and lead.clock.due_at <= now]
         due.sort(key=lambda lead: (lead.clock.due_at or now, lead.clock.id))
         return sum(self._on_time(lead, now) for lead in due)
+
+    def follow(self, book: Rulebook, digest: str, now: datetime) -> None:
+        """Another policy comes into force: what it wants done sooner is due sooner, and where its tiers are others, reps are looked at."""
+        before, self.book, self.digest = self.book.policy, book, digest
+        for lead in self.leads.values():
+            due = self._due_waiting(lead, now)
+            if due is not None and (lead.clock.due_at is None or due.at < lead.clock.due_at):
+                lead.clock = replace(lead.clock, due_at=due.at, due_for=due.why)
+        if (book.policy.tiers, book.policy.tiering) != (before.tiers, before.tiering):
+            self.retier(now)
+
+    def _due_waiting(self, lead: FloorLead, now: datetime) -> Due | None:
+        """When a lead that waits is to be looked at by the policy in force."""
+        clock, rank = lead.clock, lead.facts.rank
+        since = clock.waiting_since or now
+        if clock.state == "pooled":
+            return due_in_pool(self.book, clock.pool or "", since, clock.escalated, now, rank)
+        return due_when_stale(self.book, rank, since, now) if clock.state == "nurture" else None
 
     # What happens to reps.
 
@@ -372,7 +390,7 @@ class Floor:
             lead.facts = replace(lead.facts, score=placement.score, rank=placement.rank)
         lapsed = moved.lapsed if moved is not None else None
         if lapsed is not None:
-            lead.had_at[lapsed] = now
+            lead.had_at[lapsed] = consequences.lapsed_at(lead.clock, now)
         if passed_by is not None:
             after = replace(after, passed_over=lead.clock.passed_over | {passed_by})
         self.passes = roster.passes

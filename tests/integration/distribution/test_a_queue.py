@@ -174,3 +174,15 @@ def test_there_is_no_next_in_a_pool_out_of_sight(queue: tuple[list[Any], Caller,
 def refusal_of(answer: Any) -> str:
     assert isinstance(answer, claiming.Refused), answer
     return str(answer.refusal.code)
+
+
+def test_a_lapse_counts_from_the_end_of_the_lock_however_late_it_is_written(
+    queue: tuple[list[Any], Caller, Caller],
+) -> None:
+    leads, aiko, _ = queue
+    assert isinstance(claiming.claim_next(aiko, "line", after(1)), claiming.Claimed)
+    late = after(16 + 60)
+    assert head_of(aiko, late) == leads[0], "no worker came by, and the hour since the lock ended is over"
+    taken = claiming.claim_next(aiko, "line", late)
+    assert isinstance(taken, claiming.Claimed)
+    assert taken.lead["id"] == leads[0]
