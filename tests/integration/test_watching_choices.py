@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +15,7 @@ from dibs.crm.arrival import Enrichment
 from dibs.crm.models import Lead
 from dibs.distribution import acting, claiming, ticking
 from dibs.distribution.choices import BANDS, band_of, watch
-from dibs.distribution.models import Choice, Decision, Watched
+from dibs.distribution.models import Choice, Decision
 from dibs.distribution.placing import enrich, place
 from dibs.people.caller import Caller, caller_of
 from dibs.people.models import Workspace
@@ -92,7 +90,11 @@ class Story:
                 self.leads.append(place(self.workspace.id, [arrival], now=self.now)[0].lead_id)
             case "enriched" if lead:
                 country = ("JP", "MX", "ES")[which % 3]
-                enrich(self.workspace.id, [Enrichment(lead, {"employees": EMPLOYEES[what], "country": country})], now=self.now)
+                enrich(
+                    self.workspace.id,
+                    [Enrichment(lead, {"employees": EMPLOYEES[what], "country": country})],
+                    now=self.now,
+                )
             case "claims" if lead:
                 row = Lead.objects.get(id=lead)
                 ticking.settle(self.workspace.id, [lead], self.now)

@@ -12,7 +12,9 @@ from uuid import UUID
 from django.db import connection
 from procrastinate.contrib.django import app
 
+from dibs.distribution.choices import watch
 from dibs.distribution.floors import look_at_floors
+from dibs.distribution.samples import sample
 from dibs.distribution.tiering import retier_all
 from dibs.people.models import Workspace
 from dibs.people.tenancy import within
@@ -31,6 +33,20 @@ def settle_tiers(timestamp: int) -> int:
 def look_at_claim_floors(timestamp: int) -> int:
     """Look at the claim floors of those reps whose day or week is about to end; returns how many were short."""
     return in_each_workspace(timestamp, lambda workspace_id, now: look_at_floors(workspace_id, now).short)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="watch_claims", queueing_lock="watch_claims")
+def watch_claims(timestamp: int) -> int:
+    """Work out what was on offer at the latest claims; returns how many claims that were."""
+    return in_each_workspace(timestamp, lambda workspace_id, now: watch(workspace_id, now).claims)
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="sample_pools", queueing_lock="sample_pools")
+def sample_pools(timestamp: int) -> int:
+    """Note how each pool stands; returns how many pools were noted."""
+    return in_each_workspace(timestamp, sample)
 
 
 def in_each_workspace(timestamp: int, do: Callable[[UUID, datetime], int]) -> int:
