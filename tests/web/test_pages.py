@@ -32,6 +32,8 @@ PAGES: dict[str, tuple[str, str, str, str, str, str]] = {
     "/standing/": ("200", "200", "403", "403", "403", "login"),
     "/floor/": ("403", "403", "200", "200", "403", "login"),
     "/review/": ("403", "403", "200", "200", "403", "login"),
+    "/fair-play/": ("200", "200", "200", "200", "403", "login"),
+    "/fair-play/credits.csv": ("200", "200", "200", "200", "403", "login"),
     "/people/": ("403", "403", "200", "200", "403", "login"),
     "/policy/": ("403", "403", "200", "200", "403", "login"),
     "/policy/edit/": ("403", "403", "403", "200", "403", "login"),
@@ -119,7 +121,7 @@ def test_the_content_policy_forbids_everything_inline_and_no_page_needs_it(compa
     pages = [(as_(company.aiko), path) for path in paths]
     pages += [
         (as_(company.ops), path)
-        for path in ("/floor/", "/review/", "/people/", "/policy/", "/policy/edit/")
+        for path in ("/floor/", "/review/", "/fair-play/", "/people/", "/policy/", "/policy/edit/")
     ]
     pages += [(Client(), "/account/login/"), (Client(), "/account/logout/")]
     for browser, path in pages:

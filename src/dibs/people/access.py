@@ -26,6 +26,7 @@ class Action(Enum):
     ASSIGN_LEADS = "assign_leads"
     SEE_REPS = "see_reps"
     SEE_FLOOR = "see_floor"
+    SEE_FAIR_PLAY = "see_fair_play"
     SEE_POLICY = "see_policy"
     PUBLISH_POLICY = "publish_policy"
 
@@ -55,6 +56,8 @@ ACCESS = MappingProxyType(
         Action.ASSIGN_LEADS: Granted(_LEADING, "leads:assign"),
         Action.SEE_REPS: Granted(_PEOPLE | _INTEGRATION, "reps:read"),
         Action.SEE_FLOOR: Granted(_LEADING, "floor:read"),
+        # Fair play is for the whole team to see. A policy may limit it further, see `insight.fair_play.open_to`.
+        Action.SEE_FAIR_PLAY: Granted(_PEOPLE | _INTEGRATION, "metrics:read"),
         Action.SEE_POLICY: Granted(_LEADING | _INTEGRATION, "policies:read"),
         Action.PUBLISH_POLICY: Granted(frozenset({Role.OPS.value}), "policies:write"),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from dibs.web import desk, floor, home, lead, mine, policy, pool, publishing, review
+from dibs.web import desk, fair_play, floor, home, lead, mine, policy, pool, publishing, review
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -27,6 +27,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("leads/<uuid:lead_id>/<slug:act>/", desk.act, name="act"),
     path("floor/", floor.floor, name="floor"),
     path("review/", review.review, name="review"),
+    path("fair-play/", fair_play.fair_play, name="fair_play"),
+    path("fair-play/credits.csv", fair_play.credits_file, name="credits_file"),
     path("people/", floor.people, name="people"),
     path("policy/", policy.policy, name="policy"),
     path("policy/edit/", publishing.edit, name="edit"),

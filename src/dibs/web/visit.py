@@ -27,6 +27,7 @@ from dibs.delivery.wording import active_language, language_of, say, sentence
 from dibs.distribution.reading import working_hours
 from dibs.engine import calendar
 from dibs.engine.decision import Reason, Refusal
+from dibs.insight.fair_play import open_to
 from dibs.insight.mine import MyStanding, my_standing
 from dibs.insight.sight import Eyes
 from dibs.people.access import Action
@@ -146,6 +147,8 @@ class Visit:
             held = self.standing.counters.open_leads if self.standing else 0
             tabs.append(Tab("mine", reverse("mine"), _("My leads"), held))
             tabs.append(Tab("standing", reverse("standing"), _("My standing")))
+        if self.caller.may(Action.SEE_FAIR_PLAY) and open_to(self.caller, self.eyes):
+            tabs.append(Tab("fair_play", reverse("fair_play"), _("Fair play")))
         if self.caller.may(Action.SEE_POLICY):
             tabs.append(Tab("policy", reverse("policy"), _("Policy")))
         if self.leads:
