@@ -189,6 +189,39 @@ def test_an_offer_from_a_pool_that_nobody_takes_goes_back_to_its_place_there() -
     assert answer.escalated == 1
 
 
+@pytest.mark.parametrize(
+    ("minute", "escalate", "to", "codes", "escalated"),
+    [
+        # Before the next step's time: to the next rep, as the last step says.
+        (59, None, Assigned, ["passed_over", "chosen"], 1),
+        # At its time, the step.
+        (60, None, InReview, ["escalated", "in_review"], 2),
+        (99, [{"after": "30m", "push": {"team": "closers"}}, {"after": "60m", "push": {"team": "closers"}}], Assigned, ["escalated", "passed_over", "chosen"], 2),
+        # At the age cap, assigned outright.
+        (24 * 60, None, Assigned, ["aged", "passed_over", "chosen"], 2),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("how", ["declined", "lapsed"])
+def test_a_step_whose_time_came_while_the_lead_was_offered_is_done_when_the_offer_ends(
+    how: str, minute: int, escalate: list[dict[str, Any]] | None, to: type, codes: list[str], escalated: int
+) -> None:
+    rules = book(pools={"inbound": INBOUND | ({"escalate": escalate} if escalate else {})})
+    clock = offered(pool="inbound", waiting_since=MONDAY, escalated=1, lock_expires_at=minutes(minute))
+    if how == "declined":
+        answer, _ = declined(rules, LEAD, None, clock, CREW, minutes(minute), "seed")
+    else:
+        answer = moved(at(rules, clock, minutes(minute)))
+        codes = ["offer_lapsed", *codes]
+    assert isinstance(answer.placement.to, to)
+    assert answer.placement.to != Assigned("aiko", "closers")
+    assert [reason.code for reason in answer.placement.reasons] == codes
+    assert (answer.kind, answer.escalated, answer.reassigned) == (
+        "rejected" if how == "declined" else "lapsed",
+        escalated,
+        1,
+    )
+
+
 def test_declining_is_as_if_the_offer_had_run_out() -> None:
     answer, _ = declined(book(OFFER), LEAD, None, offered(), CREW, minutes(1), "seed")
     assert (answer.kind, answer.placement.to) == ("rejected", Offered("bo", minutes(6), "closers"))

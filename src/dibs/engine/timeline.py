@@ -308,6 +308,11 @@ def _passed_on(case: Case, roster: Roster, kind: str, reasons: tuple[Reason, ...
         return Moved(kind, placement, None, clock.escalated, clock.reassigned), given.roster
     again = clock.reassigned + 1
     if _waited_in(case) is not None:
+        # In its old place in line: a step of the pool whose time came while it was offered is done now.
+        late, after = _waiting(replace(case, clock=replace(case.clock, state="pooled")), roster)
+        if isinstance(late, Moved):
+            placement = replace(late.placement, reasons=(*reasons, *late.placement.reasons))
+            return Moved(kind, placement, None, late.escalated, again), after
         given = _pushed_again(case, roster)
         if given.to is None:
             assert clock.pool is not None
