@@ -44,6 +44,8 @@ def text_of(code: str) -> str:
         return str(texts.COUNTED[code][1] % 2)  # type: ignore[operator]
     if code == "chosen":
         return texts.CHOSEN["round_robin"]
+    if code == "claim_more":
+        return str(texts.CLAIM_MORE["day", "notify"] % 2)  # type: ignore[operator]
     return texts.TEXTS[code]
 
 
