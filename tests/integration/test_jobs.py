@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from procrastinate.contrib.django import app
 
+from dibs.config.worker import take_jobs
 from dibs.delivery.models import Outbox
 from dibs.delivery.outbox import KEPT_FOR, post
 from dibs.delivery.tasks import forget_old_events
 from dibs.people.tenancy import enter
 from tests.making import make_workspace
+from tests.running import wait_for
 
 
 @pytest.mark.django_db(transaction=True)
@@ -32,6 +37,33 @@ def test_a_worker_drops_events_that_are_too_old_in_every_workspace() -> None:
         assert [event.event for event in Outbox.objects.all()] == ["lead.claimed"]
 
 
-def test_the_house_is_kept_every_hour() -> None:
+def test_every_job_of_the_house_comes_by_itself() -> None:
     kept = {task.task.name for task in app.periodic_registry.periodic_tasks.values()}
-    assert {"forget_old_events", "forget_old_idempotency_keys", "settle_tiers", "look_at_claim_floors"} <= kept
+    assert kept == {
+        "forget_old_events",
+        "forget_old_idempotency_keys",
+        "look_at_claim_floors",
+        "sample_pools",
+        "settle_tiers",
+        "watch_claims",
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_jobs_that_are_done_well_are_not_kept() -> None:
+    """Some come every minute, for years."""
+    job = forget_old_events.defer(timestamp=int(datetime.now(UTC).timestamp()))
+    stop = threading.Event()
+    with ThreadPoolExecutor(1) as own:
+        working = own.submit(lambda: asyncio.run(take_jobs(stop)))
+        try:
+            wait_for(lambda: not _is_kept(job))
+        finally:
+            stop.set()
+        working.result(60)
+
+
+def _is_kept(job: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE id = %s)", [job])
+        return bool(cursor.fetchone()[0])

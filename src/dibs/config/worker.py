@@ -53,7 +53,11 @@ async def take_jobs(stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             async with worker_app.open_async():
-                await _until(stop, worker_app.run_worker_async(install_signal_handlers=False, concurrency=4))
+                # Some jobs come every minute: those that are done well are not kept.
+                work = worker_app.run_worker_async(
+                    install_signal_handlers=False, concurrency=4, delete_jobs="successful"
+                )
+                await _until(stop, work)
         except Exception as problem:
             _log.error("jobs_stopped", problem=_first_line(problem), exc_info=not _is_gone(problem))
             await asyncio.sleep(_AFTER_FAILURE)
