@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import transaction
-from django.db.models import Count, Max, Q
+from django.db.models import Avg, Count, Max, Min, Q
 
 from dibs.cli.demo import (
+    EARLIER,
     LEADS,
     LISTED,
     PASSWORD,
@@ -23,8 +24,11 @@ from dibs.cli.demo import (
     sample_policy,
 )
 from dibs.crm.models import Account, Lead
+from dibs.delivery import notices
+from dibs.distribution import rulebooks
 from dibs.distribution.claiming import Claimed, claim_lead
-from dibs.distribution.models import Decision, PolicyVersion, Standing
+from dibs.distribution.models import Choice, Credit, Decision, PolicyVersion, PoolSample, RepEntry, Standing
+from dibs.engine import announcing
 from dibs.engine.lifecycle import HELD, WAITING
 from dibs.engine.policy import check
 from dibs.people.caller import caller_of
@@ -51,7 +55,7 @@ def filled(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> I
 
 
 def test_every_lead_has_its_place(filled: Filled) -> None:
-    assert filled.leads == Lead.objects.count() == LEADS + RUSH + LISTED
+    assert filled.leads == Lead.objects.count() == EARLIER + LEADS + RUSH + LISTED
     assert not Lead.objects.filter(state="new").exists()
     assert set(Lead.objects.values_list("policy_version", flat=True)) == {1}
 
@@ -129,10 +133,61 @@ def test_some_customers_ask_again(filled: Filled) -> None:
     assert Lead.objects.filter(account__isnull=False).exists()
 
 
-def test_the_hybrid_policy_is_published_by_somebody(filled: Filled) -> None:
-    version = PolicyVersion.objects.get()
-    assert (version.active, version.name, version.published_by.name) == (True, "Hot push, warm pull", "Nora Lindner")
+def test_the_policy_is_published_by_somebody_and_a_stricter_one_announced(filled: Filled) -> None:
+    version, coming = PolicyVersion.objects.order_by("number")
+    assert (version.active, version.name, version.published_by.name) == (True, "Everything together", "Nora Lindner")
+    assert version.published_at < Decision.objects.aggregate(first=Min("at"))["first"]
     assert check(sample_policy()).ok
+    assert (coming.pending, coming.effective_from) == (True, datetime(2026, 1, 16, tzinfo=UTC))
+    changes = announcing.changes(rulebooks.policy_of(version), rulebooks.policy_of(coming))
+    assert [(change.rule, change.tighter) for change in changes] == [("fair_play.hold_at_most", True)]
+
+
+def test_the_policy_has_every_rule_of_fair_play(filled: Filled) -> None:
+    policy = rulebooks.policy_of(PolicyVersion.objects.get(active=True))
+    assert [name for name, rule in policy.fair_play if rule is None] == []
+    assert policy.tiers
+    assert policy.credits
+
+
+def test_reps_are_in_different_tiers_and_their_log_says_why(filled: Filled) -> None:
+    assert set(Standing.objects.values_list("tier", flat=True)) == {"senior", "regular", "new"}
+    moved = [entry.reasons[0] for entry in RepEntry.objects.filter(kind="tier_changed")]
+    assert any(reason["code"] == "tier_changed" and reason["params"]["up"] for reason in moved)
+
+
+def test_fair_play_has_something_to_show_and_one_who_picks_the_best(filled: Filled) -> None:
+    claims = Decision.objects.filter(kind="claimed").count()
+    assert Choice.objects.count() == claims > 300
+    index = {
+        row["rep__handle"]: row["mean"]
+        for row in Choice.objects.filter(seen__isnull=False)
+        .values("rep__handle")
+        .annotate(mean=Avg("ridit"), n=Count("id"))
+        .filter(n__gte=10)
+    }
+    assert len(index) >= 6
+    assert max(index, key=lambda handle: index[handle]) == "diego"
+    assert index["diego"] > 0.65
+    assert Credit.objects.filter(what="claim").exists()
+    assert Credit.objects.filter(what="convert", times=2).exists()
+    noted = PoolSample.objects.filter(pool="inbound").aggregate(first=Min("at"), last=Max("at"), most=Max("waiting"))
+    assert noted["last"] - noted["first"] > timedelta(days=7)
+    assert noted["most"] > 0
+
+
+def test_who_began_lately_was_given_nothing_before(filled: Filled) -> None:
+    first = Decision.objects.filter(rep__handle="ines").aggregate(first=Min("at"))["first"]
+    assert first is not None
+    assert first > NOW - timedelta(days=2)
+
+
+def test_all_that_is_unread_is_what_is_announced(filled: Filled) -> None:
+    aiko = caller_of(User.objects.get(email="aiko@sample.example"))
+    assert notices.unread(aiko) == 1
+    newest, *older = notices.notices_of(aiko)
+    assert newest.kind == "rules_announced"
+    assert older
 
 
 def test_the_tutorials_rep_can_claim_the_best_lead_at_once(filled: Filled) -> None:

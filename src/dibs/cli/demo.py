@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,16 +31,22 @@ SLUG = "sample"
 #: Everybody's in the sample. It is printed and documented: the sample holds nobody's data.
 PASSWORD = "first-come"  # noqa: S105
 _DOMAIN = "sample.example"
-_POLICY = "hot_push_warm_pull.yaml"
+_POLICY = "sample.yaml"
 
-#: Leads that came one by one, over how long.
-LEADS = 520
+#: Leads of the days before, which make tiers, credits and Fair play: so many came in waves, three hours apart.
+EARLIER = 330
+DAYS_BEFORE = 9
+_WAVE, _WAVE_LASTS = timedelta(hours=3), timedelta(minutes=9)
+#: Leads that came one by one after that, over how long.
+LEADS = 460
 WINDOW = timedelta(hours=11)
 #: The rush after a webinar that ended a while ago, and how long it has lasted.
-RUSH = 230
+RUSH = 210
 RUSH_WINDOW = timedelta(minutes=45)
 #: Leads of a list that was handed in before all that.
 LISTED = 1_500
+#: Who began to sell only lately, and when.
+_NEWCOMER, _BEGAN = "ines", timedelta(days=2)
 #: How many of the companies asking are customers already.
 _CUSTOMERS = 40
 
@@ -97,16 +105,18 @@ def fill_sample(now: datetime, seed: str = "sample") -> Filled | None:
     started = time.monotonic()
     workspace_id = new_id()
     # Entered before the transaction begins: inside one, each step would have to say again where it is.
-    with within(workspace_id), _without_savepoints(), transaction.atomic():
+    with within(workspace_id), _without_savepoints(), _without_a_word(), transaction.atomic():
         _, made = Workspace.objects.get_or_create(slug=SLUG, defaults={"id": workspace_id, "name": "Sample"})
         if not made:
             return None
-        players, managers = _hire(workspace_id)
-        received = _received(now, seed)
+        players, managers = _hire(workspace_id, now)
+        received = [*_received_before(now - WINDOW, seed), *_received(now, seed)]
         _know_customers(workspace_id, received, seed)
-        _publish(workspace_id, now - WINDOW - timedelta(hours=1))
-        listed = _place_a_list(workspace_id, now - WINDOW, seed)
+        _publish(workspace_id, received[0].received_at - _WAVE)
         played = Playback(workspace_id, players, managers, seed).play(list(_arrivals(received, seed)), now)
+        listed = _place_a_list(workspace_id, now - WINDOW, seed)
+        _have_read([player.caller for player in players] + managers, now - WINDOW)
+        _announce(workspace_id, now)
     return Filled(listed + played.placed, played.claimed, played.contacted, played.ended, time.monotonic() - started)
 
 
@@ -124,13 +134,23 @@ def _without_savepoints() -> Iterator[None]:
         features.uses_savepoints = usual
 
 
-def _hire(workspace_id: UUID) -> tuple[list[Player], list[Caller]]:
+@contextmanager
+def _without_a_word() -> Iterator[None]:
+    """What is played as if it had happened is in the sample's own log; the terminal of who fills it need not repeat it."""
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _hire(workspace_id: UUID, now: datetime) -> tuple[list[Player], list[Caller]]:
     """Users, reps and teams; returns the reps at their keyboards, and the managers."""
     from django.contrib.auth.hashers import make_password
 
     from dibs.cli.playback import Player
     from dibs.people.caller import caller_of
-    from dibs.people.models import Management, Membership, Rep, Team, User
+    from dibs.people.models import Management, Membership, Rep, Team, TimeOff, User
 
     password = make_password(PASSWORD)  # hashing is slow on purpose: once for all of them
     users = {
@@ -172,7 +192,15 @@ def _hire(workspace_id: UUID) -> tuple[list[Player], list[Caller]]:
         for who in LOGINS
         for slug in who.manages
     )
-    players = [Player(caller_of(users[_email(handle)]), rep) for handle, rep in sample_reps().items()]
+    # Nobody gives the newcomer anything before the first day.
+    began = now - _BEGAN
+    TimeOff.objects.create(
+        workspace_id=workspace_id, rep=reps[_NEWCOMER], starts=began - timedelta(days=60), ends=began
+    )
+    players = [
+        Player(caller_of(users[_email(handle)]), rep, since=began if handle == _NEWCOMER else None)
+        for handle, rep in sample_reps().items()
+    ]
     return players, [caller_of(users[_email(who.handle)]) for who in LOGINS if who.role == "manager"]
 
 
@@ -194,6 +222,17 @@ def _know_customers(workspace_id: UUID, received: list[SyntheticLead], seed: str
         )
         for domain in chosen
     )
+
+
+def _received_before(until: datetime, seed: str) -> list[SyntheticLead]:
+    """Leads of the days before, oldest first. They come in waves, so that these days are quick to play."""
+    days = synthetic_leads(EARLIER, f"{seed}-before", until, DAYS_BEFORE)
+    random = Random(f"waves:{seed}")
+    waves = []
+    for lead in days:
+        wave = until - ((until - lead.received_at) // _WAVE) * _WAVE
+        waves.append(replace(lead, received_at=wave - random.random() * _WAVE_LASTS))
+    return sorted(waves, key=lambda lead: lead.received_at)
 
 
 def _received(now: datetime, seed: str) -> list[SyntheticLead]:
@@ -218,16 +257,39 @@ def _place_a_list(workspace_id: UUID, at: datetime, seed: str) -> int:
 def _publish(workspace_id: UUID, at: datetime) -> None:
     """The policy, in force since before the first lead came."""
     from dibs.distribution import policies
-    from dibs.distribution.models import PolicyVersion
     from dibs.people.models import User
 
     ops = User.objects.get(email=_email("nora"))
-    version = policies.publish(workspace_id, sample_policy(), by=ops, note="The policy the sample starts with")
-    PolicyVersion.objects.filter(id=version.id).update(published_at=at)
+    policies.publish(workspace_id, sample_policy(), by=ops, note="The policy the sample starts with", now=at)
+
+
+def _announce(workspace_id: UUID, now: datetime) -> None:
+    """A rule gets stricter the day after tomorrow, and everybody knows it by now."""
+    from dibs.distribution import policies
+    from dibs.people.models import User
+
+    stricter = re.sub(r"hold_at_most: \d+ ", "hold_at_most: 8 ", sample_policy(), count=1)
+    policies.publish(
+        workspace_id,
+        stricter,
+        by=User.objects.get(email=_email("nora")),
+        note="Ten in hand is more than anybody calls",
+        effective_from=(now + timedelta(days=2)).replace(hour=0, minute=0, second=0, microsecond=0),
+        now=now - timedelta(minutes=40),
+    )
+
+
+def _have_read(callers: list[Caller], until: datetime) -> None:
+    """What people were told before then they have read."""
+    from dibs.delivery import notices
+
+    for caller in callers:
+        given = [notice.id for notice in notices.notices_of(caller) if notice.at < until]
+        notices.mark_read(caller, until, given)
 
 
 def sample_policy() -> str:
-    """The text of the hybrid example policy: beside the source in a clone, in the package where that was installed."""
+    """The text of the policy: beside the source in a clone, in the package where that was installed."""
     package = Path(dibs.__file__).parent
     for folder in (package.parent.parent / "policies", package / "policies"):
         if (folder / _POLICY).is_file():

@@ -1,4 +1,4 @@
-"""Plays the last hours of the sample workspace: leads come in, reps claim, contact, lapse and win, managers review.
+"""Plays the last days of the sample workspace: leads come in, reps claim, contact, lapse and win, managers review.
 
 Everything goes through the same functions the product uses, with moments of the past for ``now``; nothing here writes a
 lead. Chance comes from a seed, so the same sample can be played again.
@@ -21,15 +21,18 @@ from uuid import UUID
 from django.db import connection
 
 from dibs.crm.arrival import Arrival
-from dibs.distribution import acting, claiming, placing, policies, ticking
+from dibs.distribution import acting, choices, claiming, floors, placing, policies, samples, ticking, tiering
+from dibs.engine import claim as judge
 from dibs.engine.calendar import at_work, next_start
-from dibs.engine.facts import WorkingHours
+from dibs.engine.facts import LeadFacts, RepFacts, WorkingHours
 from dibs.people.caller import Caller
 from dibs.simulation.people import Manner, SyntheticRep
 
-#: How finely the day is played: coarse while it is far away, fine where waiting times are looked at.
-_COARSE, _FINE = timedelta(minutes=6), timedelta(minutes=2)
-_FINE_FROM = timedelta(minutes=60)
+#: How finely the past is played: in rough steps while it is far away, fine ones where waiting times are looked at.
+_ROUGH, _COARSE, _FINE = timedelta(minutes=30), timedelta(minutes=6), timedelta(minutes=2)
+_COARSE_FROM, _FINE_FROM = timedelta(hours=11), timedelta(minutes=60)
+#: How often is looked at what a worker would look at (tiers, claim floors, how the pools stand), far away and lately.
+_WATCH_ROUGHLY, _WATCH = timedelta(hours=2), timedelta(minutes=30)
 
 #: With so many leads in sight a rep claims at their usual pace; with fewer slower, with more up to twice as fast.
 _USUAL_LINE = 12
@@ -53,10 +56,11 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """A rep at the keyboard."""
+    """A rep at the keyboard, the newest of them only ``since`` lately."""
 
     caller: Caller
     rep: SyntheticRep
+    since: datetime | None = None
 
     @property
     def manner(self) -> Manner:
@@ -65,6 +69,10 @@ class Player:
     @property
     def hours(self) -> WorkingHours:
         return WorkingHours(timezone=self.rep.timezone, days=self.rep.hours)
+
+    def at_work(self, now: datetime) -> bool:
+        """Whether the rep sits there now."""
+        return (self.since is None or self.since <= now) and at_work(self.hours, now)
 
 
 @dataclass(order=True, slots=True)
@@ -82,6 +90,11 @@ class _Plan:
 _Waiting = tuple[Any, ...]
 
 
+def _step(left: timedelta) -> timedelta:
+    """How far to go on, when so much is left to play."""
+    return _FINE if left <= _FINE_FROM else _COARSE if left <= _COARSE_FROM else _ROUGH
+
+
 class Playback:
     """One workspace's past, from the first arrival to ``until``. The connection must be in the workspace."""
 
@@ -95,31 +108,33 @@ class Playback:
         self._order = itertools.count()
         self._noticed: set[tuple[UUID, UUID, str]] = set()
         active = policies.active(workspace_id)
-        pools = active.book.policy.pools if active else {}
-        self._queues = {name for name, pool in pools.items() if pool.mode == "queue"}
-        #: The pools each rep may claim from: those of their teams, and those that are everybody's.
-        self._pools = {
-            player.caller.rep_id: {
-                name for name, pool in pools.items() if pool.teams is None or player.caller.teams & set(pool.teams)
-            }
-            for player in players
-        }
+        assert active is not None
+        self._book = active.book
+        self._queues = {name for name, pool in active.book.policy.pools.items() if pool.mode == "queue"}
+        self._opened = {name for name, pool in active.book.policy.pools.items() if pool.mode == "cherry_pick"}
+        #: Of the pools that each rep may claim from, the scores that the rep's tier shows.
+        self._sights: dict[UUID | None, dict[str, frozenset[int]]] = {}
+        self._watched_at: datetime | None = None
 
     def play(self, arrivals: Sequence[Arrival], until: datetime) -> Played:
         """``arrivals`` oldest first. Afterwards every lead stands where it would, had all this happened live."""
         moment, placed = arrivals[0].received_at, 0
+        self._watch(moment, _WATCH)
         while moment < until:
             before = moment
-            moment = min(until, moment + (_FINE if until - moment <= _FINE_FROM else _COARSE))
+            moment = min(until, moment + _step(until - moment))
             batch = arrivals[placed : bisect_right(arrivals, moment, key=lambda arrival: arrival.received_at)]
             placed += len(batch)
-            self.played.placed += len(placing.place(self.workspace_id, batch, now=moment))
+            if batch:
+                self.played.placed += len(placing.place(self.workspace_id, batch, now=moment))
             self._carry_out(moment)
             self._let_time_pass(moment)
-            if moment - before == _COARSE and self.random.random() < 0.15:
+            if moment - before >= _COARSE and self.random.random() < 0.15:
                 self._review(moment)
+            self._watch(moment, _WATCH if until - moment < _COARSE_FROM else _WATCH_ROUGHLY)
             self._claim(before, moment)
             self._notice(moment)
+        choices.watch(self.workspace_id, until)
         return self.played
 
     # -- time and managers ------------------------------------------------------------------------------------------
@@ -129,10 +144,21 @@ class Playback:
         due = self._ids("due_at <= %s ORDER BY due_at", now)
         ticking.settle(self.workspace_id, due, now)
 
+    def _watch(self, now: datetime, every: timedelta) -> None:
+        """What the worker would have looked at since: who is in which tier, who claims too few, how the pools stand."""
+        if self._watched_at is not None and now - self._watched_at < every:
+            return
+        self._watched_at = now
+        moved = tiering.retier_all(self.workspace_id, now)
+        floors.look_at_floors(self.workspace_id, now)
+        samples.sample(self.workspace_id, now)
+        if moved or not self._sights:
+            self._look_around()
+
     def _review(self, now: datetime) -> None:
         """A manager looks at what came to review: gives some to reps, sends some back, gives up the rest."""
         manager = self.random.choice(self.managers)
-        at_desk = [player.caller.handle for player in self.players.values() if at_work(player.hours, now)]
+        at_desk = [player.caller.handle for player in self.players.values() if player.at_work(now)]
         in_review = self._ids("state = 'review' ORDER BY waiting_since DESC")
         for lead in in_review[_LEFT:][-_REVIEWS:]:
             chance = self.random.random()
@@ -150,7 +176,7 @@ class Playback:
         waiting = self._rows("SELECT id, pool, score, waiting_since FROM crm_lead", "state = 'pooled' ORDER BY id")
         hours = (now - since) / timedelta(hours=1)
         for player in self.players.values():
-            if not at_work(player.hours, now):
+            if not player.at_work(now):
                 continue
             pressure = min(2.0, len(self._in_sight(player, waiting)) / _USUAL_LINE)
             wished = player.manner.claims_an_hour * hours * pressure
@@ -168,8 +194,7 @@ class Playback:
             return None
         best, oldest = max(seen, key=lambda lead: lead[2]), min(seen, key=lambda lead: lead[3])
         chosen = best if self.random.random() < player.manner.picky else oldest
-        if self.random.random() < 0.05:
-            acting.skip(player.caller, self.random.choice(seen)[0], now)
+        self._look_first(player, seen, chosen, now)
         if chosen[1] in self._queues:
             answer = claiming.claim_next(player.caller, chosen[1], now)
         else:
@@ -181,9 +206,34 @@ class Playback:
             return None
         return next((lead for lead in waiting if lead[0] == answer.lead["id"]), None)
 
+    def _look_first(self, player: Player, seen: Sequence[_Waiting], chosen: _Waiting, now: datetime) -> None:
+        """What a rep looks at before taking one: now and then another lead, and where details come by opening, a few of them."""
+        if self.random.random() < 0.05:
+            acting.skip(player.caller, self.random.choice(seen)[0], now)
+        if chosen[1] in self._opened and self.random.random() < 0.5:
+            others = [lead for lead in seen if lead[1] == chosen[1]]
+            acting.open_lead(player.caller, self.random.choice(others)[0], now)
+
     def _in_sight(self, player: Player, waiting: Iterable[_Waiting]) -> list[_Waiting]:
-        pools = self._pools[player.caller.rep_id]
-        return [lead for lead in waiting if lead[1] in pools]
+        shown = self._sights[player.caller.rep_id]
+        return [lead for lead in waiting if lead[2] in shown.get(lead[1], ())]
+
+    def _look_around(self) -> None:
+        """What each rep sees now: the pools of their teams, and of these what their tier shows."""
+        tiers = {rep_id: kept.state.tier for rep_id, kept in tiering.kept_tiers(self.workspace_id).items()}
+        for rep_id, player in self.players.items():
+            rep = RepFacts(player.caller.handle or "", tier=tiers.get(rep_id) if rep_id else None)
+            shown = {}
+            for pool in self._book.policy.pools:
+                sight = judge.sight(self._book, rep, player.caller.teams, pool)
+                if sight.level != "none":
+                    only, book = sight.only, self._book
+                    shown[pool] = frozenset(
+                        score
+                        for score in range(1, 101)
+                        if only is None or only.holds(book.activation(LeadFacts(score=score), rep=rep))
+                    )
+            self._sights[rep_id] = shown
 
     def _notice(self, now: datetime) -> None:
         """Reps see what they now have, claimed or pushed to them, and mean to do something about it."""
@@ -240,7 +290,7 @@ class Playback:
         chance = self.random.random()
         if chance < player.manner.wins:
             self._plan("convert", player, lead, contacted.at + self._about(75))
-        elif chance < 0.6:
+        elif chance < 0.75:
             self._plan("retire", player, lead, contacted.at + self._about(45))
 
     def _plan(self, act: str, player: Player, lead: UUID, at: datetime) -> None:

@@ -1,6 +1,6 @@
 """The people of the sample workspace: three teams in seven countries, so that somebody is at work at every hour.
 
-Team slugs are those that ``policies/hot_push_warm_pull.yaml`` speaks of: closers take the hot leads pushed to them, Tokyo
+Team slugs are those that ``policies/sample.yaml`` speaks of: closers take the hot leads pushed to them, Tokyo
 has the Japanese ones, field works the pools.
 """
 
@@ -80,10 +80,10 @@ def _rep(
     )
 
 
-_STEADY = Manner(claims_an_hour=5, minutes_to_contact=3.5, contacts=0.95, wins=0.2, picky=0.35)
-_QUICK = Manner(claims_an_hour=7, minutes_to_contact=2, contacts=0.98, wins=0.24, picky=0.45)
-_FAIR = Manner(claims_an_hour=7, minutes_to_contact=2, contacts=0.98, wins=0.24, picky=0.1)
-_NEW = Manner(claims_an_hour=3.5, minutes_to_contact=7, contacts=0.84, wins=0.09, picky=0.3)
+_STEADY = Manner(claims_an_hour=5, minutes_to_contact=3.5, contacts=0.95, wins=0.2, picky=0.15)
+_QUICK = Manner(claims_an_hour=7, minutes_to_contact=2, contacts=0.98, wins=0.24, picky=0.25)
+_FAIR = Manner(claims_an_hour=7, minutes_to_contact=2, contacts=0.98, wins=0.24, picky=0.0)
+_NEW = Manner(claims_an_hour=3.5, minutes_to_contact=7, contacts=0.84, wins=0.09, picky=0.15)
 _PICKY = Manner(claims_an_hour=6, minutes_to_contact=6, contacts=0.86, wins=0.22, picky=0.95)
 
 #: team slug -> its reps. Aiko, whom the tutorial begins with, is in two teams and never owes the mix anything.
