@@ -259,6 +259,47 @@ def test_the_canonical_form_says_everything_and_reads_back_the_same() -> None:
     assert from_canonical(canonical(policy)) == policy
 
 
+RULES = """
+fair_play:
+  claim_at_least: {count: 20, per: week, then: auto_assign, ahead: 3h}
+  claim_rate: {count: 6, per: 90m}
+  mix: {low_below: 40, per_high: 2}
+  notice: 7d
+  shown_to: managers
+tiers: [{name: all, sees: full}]
+tiering: {over: 30d, confirm: 5}
+credits: {claim: 0.5, convert: 10, weights: [{when: lead.score < 30, times: 2.5}]}
+"""
+
+
+def test_the_rules_of_fair_play_read_back_as_they_were_meant() -> None:
+    policy = read(SMALLEST + RULES)
+    assert from_canonical(canonical(policy)) == policy
+    rules = policy.fair_play
+    assert rules.claim_at_least is not None
+    assert (rules.claim_at_least.then, rules.claim_at_least.ahead) == ("auto_assign", timedelta(hours=3))
+    assert rules.claim_rate is not None
+    assert (rules.claim_rate.count, rules.claim_rate.per) == (6, timedelta(minutes=90))
+    assert rules.mix is not None
+    assert (rules.mix.per_high, rules.mix.share) == (2, None)
+    assert (rules.notice, rules.shown_to) == (timedelta(days=7), "managers")
+    assert (policy.tiering.over, policy.tiering.confirm) == (timedelta(days=30), 5)
+    assert policy.credits is not None
+    assert [(weight.when, weight.times) for weight in policy.credits.weights] == [("lead.score < 30", 2.5)]
+
+
+def test_a_policy_published_before_a_field_was_there_reads_as_if_it_had_been_left_out() -> None:
+    policy = read(SMALLEST + "fair_play: {mix: {share: 30%}, claim_at_least: {count: 5}}\n")
+    document = json.loads(canonical(policy))
+    for part in ("tiering", "credits"):
+        del document[part]
+    for field in ("claim_rate", "notice", "shown_to"):
+        del document["fair_play"][field]
+    del document["fair_play"]["mix"]["per_high"]
+    del document["fair_play"]["claim_at_least"]["ahead"]
+    assert from_canonical(json.dumps(document)) == policy
+
+
 def test_the_digest_is_of_the_meaning_not_of_the_writing() -> None:
     rewritten = (
         "# a remark\nroute:\n- pull: {pool: inbound}\n  name: All\npools: {inbound: {lock: 900s}}\npolicy: Smallest\n"

@@ -82,8 +82,9 @@ class RepFacts:
     """What a policy may ask about a rep, and what decides whether a lead can be pushed to them now.
 
     ``open_leads`` counts leads owned and not yet converted or retired; ``assigned_today`` those pushed to the rep in the
-    rep's own local day; ``conversion_rate`` is 0..1 over ``closed`` leads. ``hours`` ``None`` means always at work. ``tier`` is the
-    tier the rep is settled in, no fact for conditions: ``""`` in none of them, ``None`` not settled yet (see ``tiers``).
+    rep's own local day; ``conversion_rate`` is 0..1 over ``closed`` leads, both within the policy's ``tiering.over``. ``hours``
+    ``None`` means always at work. ``tier`` is the tier the rep is settled in, no fact for conditions: ``""`` in none of them,
+    ``None`` not settled yet (see ``tiers``).
     """
 
     handle: str

@@ -214,7 +214,7 @@ class Pool(Part):
     lock: Annotated[Duration | None, Field(json_schema_extra={"default": "15m"})] = timedelta(minutes=15)
     """How long a claimed lead is the rep's without contact; `null`: until it is given back."""
     reclaim_after: Duration | None = None
-    """How long a rep whose lock ran out has to wait before claiming the same lead again."""
+    """How long a rep whose lock ran out, or who gave the lead back without a contact, has to wait before claiming it again."""
     escalate: tuple[Step, ...] = ()
     """What happens to a lead that nobody claims, step by step."""
     assign_after: Annotated[Duration, Field(json_schema_extra={"default": "24h"})] = timedelta(hours=24)
@@ -227,12 +227,13 @@ class ClaimAtLeast(Part):
     count: Count
     """How many claims."""
     per: Literal["day", "week"] = "day"
-    """In which time: the rep's own day, or the week from Monday. Days off and time off lower a week's count in proportion."""
+    """In which time: the rep's own day, or the week from Monday. A week's count is for five working days (or more, if the rep has more);
+    fewer days, and time off, lower it in proportion, as hours off do a day's; rounded down."""
     then: Literal["notify", "auto_assign"] = "notify"
     """What comes of it: `notify` tells the rep and the managers of the rep's teams; `auto_assign` also assigns what is missing, the
     oldest waiting leads first."""
     ahead: Annotated[Duration, Field(json_schema_extra={"default": "1h"})] = timedelta(hours=1)
-    """How long before the end of the rep's working day, or of the week's last one, that happens."""
+    """How long before the end of the rep's working day, or of the week's last one, that happens; not before the first begins."""
 
 
 class ClaimRate(Part):
@@ -371,7 +372,7 @@ class Policy(Part):
     fair_play: FairPlay = FairPlay()
     """What keeps pulling fair."""
     tiers: tuple[Tier, ...] = ()
-    """What reps of a kind see; the first that fits the rep. Without any, everybody sees what the pool shows."""
+    """What reps of a kind see; the first that fits the rep, as settled once a day. Without any, everybody sees what the pool shows."""
     tiering: Tiering = Tiering()
     """How reps come into their tiers."""
     sla: Sla | None = None
