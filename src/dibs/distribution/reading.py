@@ -343,7 +343,11 @@ def in_tier(workspace_id: UUID, rep_id: UUID, rep: RepFacts, kept: TierKept, boo
     closed, converted = kept.closed, kept.converted
     if kept.on is None:
         closed, converted = records(workspace_id, [rep_id], now - book.policy.tiering.over).get(rep_id, (0, 0))
-    tier = None if kept.on is None else kept.tier or ""
+    return recorded(rep, None if kept.on is None else kept.tier or "", closed, converted)
+
+
+def recorded(rep: RepFacts, tier: str | None, closed: int, converted: int) -> RepFacts:
+    """The rep's facts with what tiers ask about: of ``closed`` leads ended, so many ``converted``."""
     return replace(rep, tier=tier, closed=closed, conversion_rate=converted / closed if closed else None)
 
 

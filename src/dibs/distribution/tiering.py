@@ -8,7 +8,7 @@ who was not settled by another worker in between.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from dibs.delivery import notices
 from dibs.delivery.outbox import post
 from dibs.delivery.wake import wake
-from dibs.distribution.reading import Crew, crew, records
+from dibs.distribution.reading import Crew, crew, recorded, records
 from dibs.distribution.rulebooks import Active, active
 from dibs.distribution.writing import begin_standings, reasons_json
 from dibs.engine import tiers
@@ -72,7 +72,7 @@ def retier_all(workspace_id: UUID, now: datetime, *, at_once: bool = False) -> i
     for handle in due:
         rep_id, was = known.ids[handle], states[handle]
         closed, converted = ended.get(rep_id, (0, 0))
-        facts = with_record(known.roster.reps[handle], was, closed, converted)
+        facts = recorded(known.roster.reps[handle], was.tier, closed, converted)
         looked = tiers.retier(policy.book, was, facts, known.today(handle))
         looks.append(_Look(rep_id, handle, was, looked, closed, converted))
 
@@ -107,16 +107,11 @@ def settled(workspace_id: UUID, known: Crew, book: Rulebook) -> dict[str, RepFac
     reps = {}
     for handle, rep in known.roster.reps.items():
         has = kept.get(known.ids[handle], Kept())
-        closed, converted = (has.closed, has.converted)
+        closed, converted = has.closed, has.converted
         if has.state.on is None:
             closed, converted = ended.get(known.ids[handle], (0, 0))
-        reps[handle] = with_record(rep, has.state, closed, converted)
+        reps[handle] = recorded(rep, has.state.tier, closed, converted)
     return reps
-
-
-def with_record(rep: RepFacts, state: TierState, closed: int, converted: int) -> RepFacts:
-    """The rep's facts with what tiers ask about."""
-    return replace(rep, tier=state.tier, closed=closed, conversion_rate=converted / closed if closed else None)
 
 
 @dataclass(frozen=True, slots=True)
