@@ -135,6 +135,22 @@ def test_it_speaks_the_readers_language(company: Company, language: str, word: s
     assert "takes the higher" not in seen
 
 
+def test_figures_of_very_many_claims_are_kept_for_a_minute_and_those_of_few_are_not(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dibs.insight.fair_play._MANY", 3)
+    chose(company, company.aiko, 3, 0.5)
+    assert "3 claims." in page(company.aiko)
+    chose(company, company.aiko, 1, 0.5)
+    assert "4 claims." in page(company.aiko)
+    chose(company, company.aiko, 1, 0.5)
+    chose(company, company.budi, 7, 0.5)
+    assert "4 claims." in page(company.aiko)
+    assert "5 claims." in page(company.aiko, "?days=30")
+    assert "12 claims." in page(company.ops)  # who sees others is told of others
+    assert "7 claims." in page(company.budi)
+
+
 def test_a_line_has_a_gap_where_nobody_was_looking() -> None:
     start = datetime(2026, 3, 2, tzinfo=UTC)
     minute = timedelta(minutes=1)

@@ -6,12 +6,14 @@ from indexes that hold all that is asked, so that a million decisions a month co
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.core.cache import cache
 from django.db import connection
 
 from dibs.distribution.choices import BANDS
@@ -30,6 +32,8 @@ WAYS: dict[str, tuple[str, ...]] = {
 }
 #: The latest notes of a pool say how it stands now, if they are not older than this.
 _STILL_NOW = timedelta(minutes=20)
+#: Figures of more claims than this are kept for so many seconds: to count them takes as long as a page may take altogether.
+_MANY, _KEPT_FOR = 20_000, 60
 #: How many points a line over a period has, about.
 _POINTS = 84
 
@@ -132,20 +136,37 @@ def reps_watched(caller: Caller, *, also_left: bool = False) -> list[tuple[UUID,
     return [(rep, handle, name) for rep, handle, name in rows]
 
 
+def lately(caller: Caller, days: int, now: datetime) -> FairPlay:
+    """What the reps in the caller's sight did in the last so many days. Where that is a great deal, it may be as of a minute ago."""
+    reps = reps_watched(caller)
+    whose = hashlib.sha256(repr(reps).encode()).hexdigest()
+    name = f"fair_play:{caller.workspace_id}:{days}:{whose}"
+    kept: FairPlay | None = cache.get(name)
+    if kept is not None:
+        return kept
+    found = _played(caller.workspace_id, reps, now - timedelta(days=days), now)
+    if found.claims > _MANY:
+        cache.set(name, found, _KEPT_FOR)
+    return found
+
+
 def fair_play(caller: Caller, since: datetime, until: datetime) -> FairPlay:
     """What the reps in the caller's sight did after ``since`` and up to ``until``."""
-    reps = reps_watched(caller)
+    return _played(caller.workspace_id, reps_watched(caller), since, until)
+
+
+def _played(workspace_id: UUID, reps: Sequence[tuple[UUID, str, str]], since: datetime, until: datetime) -> FairPlay:
     ids = [rep for rep, _, _ in reps]
-    play = {row[0]: row[1:] for row in _rows(_CLAIMS, caller.workspace_id, since, until, ids)}
-    passed = {row[0]: row[1:] for row in _rows(_PASSED, caller.workspace_id, since, until, ids)}
+    play = {row[0]: row[1:] for row in _rows(_CLAIMS, workspace_id, since, until, ids)}
+    passed = {row[0]: row[1:] for row in _rows(_PASSED, workspace_id, since, until, ids)}
     players = tuple(_player(handle, name, play.get(rep), passed.get(rep, (0, 0, 0))) for rep, handle, name in reps)
-    (median,) = _rows(_MEDIAN, caller.workspace_id, since, until, ids)[0]
+    (median,) = _rows(_MEDIAN, workspace_id, since, until, ids)[0]
     compared = sum(sum(player.bands) for player in players)
     return FairPlay(
         since=since,
         until=until,
         reps=players,
-        ways=_ways(caller.workspace_id, ids, since, until),
+        ways=_ways(workspace_id, ids, since, until),
         claims=sum(player.claims for player in players),
         unknown=sum(player.unknown for player in players),
         median_to_claim=_span(median),

@@ -13,8 +13,7 @@ from django.views.decorators.http import require_GET
 from dibs.distribution.choices import BANDS
 from dibs.insight.cherry import ENOUGH
 from dibs.insight.credits import TooManyLines, as_csv, credit_lines, credits_earned
-from dibs.insight.fair_play import fair_play as fair_play_of
-from dibs.insight.fair_play import open_to, pools_moved
+from dibs.insight.fair_play import lately, open_to, pools_moved
 from dibs.people.access import Action
 from dibs.web.drawing import course
 from dibs.web.shown import rounded, short_span
@@ -40,7 +39,7 @@ def fair_play(visit: Visit) -> HttpResponse:
         tab="fair_play",
         days=days,
         periods=PERIODS,
-        seen=fair_play_of(visit.caller, since, visit.now),
+        seen=lately(visit.caller, days, visit.now),
         bands=[f"{start + 1}–{end}" for start, end in zip((0, *BANDS), BANDS, strict=False)],
         pools=[(pool, course(pool.moved, since, visit.now)) for pool in pools],
         ways=_ways(),
