@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.timezone import now
+
 from dibs.distribution.models import PolicyVersion
 from dibs.people.tenancy import enter
 from tests.api.conftest import POLICY, Company
+from tests.making import publish
 from tests.web.conftest import as_
 from tests.web.test_leads import words
 
@@ -66,3 +73,103 @@ def test_text_that_is_no_policy_at_all_is_refused_kindly(company: Company) -> No
     browser = as_(company.ops)
     for text in ("", "{", "a: [", "\x00", "policy: x\n" * 3, "💥", "- a\n- b"):
         assert browser.post("/policy/edit/", {"text": text, "do": "check"}).status_code == 422, text
+
+
+TIGHTER = POLICY.replace("hold_at_most: 3", "hold_at_most: 2")
+NOTICE = POLICY.replace("hold_at_most: 3,", "hold_at_most: 3, notice: 2d,")
+
+
+def confirmed(browser: Any, text: str, **form: str) -> Any:
+    """Published after what it changes was shown."""
+    shown = browser.post("/policy/edit/", {"text": text, "do": "publish"} | form)
+    mark = re.search(r'name="shown" value="(\w+)"', shown.content.decode())
+    assert mark is not None
+    return browser.post("/policy/edit/", {"text": text, "do": "publish", "shown": mark[1]} | form, follow=True)
+
+
+def test_what_tightens_and_loosens_is_shown_before_it_is_published(company: Company) -> None:
+    browser = as_(company.ops)
+    text = TIGHTER.replace("skip_at_most: 2", "skip_at_most: 9")
+    page = browser.post("/policy/edit/", {"text": text, "do": "publish"})
+    told = words(page)
+    assert "What changes for the reps" in told
+    assert "Leads in hand, at most 3 2 tighter" in told
+    assert "Leads passed by between two claims, at most 2 9 looser" in told
+    enter(company.workspace.id)
+    assert PolicyVersion.objects.count() == 1
+    assert "Published as version 2. It is in force from now on." in words(confirmed(browser, text))
+
+
+def test_the_confirmation_is_of_the_text_that_was_shown(company: Company) -> None:
+    browser = as_(company.ops)
+    shown = browser.post("/policy/edit/", {"text": TIGHTER, "do": "publish"}).content.decode()
+    mark = re.search(r'name="shown" value="(\w+)"', shown)
+    assert mark is not None
+    changed = TIGHTER.replace("hold_at_most: 2", "hold_at_most: 1")
+    page = browser.post("/policy/edit/", {"text": changed, "do": "publish", "shown": mark[1]})
+    assert "Leads in hand, at most 3 1 tighter" in words(page)
+    enter(company.workspace.id)
+    assert PolicyVersion.objects.count() == 1
+
+
+def test_a_policy_is_announced_and_taken_back(company: Company) -> None:
+    browser = as_(company.ops)
+    page = confirmed(browser, TIGHTER, **{"from": "2099-03-31T09:00"})
+    assert "Announced as version 2, in force from March 31, 2099 09:00." in words(page)
+    assert "Version 2 is announced" in words(page)
+    assert "Leads in hand, at most 3 2 tighter" in words(page)
+    assert "Version 1, in force since" in words(page)
+    assert "Version 2, in force from March 31, 2099 09:00" in words(browser.get("/policy/?version=2"))
+    assert "Version 2 is announced for" in words(browser.get("/policy/edit/"))
+    assert "Take it back" not in words(as_(company.manager).get("/policy/"))
+    assert as_(company.manager).post("/policy/cancel/").status_code == 403
+    assert "Version 2 is taken back, and the reps are told so." in words(browser.post("/policy/cancel/", follow=True))
+    assert "Nothing is announced any more." in words(browser.post("/policy/cancel/", follow=True))
+    assert "taken back" in words(browser.get("/policy/"))
+    assert "Version 2, announced and taken back" in words(browser.get("/policy/?version=2"))
+
+
+def test_what_tightens_is_announced_for_the_earliest_moment_if_none_is_given(company: Company) -> None:
+    browser, before = as_(company.ops), now()
+    publish(company.workspace, NOTICE)
+    page = browser.post("/policy/edit/", {"text": NOTICE.replace("hold_at_most: 3", "hold_at_most: 2"), "do": "check"})
+    assert "What tightens is announced first:" in words(page)
+    offered = re.search(r'name="from" value="([^"]+)"', page.content.decode())
+    assert offered is not None
+    assert timedelta(days=2) < datetime.fromisoformat(offered[1] + "+00:00") - before < timedelta(days=2, minutes=25)
+    done = confirmed(browser, NOTICE.replace("hold_at_most: 3", "hold_at_most: 2"))
+    assert "Announced as version 3" in words(done)
+    enter(company.workspace.id)
+    coming = PolicyVersion.objects.get(pending=True)
+    assert timedelta(days=2) <= coming.effective_from - before < timedelta(days=2, minutes=5)
+
+
+def test_a_moment_too_soon_is_refused_with_the_earliest_one(company: Company) -> None:
+    browser = as_(company.ops)
+    publish(company.workspace, NOTICE)
+    text = NOTICE.replace("hold_at_most: 3", "hold_at_most: 2")
+    soon = (now() + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M")
+    page = confirmed(browser, text, **{"from": soon})
+    assert page.status_code == 422
+    assert "That is too soon: what it tightens has to be announced. The earliest moment is" in words(page)
+    page = confirmed(browser, text, **{"from": "tomorrow"})
+    assert "That is no moment." in words(page)
+    enter(company.workspace.id)
+    assert not PolicyVersion.objects.filter(pending=True).exists()
+
+
+def test_going_back_to_what_was_tighter_goes_by_the_form(company: Company) -> None:
+    browser = as_(company.ops)
+    publish(company.workspace, NOTICE)
+    page = browser.post("/policy/back/", {"number": "1"}, follow=True)
+    assert page.redirect_chain[-1][0] == "/policy/edit/?version=1"
+    assert "Version 1 tightens rules, which have to be announced." in words(page)
+    assert "notice: 2d" not in page.content.decode()
+
+
+def test_a_new_version_may_begin_with_any_older_one(company: Company) -> None:
+    browser = as_(company.ops)
+    publish(company.workspace, TIGHTER)
+    assert "hold_at_most: 3" in browser.get("/policy/edit/?version=1").content.decode()
+    for odd in ("99", "no", "٣"):
+        assert "hold_at_most: 2" in browser.get("/policy/edit/", {"version": odd}).content.decode()

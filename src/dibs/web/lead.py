@@ -20,7 +20,7 @@ from dibs.insight.story import Entry, story_of_seen
 from dibs.people.access import Action
 from dibs.people.models import Rep
 from dibs.web.desk import CHOICES
-from dibs.web.pool import CONTACT
+from dibs.web.pool import CONTACT, skips_left
 from dibs.web.shown import value_of
 from dibs.web.visit import Visit, page
 
@@ -100,6 +100,7 @@ def lead(visit: Visit, lead_id: UUID) -> HttpResponse:
         else [],
         pools=[name for name, _mode in visit.pools] if leads_it else [],
         may_claim=visit.caller.rep_id is not None and seen["state"] == "pooled",
+        skips=skips_left(visit) if seen.opens else None,
         lock=book.policy.pools[seen["pool"]].lock if book and seen["pool"] in book.policy.pools else None,
         **CHOICES,
     )
@@ -195,6 +196,7 @@ def _kind(entry: Entry) -> str:
         "lapsed": pgettext("story", "Lapsed"),
         "escalated": pgettext("story", "Passed on"),
         "released": pgettext("story", "Given back"),
+        "opened": pgettext("story", "Looked at in detail"),
         "requalified": pgettext("story", "Looked at again"),
         "returned": pgettext("story", "Sent back"),
     }

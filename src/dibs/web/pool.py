@@ -201,11 +201,11 @@ def _about(visit: Visit, name: str, lead: SeenLead | None) -> dict[str, Any]:
         "lock": rules.lock if rules else None,
         "onward": _onward(visit, name, lead),
         "may_claim": visit.caller.rep_id is not None and visit.caller.may(Action.TAKE_LEADS),
-        "skips": _skips(visit),
+        "skips": skips_left(visit),
     }
 
 
-def _skips(visit: Visit) -> tuple[int, int] | None:
+def skips_left(visit: Visit) -> tuple[int, int] | None:
     """How many skips are left until the next claim, and how many there are; ``None`` where the policy does not limit them."""
     rules = visit.standing.rules if visit.standing else ()
     found = next((rule for rule in rules if rule.rule == "skip_at_most"), None)

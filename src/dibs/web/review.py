@@ -49,7 +49,6 @@ class Result:
 
     headline: str
     told: Sequence[Told]
-    good: bool
 
 
 @require_http_methods(["GET", "POST"])
@@ -137,7 +136,7 @@ def _result(visit: Visit, wanted: bulk.Wanted, told: Sequence[Told]) -> Result:
     joint = "" if active_language() == "ja" else " "
     headline = joint.join(part for part in (said if done else "", refused) if part)
     # What did not go as wanted is what there is to read.
-    return Result(headline, sorted(told, key=lambda each: each.done), not left)
+    return Result(headline, sorted(told, key=lambda each: each.done))
 
 
 def _shown(
