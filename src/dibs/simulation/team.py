@@ -84,7 +84,7 @@ _STEADY = Manner(claims_an_hour=5, minutes_to_contact=3.5, contacts=0.95, wins=0
 _QUICK = Manner(claims_an_hour=7, minutes_to_contact=2, contacts=0.98, wins=0.24, picky=0.25)
 _FAIR = Manner(claims_an_hour=7, minutes_to_contact=2, contacts=0.98, wins=0.24, picky=0.0)
 _NEW = Manner(claims_an_hour=3.5, minutes_to_contact=7, contacts=0.84, wins=0.09, picky=0.15)
-_PICKY = Manner(claims_an_hour=6, minutes_to_contact=6, contacts=0.86, wins=0.22, picky=0.95)
+_PICKY = Manner(claims_an_hour=12, minutes_to_contact=4, contacts=0.9, wins=0.22, picky=0.95)
 
 #: team slug -> its reps. Aiko, whom the tutorial begins with, is in two teams and never owes the mix anything.
 _AIKO = _rep("aiko", "Aiko Tanaka", "JP", _SUN_THU, "bob", 1, 0, _FAIR, early=True)
