@@ -10,6 +10,9 @@ from typing import Any
 from dibs.crm.lookup import BORDER, FIELDS, OPEN, PERSONAL, line_of, place_of
 from dibs.insight.sight import Window
 
+#: Words of so many letters LIKE looks for faster than strpos, which gains by being able to leap.
+_BRIEF = 2
+
 #: SQL and its parameters.
 Said = tuple[str, list[Any]]
 
@@ -44,6 +47,8 @@ def found_in(word: str, window: Window) -> Condition:
     """The word, folded, stands in a field that the caller sees."""
     seen = [name for name in FIELDS if name in window.fields]
     said, values = "strpos({lead}.lookup, %s) > 0", [word]
+    if len(word) <= _BRIEF:
+        said, values = "{lead}.lookup LIKE %s", ["%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"]
     if len(seen) == len(FIELDS):
         return Condition(said, values)
     if not seen:
