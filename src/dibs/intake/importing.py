@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import transaction
 
+from dibs.crm.models import Lead
 from dibs.distribution.placing import Placed
 from dibs.intake.chunks import LONG, Chunk, Reading, Refused, chunks, chunks_ahead, written
 from dibs.intake.connectors.csv import CsvFile
@@ -21,7 +22,7 @@ from dibs.intake.headers import Fitted, guess_mapping
 from dibs.intake.mapping import Mapping, MappingFile
 from dibs.intake.models import Import, ImportRefusal, Source
 from dibs.intake.receiving import Received, take_in
-from dibs.people.bulk import insert_rows
+from dibs.people.bulk import insert_rows, let_be_seen
 from dibs.people.models import User, Workspace
 from dibs.people.tenancy import enter, new_id
 
@@ -140,6 +141,7 @@ def import_file(
     if batch:
         batch.finished_at = clock()
         batch.save(update_fields=["finished_at"])
+        let_be_seen(Lead._meta.db_table)
     summary.seconds = time.perf_counter() - started
     return summary
 
