@@ -106,7 +106,7 @@ def _runs(sizes: Sequence[int]) -> Iterator[Run]:
         publish(workspace.id, POLICY.read_text(), by=None)
         for size in sizes:
             path = Path(folder) / f"{size}.csv"
-            _write(path, size)
+            write_leads(path, size)
             began, used = time.perf_counter(), _CPU()
             mapping = read_mapping(MAPPING)
             summary = import_file(workspace, path, f"bench {size}", mapping, clock=lambda: datetime.now(UTC))
@@ -117,7 +117,7 @@ def _runs(sizes: Sequence[int]) -> Iterator[Run]:
             path.unlink()
 
 
-def _write(path: Path, size: int) -> None:
+def write_leads(path: Path, size: int) -> None:
     """A file of synthetic leads, every field that such a lead has filled."""
     from dibs.simulation.leads import synthetic_leads
 
