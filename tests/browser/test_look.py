@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils.timezone import now
 from playwright.sync_api import Page
 
+from dibs.distribution import policies, tiering
 from dibs.people.models import User
-from tests.api.conftest import Company
+from tests.api.conftest import POLICY, Company
 from tests.browser.conftest import LogIn
+from tests.making import publish
 
 #: Text whose contrast with what is behind it is too low (WCAG 2.2 AA), as "text: ratio".
 _FAINT = """() => {
@@ -51,8 +56,8 @@ _NAMELESS = """() => {
 
 def _paths(company: Company, role: str) -> list[str]:
     if role == "rep":
-        return ["/pools/inbound/", "/queue/line/", "/mine/", "/standing/"]
-    return ["/floor/", "/review/", "/people/", "/policy/", "/policy/edit/", "/pools/open/"]
+        return ["/pools/inbound/", "/pools/open/", "/queue/line/", "/mine/", "/standing/", "/notices/", "/fair-play/"]
+    return ["/floor/", "/review/", "/fair-play/", "/people/", "/policy/", "/policy/edit/", "/pools/open/", "/notices/"]
 
 
 def _fill(company: Company) -> None:
@@ -61,8 +66,28 @@ def _fill(company: Company) -> None:
         company.lead(company=f"Company {number}", employees=300 * number, industry="health")
         company.lead(source="unclear", company="医療法人社団桜ヶ丘メディカルクリニック", country="MX")
         company.lead(source="line", company="In Line", email="a-rather-long-address-that-goes-on@subdomain.example.com")
+        company.lead(source="open", company="Open to Look At")
     company.lead(company=long, employees=12_345, country="MX", industry="Electroencefalografía")
     company.lead(source="demo", company=long)
+
+
+def _rules(company: Company) -> None:
+    """Every rule, a tier, points, and a change announced: My standing with all that it can say."""
+    rules = (
+        "{hold_at_most: 3, claim_rate: {count: 3, per: 10m}, claim_at_least: {count: 4, per: day, then: auto_assign}, "
+        "mix: {low_below: 50, share: 30%, over: 20}, skip_at_most: 2, notice: 1h}"
+    )
+    more = """
+tiers:
+  - {name: Especialistas en electroencefalografía, when: 'rep.closed >= 5', sees: full}
+  - {name: new, sees: full}
+credits: {claim: 1, convert: 10, weights: [{when: 'lead.score < 30', times: 2}]}
+"""
+    text = re.sub(r"(?m)^fair_play: .*$", f"fair_play: {rules}", POLICY) + more
+    publish(company.workspace, text)
+    tiering.retier_all(company.workspace.id, now())
+    coming = text.replace("hold_at_most: 3", "hold_at_most: 1").replace("lock: 15m", "lock: 10m")
+    policies.publish(company.workspace.id, coming, None, effective_from=now() + timedelta(days=2))
 
 
 def _own_lead(page: Page) -> str:
@@ -77,6 +102,7 @@ def _own_lead(page: Page) -> str:
 def test_every_page_can_be_read_and_everything_on_it_has_a_name(
     company: Company, log_in: LogIn, role: str, scheme: Any
 ) -> None:
+    _rules(company)
     _fill(company)
     page = log_in(company.aiko if role == "rep" else company.ops, color_scheme=scheme)
     paths = _paths(company, role) + ([_own_lead(page)] if role == "rep" else ["/no/such/page/", "/account/logout/"])
@@ -88,6 +114,7 @@ def test_every_page_can_be_read_and_everything_on_it_has_a_name(
 
 @pytest.mark.parametrize("language", ["en", "ja", "es", "id"])
 def test_no_page_scrolls_sideways_on_a_small_screen(company: Company, log_in: LogIn, language: str) -> None:
+    _rules(company)
     _fill(company)
     User.objects.update(language=language)
     for role, who in (("rep", company.aiko), ("ops", company.ops)):
