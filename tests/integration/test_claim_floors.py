@@ -12,11 +12,10 @@ from django.db import connection
 
 from dibs.crm.models import Lead
 from dibs.delivery.models import Notice, Outbox
-from dibs.distribution import acting, claiming, policies
+from dibs.distribution import acting, claiming, policies, tasks
 from dibs.distribution.floors import look_at_floors
 from dibs.distribution.models import Decision, RepEntry, Standing
 from dibs.distribution.placing import place
-from dibs.distribution.tasks import look_at_claim_floors
 from dibs.insight.mine import my_standing
 from dibs.people.caller import caller_of
 from dibs.people.models import Rep, TimeOff, Workspace
@@ -366,13 +365,23 @@ def test_claims_at_the_same_moment_pass_no_cap(workspace: Workspace, aiko: Rep) 
     assert len(held(aiko)) == Standing.objects.get(rep=aiko).holding == 3
 
 
-def test_the_job_looks_in_every_workspace(workspace: Workspace, aiko: Rep) -> None:
+def test_the_job_looks_in_every_workspace(workspace: Workspace, aiko: Rep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "moment", lambda: LOOK)
     policies.publish(workspace.id, policy(NOTIFY), by=None, now=MONDAY)
     other = make_workspace()
     budi = make_rep(other, "budi", hours=HOURS)
     policies.publish(other.id, policy(NOTIFY), by=None, now=MONDAY)
-    assert look_at_claim_floors(timestamp=int(LOOK.timestamp())) == 2
+    assert tasks.look_at_claim_floors(timestamp=int(LOOK.timestamp())) == 2
     assert len(entries(aiko)) == len(entries(budi)) == 1
+
+
+def test_a_job_that_was_left_over_from_yesterday_does_not_go_back_to_it(
+    workspace: Workspace, aiko: Rep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies.publish(workspace.id, policy(NOTIFY), by=None, now=MONDAY)
+    monkeypatch.setattr(tasks, "moment", lambda: LOOK + timedelta(hours=16))
+    assert tasks.look_at_claim_floors(timestamp=int(LOOK.timestamp())) == 0
+    assert entries(aiko) == []
 
 
 # -- what the rep is shown ----------------------------------------------------------------------------------------------

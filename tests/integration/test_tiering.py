@@ -12,10 +12,9 @@ from django.db import connection
 
 from dibs.crm.models import Lead
 from dibs.delivery.models import Notice, Outbox
-from dibs.distribution import acting, claiming, policies
+from dibs.distribution import acting, claiming, policies, tasks
 from dibs.distribution.models import RepEntry, Standing
 from dibs.distribution.placing import place
-from dibs.distribution.tasks import settle_tiers
 from dibs.distribution.tiering import retier_all
 from dibs.insight.mine import my_tier
 from dibs.people.caller import caller_of
@@ -278,7 +277,9 @@ def test_a_workspace_without_a_policy_has_no_tiers(workspace: Workspace, aiko: R
     assert retier_all(workspace.id, MONDAY) == 0
 
 
-def test_the_job_looks_in_every_workspace_and_a_broken_one_stops_no_other(workspace: Workspace, aiko: Rep) -> None:
+def test_the_job_looks_in_every_workspace_and_a_broken_one_stops_no_other(
+    workspace: Workspace, aiko: Rep, monkeypatch: pytest.MonkeyPatch
+) -> None:
     policies.publish(workspace.id, POLICY, by=None, now=MONDAY)
     other = make_workspace()
     rep = make_rep(other, "budi")
@@ -289,8 +290,9 @@ def test_the_job_looks_in_every_workspace_and_a_broken_one_stops_no_other(worksp
     enter(other.id)
     type(version).objects.filter(id=version.id).update(document={})
     policies.rulebook.cache_clear()
+    monkeypatch.setattr(tasks, "moment", lambda: day(1))
     with pytest.raises(KeyError):
-        settle_tiers(timestamp=int(day(1).timestamp()))
+        tasks.settle_tiers(timestamp=int(day(1).timestamp()))
     for one, on in ((aiko, day(1)), (rep, MONDAY), (late, day(1))):
         enter(one.workspace_id)
         assert Standing.objects.get(rep=one).tier_on == on.date()

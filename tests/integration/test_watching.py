@@ -12,12 +12,11 @@ from django.db import connection
 from procrastinate.contrib.django import app
 
 from dibs.crm.models import Lead
-from dibs.distribution import acting, claiming
+from dibs.distribution import acting, claiming, tasks
 from dibs.distribution.choices import BANDS, Looked, band_of, watch
 from dibs.distribution.models import Choice, Decision, PoolSample, RepEntry, Standing, Watched
 from dibs.distribution.placing import place
 from dibs.distribution.samples import EVERY, sample
-from dibs.distribution.tasks import sample_pools, watch_claims
 from dibs.people.caller import Caller, caller_of
 from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
@@ -221,14 +220,15 @@ def test_a_pool_is_noted_once_in_five_minutes_and_old_notes_go() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_jobs_watch_every_workspace() -> None:
+def test_the_jobs_watch_every_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
     (one, aiko), (two, budi) = company(), company()
     for workspace, rep in ((one, aiko), (two, budi)):
         enter(workspace.id)
         take(rep, arrive(workspace, 10, 100)[0], after(1))
+    monkeypatch.setattr(tasks, "moment", lambda: after(2))
     at = int(after(2).timestamp())
-    assert watch_claims(timestamp=at) == 2
-    assert sample_pools(timestamp=at) == 6
+    assert tasks.watch_claims(timestamp=at) == 2
+    assert tasks.sample_pools(timestamp=at) == 6
     assert {"watch_claims", "sample_pools"} <= {
         task.task.name for task in app.periodic_registry.periodic_tasks.values()
     }

@@ -1,15 +1,18 @@
 """Jobs of this room, run by whichever worker is free.
 
-Each may run in several workers at once, and again after a crash: what one has done, the next finds done.
+Each may run in several workers at once, and again after a crash: what one has done, the next finds done. Each acts for the moment at
+which it runs. ``timestamp``, when it was due, is procrastinate's: a job that was left in the queue while no worker ran may be a day
+old, and the day it was for is over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
+from django.utils.timezone import now as moment
 from procrastinate.contrib.django import app
 
 from dibs.distribution.choices import watch
@@ -23,36 +26,35 @@ from dibs.people.tenancy import within
 @app.periodic(cron="*/5 * * * *")
 @app.task(name="settle_tiers", queueing_lock="settle_tiers")
 def settle_tiers(timestamp: int) -> int:
-    """Look at the tiers of those reps for whom a new day has begun; returns how many moved. ``timestamp`` is when the job was due,
-    seconds since 1970."""
-    return in_each_workspace(timestamp, retier_all)
+    """Look at the tiers of those reps for whom a new day has begun; returns how many moved."""
+    return in_each_workspace(retier_all)
 
 
 @app.periodic(cron="* * * * *")
 @app.task(name="look_at_claim_floors", queueing_lock="look_at_claim_floors")
 def look_at_claim_floors(timestamp: int) -> int:
     """Look at the claim floors of those reps whose day or week is about to end; returns how many were short."""
-    return in_each_workspace(timestamp, lambda workspace_id, now: look_at_floors(workspace_id, now).short)
+    return in_each_workspace(lambda workspace_id, now: look_at_floors(workspace_id, now).short)
 
 
 @app.periodic(cron="* * * * *")
 @app.task(name="watch_claims", queueing_lock="watch_claims")
 def watch_claims(timestamp: int) -> int:
     """Work out what was on offer at the latest claims; returns how many claims that were."""
-    return in_each_workspace(timestamp, lambda workspace_id, now: watch(workspace_id, now).claims)
+    return in_each_workspace(lambda workspace_id, now: watch(workspace_id, now).claims)
 
 
 @app.periodic(cron="*/5 * * * *")
 @app.task(name="sample_pools", queueing_lock="sample_pools")
 def sample_pools(timestamp: int) -> int:
     """Note how each pool stands; returns how many pools were noted."""
-    return in_each_workspace(timestamp, sample)
+    return in_each_workspace(sample)
 
 
-def in_each_workspace(timestamp: int, do: Callable[[UUID, datetime], int]) -> int:
+def in_each_workspace(do: Callable[[UUID, datetime], int]) -> int:
     """Do this in every workspace, and add up what it returns. What fails in one keeps no other from its turn; it is raised when all have
     had theirs."""
-    now, done, failed = datetime.fromtimestamp(timestamp, UTC), 0, None
+    now, done, failed = moment(), 0, None
     try:
         for workspace_id in Workspace.objects.order_by("id").values_list("id", flat=True):
             try:
