@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import select
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL
+from django.db.backends.postgresql.psycopg_any import BaseTzLoader
 from django.db.backends.postgresql.schema import DatabaseSchemaEditor as PostgreSQLSchemaEditor
 
 
@@ -27,8 +29,26 @@ class DatabaseSchemaEditor(PostgreSQLSchemaEditor):
                 self.connection.connection.prepare_threshold = self._threshold
 
 
+class MomentLoader(BaseTzLoader):  # type: ignore[misc]
+    """Reads a moment. Django's own takes it apart in Python, ten times the work, and a rep's standing has fifty of them."""
+
+    timezone = UTC
+
+    def load(self, data: Any) -> datetime:
+        try:
+            return datetime.fromisoformat(str(data, "ascii"))
+        except ValueError:
+            # Such as "infinity": refused with the right words there.
+            return super().load(data)  # type: ignore[no-any-return]
+
+
 class DatabaseWrapper(PostgreSQL):
     SchemaEditorClass = DatabaseSchemaEditor
+
+    def get_connection_params(self) -> dict[str, Any]:
+        params: dict[str, Any] = super().get_connection_params()
+        params["context"].register_loader("timestamptz", MomentLoader)
+        return params
 
     def is_usable(self) -> bool:
         """Whether the kept connection can still be used; asked once at the start of each request.
