@@ -1,6 +1,6 @@
 """Claims over HTTP beside pgbench, which runs the same read and the same conditional write on the same server.
 
-32 clients, each a rep with a token of its own, all fair-play rules on, every commit on disk. Both sides take turns in one
+32 clients, each a rep with a token of its own, every rule of fair play on and wide enough to let them through, every commit on disk. Both sides take turns in one
 run, so that the ratio is between equals: `python -m benchmarks claims`.
 """
 
@@ -34,9 +34,16 @@ pools:
     assign_after: 24h
 fair_play:
   hold_at_most: 100000
+  claim_rate: {count: 50, per: 1s}
   claim_at_least: {count: 5, per: day, then: notify}
   mix: {low_below: 50, share: 10%, over: 20}
   skip_at_most: 50
+  notice: 24h
+tiers:
+  - {name: top, when: 'rep.conversion_rate >= 0.2 && rep.closed >= 20', sees: full}
+  - {name: all, sees: preview, only: 'lead.score <= 100'}
+tiering: {over: 90d, confirm: 3}
+credits: {claim: 1, convert: 5, weights: [{when: 'lead.score < 50', times: 2}]}
 qualify:
   score:
     - {when: 'lead.employees >= 200', add: 60}
@@ -178,7 +185,9 @@ def _standings_as_before(workspace_id: UUID) -> None:
 
     enter(workspace_id)
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE distribution_standing SET recent = '{}', skips = 0, version = version + 1")
+        cursor.execute(
+            "UPDATE distribution_standing SET recent = '{}', claimed_at = '{}', skips = 0, version = version + 1"
+        )
 
 
 def _pgbench(
@@ -231,6 +240,9 @@ def _pgbench(
         "skips": "0",
         "lapses": "0",
         "last_claim_at": "now()",
+        "claimed_at": "'{" + ",".join(["2026-01-01 00:00:00+00"] * 50) + "}'::timestamptz[]",
+        "floor_on": "current_date",
+        "score": "60",
     }
     take = re.sub(r"%\((\w+)\)s", lambda name: values[name[1]], _TAKE)
     each = number // CLIENTS

