@@ -89,6 +89,26 @@ def my_leads(caller: Caller, now: datetime) -> list[SeenLead]:
     return [seen for row in rows if (seen := eyes.see(row)) is not None]
 
 
+def my_running(caller: Caller, now: datetime, most: int = 5) -> list[tuple[SeenLead, datetime]]:
+    """The caller's leads whose time runs out next, to be contacted or accepted, each with when it does."""
+    if caller.rep_id is None:
+        return []
+    enter(caller.workspace_id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT {SELECT} FROM {TABLES}
+            WHERE lead.workspace_id = %s AND lead.owner_id = %s AND lead.state IN ('offered', 'owned')
+              AND coalesce(lead.lock_expires_at, CASE WHEN lead.due_for = 'sla' THEN lead.due_at END) > %s
+            ORDER BY coalesce(lead.lock_expires_at, lead.due_at), lead.id LIMIT %s
+            """,
+            [caller.workspace_id, caller.rep_id, now, most],
+        )
+        rows = [row_of(row) for row in cursor.fetchall()]
+    eyes = Eyes(caller, now)
+    return [(seen, row["lock_expires_at"] or row["due_at"]) for row in rows if (seen := eyes.see(row)) is not None]
+
+
 def my_standing(caller: Caller, now: datetime) -> MyStanding | None:
     """Where the caller stands; ``None`` for somebody who is no rep."""
     if caller.rep_id is None:

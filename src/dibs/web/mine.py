@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from dibs.delivery.notices import GivenNotice, mark_read, notices_of
 from dibs.delivery.wording import active_language, condition_in_words, percent, rule_in_words, say, sentence, span
 from dibs.distribution import policies
-from dibs.insight.mine import MyTier, my_leads, my_tier, upcoming
+from dibs.insight.mine import MyTier, my_leads, my_running, my_tier, upcoming
 from dibs.insight.record import MyCredits, Then, my_credits, my_record, standing_under
 from dibs.insight.sight import SeenLead
 from dibs.people.access import Action
@@ -62,15 +62,7 @@ def mine(visit: Visit) -> HttpResponse:
 @page(Action.WORK_LEADS, rep_only=True)
 def held(visit: Visit) -> HttpResponse:
     """The leads whose time runs, for the pages where more are taken."""
-    return visit.part("mine/held.html", running=running(visit))
-
-
-def running(visit: Visit, most: int = 5) -> list[tuple[SeenLead, datetime]]:
-    """The rep's leads that have to be contacted or accepted soonest, each with when its time is over."""
-    if visit.caller.rep_id is None:
-        return []
-    timed = [(lead, ends) for lead in my_leads(visit.caller, visit.now) if (ends := until(lead)) and ends > visit.now]
-    return [(lead, ends) for lead, ends in timed if lead["state"] in {"owned", "offered"}][:most]
+    return visit.part("mine/held.html", running=my_running(visit.caller, visit.now))
 
 
 def until(lead: SeenLead) -> datetime | None:

@@ -19,10 +19,10 @@ from django.views.decorators.http import require_GET, require_POST
 from dibs.delivery.wording import active_language, field_name, span
 from dibs.distribution import acting, claiming
 from dibs.insight import pools
+from dibs.insight.mine import my_running
 from dibs.insight.pages import BadCursor
 from dibs.insight.sight import SeenLead, Window, lead_in_sight
 from dibs.people.access import Action
-from dibs.web.mine import running
 from dibs.web.shown import rounded, value_of
 from dibs.web.visit import Visit, page
 
@@ -176,7 +176,7 @@ def pool(visit: Visit, name: str) -> HttpResponse:
         cards=cards,
         card=card,
         sorts=_sorts(window),
-        running=running(visit) if visit.caller.may(Action.WORK_LEADS) else [],
+        running=my_running(visit.caller, visit.now) if visit.caller.may(Action.WORK_LEADS) else [],
         **context,
     )
 
@@ -352,7 +352,7 @@ def queue(visit: Visit, name: str) -> HttpResponse:
         head=head,
         card=card,
         stops=[rule for rule in visit.rules if rule.blocks_any_claim],
-        running=running(visit),
+        running=my_running(visit.caller, visit.now),
         **_about(visit, name, head),
     )
 
