@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 from collections.abc import Iterator
 from datetime import timedelta
@@ -169,6 +170,20 @@ def test_a_word_in_a_personal_field_that_the_preview_shows_is_found_by_it_alone(
     here.lead(name="Hay Person", title="Needle", email="needle@example.com", domain="needle.example", product="Needle")
     assert here.page(here.aiko, q="needle") == [lead]
     assert here.page(here.aiko, q="chief") == []
+
+
+def test_a_cursor_does_not_show_which_lead_it_names(here: Place) -> None:
+    leads = [here.lead() for _ in range(3)]
+    page = pool_page(here.aiko, "inbound", limit=1, now=here.now)
+    assert page is not None
+    assert page.next is not None
+    raw = base64.urlsafe_b64decode(page.next + "=" * (-len(page.next) % 4))
+    assert all(lead.bytes[:8] not in raw and lead.bytes[8:] not in raw for lead in leads)
+    # The same question has the same cursor, and it leads on.
+    again = pool_page(here.aiko, "inbound", limit=1, now=here.now)
+    assert again is not None
+    assert again.next == page.next
+    assert here.page(here.aiko, cursor=page.next) == leads[1:]
 
 
 def test_new_facts_are_found_and_old_ones_no_longer(here: Place) -> None:

@@ -2,7 +2,8 @@
 
 A cursor names the last row seen and is signed together with the question it belongs to: one that was made up, or that
 comes from another list, another order, other filters or another workspace, is refused. It holds no value of the row: an
-order may be by a field that the caller does not see.
+order may be by a field that the caller does not see. Nor does it show which row it is: where a page looked through leads that the
+caller may not know of, it may be one of those.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class Page(Generic[Item]):
 
 def cursor_after(last: UUID, question: str) -> str:
     """The cursor for what comes after ``last`` in the answer to ``question``."""
-    return base64.urlsafe_b64encode(last.bytes + _sign(last.bytes, question)).decode().rstrip("=")
+    signature = _sign(last.bytes, question)
+    return base64.urlsafe_b64encode(_veiled(last.bytes, signature, question) + signature).decode().rstrip("=")
 
 
 def last_seen(cursor: str, question: str) -> UUID:
@@ -45,10 +47,17 @@ def last_seen(cursor: str, question: str) -> UUID:
         raw = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (UnicodeEncodeError, binascii.Error, ValueError):
         raise BadCursor from None
-    last, signature = raw[:16], raw[16:]
-    if len(last) != 16 or not hmac.compare_digest(signature, _sign(last, question)):
+    veiled, signature = raw[:16], raw[16:]
+    last = _veiled(veiled, signature, question)
+    if len(veiled) != 16 or not hmac.compare_digest(signature, _sign(last, question)):
         raise BadCursor
     return UUID(bytes=last)
+
+
+def _veiled(last: bytes, signature: bytes, question: str) -> bytes:
+    """The id under a mask that only this server can make, or the id from under it; the signature makes each mask another one."""
+    mask = salted_hmac("dibs.cursor.mask", signature + question.encode(), algorithm="sha256").digest()
+    return bytes(one ^ other for one, other in zip(last, mask, strict=False))
 
 
 def _sign(last: bytes, question: str) -> bytes:
