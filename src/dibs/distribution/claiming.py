@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -27,6 +27,7 @@ from dibs.distribution.reading import (
     TIER_COLUMNS,
     Row,
     TierKept,
+    hours_of,
     in_tier,
     lead_clock,
     lead_facts,
@@ -167,7 +168,7 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
         # Decide.
         facts, clock = lead_facts(seen.lead), lead_clock(seen.lead, seen.holder_handle)
         today = local_day(seen.timezone, now)
-        rep = seen.rep
+        rep = _with_counters(seen, active.book, today, now)
         if active.book.tiers:
             rep = in_tier(workspace_id, seen.rep_id, rep, seen.tier, active.book, now)
         answer = judge.may_claim(
@@ -257,6 +258,7 @@ class _Seen:
 
 _FACTS = f"""
     SELECT caller.id, caller.role, {{scopes}}, rep.id, rep.handle, rep.name, rep.active, rep.available, rep.timezone,
+           rep.country, rep.languages,
            ARRAY(SELECT team.slug::text FROM people_membership member JOIN people_team team ON team.id = member.team_id
                  WHERE member.rep_id = rep.id),
            policy.id, holder.handle, holder.name, account.name,
@@ -285,7 +287,7 @@ _BY_USER = (
     _FACTS.format(scopes="NULL::text[]", caller="people_user caller")
     + "WHERE caller.id = %s AND caller.workspace_id = %s AND caller.is_active AND %s::timestamptz IS NOT NULL"
 )
-_BEFORE_STANDING = 15
+_BEFORE_STANDING = 17
 _BEFORE_LEAD = _BEFORE_STANDING + 1 + len(STANDING_COLUMNS) + len(TIER_COLUMNS)
 
 
@@ -295,17 +297,23 @@ def _read(statement: str, workspace_id: UUID, who: Any, lead_id: UUID, now: date
         row = cursor.fetchone()
     if row is None:
         return None
-    user, role, scopes, rep_id, handle, name, active, available, timezone, teams, policy, *about = row[
+    user, role, scopes, rep_id, handle, name, active, available, timezone, country, languages, *about = row[
         :_BEFORE_STANDING
     ]
-    holder, holder_name, account, had_at = about
+    teams, policy, holder, holder_name, account, had_at = about
     version, *stands = row[_BEFORE_STANDING:_BEFORE_LEAD]
     counters, tier = stands[: len(STANDING_COLUMNS)], stands[len(STANDING_COLUMNS) :]
     lead = row[_BEFORE_LEAD:]
     return _Seen(
         may_claim=may(role, scopes or (), Action.TAKE_LEADS),
         rep_id=rep_id,
-        rep=RepFacts(handle=handle or "", active=bool(active), available=bool(available)),
+        rep=RepFacts(
+            handle=handle or "",
+            active=bool(active),
+            available=bool(available),
+            country=country or None,
+            languages=tuple(languages or ()),
+        ),
         rep_name=name or "",
         timezone=timezone or "UTC",
         teams=frozenset(teams or ()),
@@ -399,6 +407,19 @@ def _write(
         if getattr(problem.__cause__, "sqlstate", None) in _OVERTAKEN:
             return False
         raise
+
+
+def _with_counters(seen: _Seen, book: Rulebook, today: date, now: datetime) -> RepFacts:
+    """The rep with their load; and with their hours where a claim without a lock starts a clock that counts in these alone."""
+    assert seen.standing is not None
+    assert seen.rep_id is not None
+    assert seen.lead is not None
+    counters = fairplay.on_day(seen.standing, today)
+    rep = replace(seen.rep, open_leads=counters.open_leads, assigned_today=counters.assigned_today)
+    sla, pool = book.policy.sla, book.policy.pools.get(seen.lead["pool"] or "")
+    if sla is None or sla.hours != "business" or pool is None or pool.lock is not None:
+        return rep
+    return replace(rep, hours=hours_of(seen.lead["workspace_id"], seen.rep_id, now))
 
 
 def _lock_ran_out(lead: Row, now: datetime) -> bool:

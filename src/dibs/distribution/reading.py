@@ -328,14 +328,31 @@ TIER_COLUMNS = ("tier", "tier_on", "closed", "converted")
 
 
 def with_record(workspace_id: UUID, rep_id: UUID, rep: RepFacts, book: Rulebook, now: datetime) -> RepFacts:
-    """The rep's facts with what tiers ask about, as the policy's daily look left them; counted afresh where there was none yet."""
+    """The rep's facts with all that tiers ask about, as the policy's daily look left them; counted afresh where there was none yet."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {', '.join(TIER_COLUMNS)} FROM distribution_standing WHERE workspace_id = %s AND rep_id = %s",
+            f"""
+            SELECT rep.country, rep.languages, rep.active, rep.available, rep.timezone, coalesce(standing.open_leads, 0), standing.day,
+                   coalesce(standing.assigned_today, 0), {", ".join(f"standing.{column}" for column in TIER_COLUMNS)}
+            FROM people_rep rep LEFT JOIN distribution_standing standing ON standing.rep_id = rep.id
+            WHERE rep.workspace_id = %s AND rep.id = %s
+            """,
             [workspace_id, rep_id],
         )
         row = cursor.fetchone()
-    return in_tier(workspace_id, rep_id, rep, TierKept(*row) if row else TierKept(), book, now)
+    if row is None:
+        return rep
+    country, languages, active, available, timezone, open_leads, day, assigned, tier, on, closed, converted = row
+    rep = replace(
+        rep,
+        country=country or None,
+        languages=tuple(languages),
+        active=active,
+        available=available,
+        open_leads=open_leads,
+        assigned_today=assigned if day == calendar.local_day(timezone, now) else 0,
+    )
+    return in_tier(workspace_id, rep_id, rep, TierKept(tier, on, closed or 0, converted or 0), book, now)
 
 
 def in_tier(workspace_id: UUID, rep_id: UUID, rep: RepFacts, kept: TierKept, book: Rulebook, now: datetime) -> RepFacts:
