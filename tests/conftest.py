@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # A busy machine is not a wrong answer.
 hypothesis_settings.register_profile("dibs", deadline=None)
+hypothesis_settings.register_profile("long", deadline=None, max_examples=3_000, stateful_step_count=80, print_blob=True)
 hypothesis_settings.load_profile("dibs")
 
 _FOLDER = "DIBS_TEST_DATA"

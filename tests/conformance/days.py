@@ -9,8 +9,9 @@ from random import Random
 from typing import Any, Literal
 
 Act = Literal[
-    "arrive", "claim", "contact", "release", "accept", "reject", "convert", "retire", "assign", "skip", "tick"
-]
+    "arrive", "claim", "next", "open", "skip", "contact", "release", "accept", "reject", "convert", "retire", "assign", "tick",
+    "retier", "floors",
+]  # fmt: skip
 
 REPS = ("aiko", "budi", "carmen", "diego")
 

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
 from dibs.crm.arrival import Arrival
-from dibs.distribution import acting, claiming, policies
+from dibs.distribution import acting, claiming, floors, policies, tiering
+from dibs.distribution.models import Credit
 from dibs.distribution.placing import place
-from dibs.distribution.reading import STANDING_COLUMNS, standing_of
+from dibs.distribution.reading import STANDING_COLUMNS, standing_of, working_hours
 from dibs.distribution.ticking import tick
 from dibs.engine.claim import sight
 from dibs.engine.decision import Refusal
 from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts
+from dibs.engine.tiers import TierState
 from dibs.people.caller import Caller, caller_of
 from dibs.people.models import Rep, Workspace
 from dibs.simulation.floor import Floor, FloorRep
 from tests.conformance.days import Happening
+from tests.conformance.drawn import TEAMS, Person
 from tests.making import make_user
+
+#: Refusals after which "next" tries the next lead in line.
+ABOUT_THIS_LEAD = {"already_claimed", "not_claimable", "reclaim_too_soon", "not_the_head", "not_in_your_tier"}
 
 NAMED = AccountFacts(name="Named", domain="named.example", owner="carmen")
 
@@ -44,6 +53,7 @@ class InMemory:
         self.floor = floor
         self.refusal: Refusal | None = None
         self.ids: list[str] = []
+        self.named = NAMED
 
     @classmethod
     def of(cls, active: policies.Active, teams: dict[str, list[str]]) -> InMemory:
@@ -54,10 +64,36 @@ class InMemory:
         ]
         return cls(Floor(active.book, active.digest, reps, teams))
 
+    @classmethod
+    def with_people(cls, active: policies.Active, people: Sequence[Person]) -> InMemory:
+        """With reps who keep hours, in the order in which they joined their teams; the first of them has the named account."""
+        reps = [
+            FloorRep(
+                RepFacts(
+                    person.handle,
+                    hours=working_hours(person.timezone, person.hours, None),
+                    country=person.country or None,
+                    languages=person.languages,
+                ),
+                timezone=person.timezone,
+                teams=frozenset(person.teams),
+            )
+            for person in people
+        ]
+        teams = {team: [person.handle for person in people if team in person.teams] for team in TEAMS}
+        store = cls(Floor(active.book, active.digest, reps, teams))
+        store.named = replace(NAMED, owner=people[0].handle)
+        return store
+
+    def is_available(self, handle: str, available: bool) -> None:
+        """The rep's own switch."""
+        rep = self.floor.reps[handle]
+        rep.facts = replace(rep.facts, available=available)
+
     def arrive(self, happening: Happening, lead_id: UUID) -> str:
         self.ids.append(str(lead_id))
         facts = LeadFacts(received_at=happening.at, **happening.facts)
-        account = NAMED if facts.domain == NAMED.domain else None
+        account = self.named if facts.domain == self.named.domain else None
         self.floor.place(str(lead_id), facts, account, happening.at)
         return "placed"
 
@@ -66,6 +102,12 @@ class InMemory:
         floor, at, rep = self.floor, happening.at, happening.rep
         if happening.act == "tick":
             return "moved" if floor.tick(at) > 0 else "still"
+        if happening.act == "retier":
+            return f"{len(floor.retier(at))} moved"
+        if happening.act == "floors":
+            return f"{len(floor.look_at_floors(at))} looked at"
+        if happening.act == "next":
+            return self._next(rep, happening.pool, at)
         lead_id = self.ids[happening.lead]
         if happening.act == "claim":
             answer = floor.claim(lead_id, rep, at)
@@ -81,6 +123,23 @@ class InMemory:
             refusal = getattr(floor, happening.act)(lead_id, rep, at)
         return self._no(refusal) if refusal else "done"
 
+    def _next(self, handle: str, pool: str, now: datetime) -> str:
+        """What `claiming.claim_next` does, lead by lead."""
+        floor = self.floor
+        rep = floor.reps[handle]
+        if sight(floor.book, floor.roster(now).reps[handle], rep.teams, pool).level == "none":
+            return "unseen"
+        floor._take_back(now, lambda lead: lead.clock.pool == pool)
+        refused: Refusal | None = None
+        for lead in floor._line_for(rep, pool, now):
+            answer = floor.claim(lead.clock.id, handle, now)
+            if not isinstance(answer, Refusal):
+                return f"claimed {lead.clock.id}"
+            if answer.code not in ABOUT_THIS_LEAD:
+                return self._no(answer)
+            refused = refused or answer
+        return self._no(refused) if refused is not None and refused.code == "reclaim_too_soon" else "empty"
+
     def _no(self, refusal: Refusal) -> str:
         self.refusal = refusal
         return refusal.code
@@ -93,6 +152,15 @@ class InMemory:
 
     def standings(self) -> dict[str, Any]:
         return {handle: rep.standing for handle, rep in self.floor.reps.items()}
+
+    def tiers(self) -> dict[str, tuple[TierState, int, int]]:
+        """Each rep's tier, and how many leads they had ended and converted when it was looked at."""
+        return {handle: (rep.tier, rep.closed, rep.converted) for handle, rep in self.floor.reps.items()}
+
+    def credits(self) -> set[tuple[Any, ...]]:
+        """Every credit: rep, lead, what for, points, when."""
+        assert len(self.floor.earned) == len({credit[:3] for credit in self.floor.earned})
+        return {tuple(credit) for credit in self.floor.earned}
 
     def turns(self) -> dict[tuple[str, str], float]:
         return {(team, handle): turn for team, turns in self.floor.passes.items() for handle, turn in turns.items()}
@@ -124,7 +192,21 @@ class Live:
         at, caller = happening.at, self.callers.get(happening.rep)
         if happening.act == "tick":
             return "moved" if sum(tick(at).moved.values()) > 0 else "still"
+        if happening.act == "retier":
+            return f"{tiering.retier_all(self.workspace.id, at)} moved"
+        if happening.act == "floors":
+            return f"{floors.look_at_floors(self.workspace.id, at).looked_at} looked at"
         assert caller is not None
+        if happening.act == "next":
+            match claiming.claim_next(caller, happening.pool, at):
+                case claiming.Refused(refusal):
+                    return self._no(refusal)
+                case claiming.Claimed(lead):
+                    return f"claimed {lead['id']}"
+                case claiming.Empty():
+                    return "empty"
+                case _:
+                    return "unseen"
         lead_id = self.ids[happening.lead]
         if happening.act == "claim":
             answer = claiming.claim_lead(caller, lead_id, at)
@@ -133,6 +215,8 @@ class Live:
             return "claimed" if isinstance(answer, claiming.Claimed) else "unseen"
         if happening.act == "assign":
             return self._told(acting.assign(self.manager, lead_id, happening.rep, at))
+        if happening.act == "open":
+            return self._told(acting.open_lead(caller, lead_id, at))
         if happening.act == "retire":
             return self._told(acting.retire(caller, lead_id, at, why="no_answer"))
         return self._told(getattr(acting, happening.act)(caller, lead_id, at))
@@ -166,6 +250,15 @@ class Live:
                 [self.workspace.id],
             )
             return {row[0]: standing_of(row[1:]) for row in cursor.fetchall()}
+
+    def tiers(self) -> dict[str, tuple[TierState, int, int]]:
+        handles = dict(Rep.objects.filter(workspace=self.workspace).values_list("id", "handle"))
+        kept = tiering.kept_tiers(self.workspace.id)
+        return {handles[rep]: (each.state, each.closed, each.converted) for rep, each in kept.items()}
+
+    def credits(self) -> set[tuple[Any, ...]]:
+        found = Credit.objects.filter(workspace=self.workspace).select_related("rep")
+        return {(each.rep.handle, str(each.lead_id), each.what, float(each.points), each.at) for each in found}
 
     def turns(self) -> dict[tuple[str, str], float]:
         with connection.cursor() as cursor:
