@@ -132,8 +132,10 @@ class Playback:
             if moment - before >= _COARSE and self.random.random() < 0.15:
                 self._review(moment)
             self._watch(moment, _WATCH if until - moment < _COARSE_FROM else _WATCH_ROUGHLY)
-            self._claim(before, moment)
-            self._notice(moment)
+            # Far away, where a step is long, what came with it is not taken in the same second.
+            then = moment + self._a_while() if moment - before > _COARSE else moment
+            self._claim(moment - before, then)
+            self._notice(then)
         choices.watch(self.workspace_id, until)
         return self.played
 
@@ -171,10 +173,10 @@ class Playback:
 
     # -- reps -------------------------------------------------------------------------------------------------------
 
-    def _claim(self, since: datetime, now: datetime) -> None:
-        """Each rep at work claims as often as is their manner, from the pools they see."""
+    def _claim(self, span: timedelta, now: datetime) -> None:
+        """Each rep at work claims as often in such a span as is their manner, from the pools they see."""
         waiting = self._rows("SELECT id, pool, score, waiting_since FROM crm_lead", "state = 'pooled' ORDER BY id")
-        hours = (now - since) / timedelta(hours=1)
+        hours = span / timedelta(hours=1)
         for player in self.players.values():
             if not player.at_work(now):
                 continue
@@ -297,6 +299,10 @@ class Playback:
         heapq.heappush(self._plans, _Plan(at, next(self._order), act, player, lead))
 
     # -- chance and reading -----------------------------------------------------------------------------------------
+
+    def _a_while(self) -> timedelta:
+        """Some minutes, shorter than a rough step and than the first thing that happens to a lead that waits."""
+        return timedelta(minutes=self.random.uniform(2, 14))
 
     def _about(self, minutes: float) -> timedelta:
         """A stretch of time with this median and a tail."""
