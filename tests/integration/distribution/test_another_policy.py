@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
+from django.db import connection, transaction
 
 from dibs.crm.models import Lead
 from dibs.distribution import policies
 from dibs.distribution.placing import place
+from dibs.distribution.reading import lock_leads
 from dibs.distribution.ticking import tick
 from dibs.people.models import Workspace
+from dibs.people.tenancy import enter
 from tests.making import MONDAY, make_arrival, make_workspace
 
 pytestmark = pytest.mark.django_db
@@ -125,3 +130,56 @@ def test_an_announced_policy_brings_forward_when_it_comes_into_force(workspace: 
     assert due(lead) == (after(2), "escalate")
     policies.come_into_force(workspace.id, after(1))
     assert due(lead) == (after(1), "escalate")
+
+
+def test_a_pool_that_is_no_more_and_one_that_is_sooner_change_together(workspace: Workspace) -> None:
+    policies.publish(workspace.id, TWO, by=None, now=MONDAY)
+    gone, stays, later = waits(workspace, country="JP"), waits(workspace), waits(workspace, source="later")
+    changed = TWO.replace("second", "third").replace("after: 2h", "after: 90m")
+    policies.publish(workspace.id, changed, by=None, now=after(1))
+    assert (due(gone), due(stays), due(later)) == ((after(1), "escalate"), (after(1.5), "escalate"), (None, None))
+
+
+#: Leads wait in two pools.
+TWO = POLICY.replace(
+    "  - {name: Rest", "  - {name: Aside, when: 'lead.country == \"JP\"', pull: {pool: second}}\n  - {name: Rest"
+)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_leads_are_locked_in_the_order_of_their_ids_whichever_pool_they_wait_in(workspace: Workspace) -> None:
+    policies.publish(workspace.id, TWO, by=None, now=MONDAY)
+    first, then = sorted([waits(workspace, country="JP"), waits(workspace)])
+    published = threading.Thread(
+        target=_publish, args=(workspace, TWO.replace("24h", "1h").replace("after: 2h", "after: 30m"))
+    )
+    with transaction.atomic():
+        lock_leads(workspace.id, [first])
+        published.start()
+        _until_somebody_waits()
+        with connection.cursor() as cursor:
+            # Who locks in this order comes by: the publisher waits for the first and has no other yet.
+            cursor.execute("SELECT FROM crm_lead WHERE id = %s FOR UPDATE NOWAIT", [then])
+    published.join(30)
+    assert due(first) == (after(1), "age_cap")
+    assert due(then) == (after(0.5), "escalate")
+
+
+def _publish(workspace: Workspace, text: str) -> None:
+    try:
+        enter(workspace.id)
+        policies.publish(workspace.id, text, by=None, now=MONDAY)
+    finally:
+        connection.close()
+
+
+def _until_somebody_waits() -> None:
+    """Until another connection waits for a lock."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.02)
+    raise AssertionError("nobody waits")
