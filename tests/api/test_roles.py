@@ -35,6 +35,7 @@ BODIES: dict[str, Any] = {
     "send_leads": {"leads": [{"source": "x", "external_id": "1"}]},
     "retire": {"why": "other"},
     "assign": {"rep": "aiko"},
+    "act_on_leads": {"act": "retire", "leads": ["00000000-0000-7000-8000-000000000000"], "why": "other"},
     "publish_policy": {"source": "policy: x"},
     "read_notices": {},
 }
