@@ -30,7 +30,7 @@ from dibs.insight.sight import OWN_FIELDS, SELECT, Eyes, Window, row_of, waits_i
 #: How many leads a page looks through in the index (about 40 ms).
 LOOK_THROUGH = 150_000
 #: How many it looks at first, where many would be found and their order is not that of the index.
-LOOK_FIRST = 2_000
+LOOK_FIRST = 1_000
 #: How many leads a page looks through where more wait than `LOOK_THROUGH` and the index has them in another order (about 15 ms).
 LOOK_AT = 5_000
 #: How many leads a page looks through, and how many at first, where a tier's condition is asked of each (about 25 microseconds a
