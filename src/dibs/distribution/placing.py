@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +33,7 @@ from dibs.distribution.writing import (
     feel,
     log,
     placing,
+    to_json,
     write,
     write_turns,
 )
@@ -223,9 +223,7 @@ def _insert_leads(outcomes: Sequence[Outcome], policy_version: int | None) -> No
     rows = []
     for outcome in outcomes:
         row = outcome.lead | dict(outcome.changes)
-        row["attributes"] = (
-            json.dumps(row["attributes"], ensure_ascii=False, default=str) if row["attributes"] else "{}"
-        )
+        row["attributes"] = to_json(row["attributes"]) if row["attributes"] else "{}"
         row["policy_version"] = policy_version
         row["version"] = 1
         rows.append((*row.values(), lookup_of(row)))

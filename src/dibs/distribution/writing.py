@@ -61,6 +61,9 @@ _CREDIT_COLUMNS = (
     "policy_version",
 )
 
+#: Made once: with what is asked of it, `json.dumps` makes one for every call.
+to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
 #: Kinds of decision that change facts and not the state, so the state table does not speak of them.
 _STILL = frozenset({"enriched", "skipped", "opened"})
 
@@ -111,7 +114,7 @@ def _reason_json(reason: Reason) -> str:
     if known is not None:
         return known[1]
     said = {"code": reason.code, "params": dict(reason.params), "rule": reason.rule}
-    text = json.dumps(said, ensure_ascii=False, default=str)
+    text = to_json(said)
     if len(_WRITTEN) >= _MOST_WRITTEN:
         _WRITTEN.clear()
     _WRITTEN[id(reason)] = (reason, text)
@@ -302,7 +305,7 @@ def _update_leads(outcomes: Sequence[Outcome], policy_version: int | None) -> No
     for outcome in outcomes:
         changes = {**outcome.changes, "version": outcome.lead["version"] + 1, "policy_version": policy_version}
         if "attributes" in changes:
-            changes["attributes"] = json.dumps(changes["attributes"], ensure_ascii=False, default=str)
+            changes["attributes"] = to_json(changes["attributes"])
         columns = tuple(sorted(changes))
         groups.setdefault(columns, []).append((outcome.lead["id"], *(changes[column] for column in columns)))
     for columns, rows in groups.items():
