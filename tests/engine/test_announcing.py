@@ -20,6 +20,7 @@ TIERS: list[dict[str, Any]] = [
     {"name": "top", "when": "rep.closed >= 20", "sees": "full"},
     {"name": "rest", "sees": "preview", "only": "lead.score < 75"},
 ]
+TWO: dict[str, Any] = {"inbound": INBOUND, "other": {"mode": "queue", "lock": "1m"}}
 
 
 def policy(**parts: Any) -> Policy:
@@ -108,6 +109,7 @@ TIGHTER, LOOSER = True, False
         (pool(teams=["a"]), pool(teams=["a", "b"]), "pools.inbound.teams", LOOSER),
         (pool(teams=["a", "b"]), pool(teams=["b", "c"]), "pools.inbound.teams", TIGHTER),
         (policy(pools={"inbound": INBOUND, "other": {}}), policy(), "pools.other", TIGHTER),
+        (pool(), policy(pools=TWO, route=[{"name": "All", "pull": {"pool": "other"}}]), "pools.inbound", TIGHTER),
         (tiers(), tiers(*TIERS), "tiers", TIGHTER),
         (tiers(*TIERS), tiers(), "tiers", LOOSER),
         (tiers(*TIERS), tiers(TIERS[0]), "tiers", TIGHTER),
@@ -137,6 +139,10 @@ def test_each_rule_tightens_one_way_and_loosens_the_other(
         # What waits where, and in which order, is no rule for reps.
         (pool(), pool(assign_after="12h", order=["received_at"], escalate=[])),
         (policy(), policy(pools={"inbound": INBOUND, "other": {}})),
+        (
+            policy(pools=TWO),
+            policy(pools=TWO, route=[{"name": "Few", "when": "lead.score < 9", "pull": {"pool": "other"}}, PULL]),
+        ),
         (fair(), fair(shown_to="managers")),
         (fair(mix=PER_HIGH), fair(mix=PER_HIGH | {"over": 9})),
         (tiers(), tiers(confirm=9)),

@@ -105,12 +105,23 @@ def _asks_more_low(old: Mix | None, new: Mix | None) -> bool:
 
 
 def _pools(before: Policy, after: Policy) -> Iterator[RuleChange]:
+    given_up = _fed(before) - _fed(after)
     for name, old in before.pools.items():
         new = after.pools.get(name)
-        if new is None:
+        if new is None or name in given_up:
+            # A pool that nothing comes to any more is as good as gone: else its rules could be left alone, and its leads sent to a
+            # new pool with others.
             yield RuleChange(f"pools.{name}", old.mode, None, tighter=True)
         elif new != old:
             yield from _pool(f"pools.{name}", old, new)
+
+
+def _fed(policy: Policy) -> set[str]:
+    """The pools that leads come to."""
+    onward = [rule.fallback for rule in policy.route if rule.fallback is not None]
+    if policy.qualify.stale is not None:
+        onward.append(policy.qualify.stale.then)
+    return {rule.pull.pool for rule in policy.route if rule.pull is not None} | {on.pool for on in onward if on.pool}
 
 
 def _pool(path: str, old: Pool, new: Pool) -> Iterator[RuleChange]:
