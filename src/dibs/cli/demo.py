@@ -34,14 +34,14 @@ _DOMAIN = "sample.example"
 _POLICY = "sample.yaml"
 
 #: Leads of the days before, which make tiers, credits and Fair play: so many came in waves, three hours apart.
-EARLIER = 330
+EARLIER = 300
 DAYS_BEFORE = 9
 _WAVE, _WAVE_LASTS = timedelta(hours=3), timedelta(minutes=9)
 #: Leads that came one by one after that, over how long.
-LEADS = 460
+LEADS = 400
 WINDOW = timedelta(hours=11)
 #: The rush after a webinar that ended a while ago, and how long it has lasted.
-RUSH = 210
+RUSH = 180
 RUSH_WINDOW = timedelta(minutes=45)
 #: Leads of a list that was handed in before all that.
 LISTED = 1_500

@@ -132,8 +132,11 @@ class Playback:
             if moment - before >= _COARSE and self.random.random() < 0.15:
                 self._review(moment)
             self._watch(moment, _WATCH if until - moment < _COARSE_FROM else _WATCH_ROUGHLY)
-            # Far away, where a step is long, what came with it is not taken in the same second.
-            then = moment + self._a_while() if moment - before > _COARSE else moment
+            then = moment
+            if moment - before > _COARSE:
+                # Far away, where a step is long: offers are seen at once, and what came is not claimed in the same second.
+                self._notice(moment)
+                then += self._a_while()
             self._claim(moment - before, then)
             self._notice(then)
         choices.watch(self.workspace_id, until)
@@ -196,6 +199,10 @@ class Playback:
             return None
         best, oldest = max(seen, key=lambda lead: lead[2]), min(seen, key=lambda lead: lead[3])
         chosen = best if self.random.random() < player.manner.picky else oldest
+        mix = self._book.policy.fair_play.mix
+        low = [lead for lead in seen if mix is not None and lead[2] < mix.low_below]
+        if low and self.random.random() < player.manner.fair:
+            chosen = min(low, key=lambda lead: lead[3])
         self._look_first(player, seen, chosen, now)
         if chosen[1] in self._queues:
             answer = claiming.claim_next(player.caller, chosen[1], now)

@@ -17,7 +17,8 @@ class Manner:
 
     ``claims_an_hour`` while at work; ``minutes_to_contact`` the median time from having a lead to the first contact;
     ``contacts`` the chance (0..1) that a lead held is contacted before its lock runs out, ``wins`` that a contacted one is
-    converted; ``picky`` (0..1) how strongly the rep goes for the highest scores instead of the lead that waits longest.
+    converted; ``picky`` (0..1) how strongly the rep goes for the highest scores instead of the lead that waits longest; ``fair``
+    (0..1) how often the rep takes a low score unasked.
     """
 
     claims_an_hour: float = 8.0
@@ -25,6 +26,7 @@ class Manner:
     contacts: float = 0.93
     wins: float = 0.18
     picky: float = 0.5
+    fair: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ def _rep(
 
 _STEADY = Manner(claims_an_hour=5, minutes_to_contact=3.5, contacts=0.95, wins=0.2, picky=0.15)
 _QUICK = Manner(claims_an_hour=7, minutes_to_contact=2, contacts=0.98, wins=0.24, picky=0.25)
-_FAIR = Manner(claims_an_hour=7, minutes_to_contact=2, contacts=0.98, wins=0.24, picky=0.0)
+_FAIR = Manner(claims_an_hour=7, minutes_to_contact=2, contacts=0.98, wins=0.24, picky=0.0, fair=0.3)
 _NEW = Manner(claims_an_hour=3.5, minutes_to_contact=7, contacts=0.84, wins=0.09, picky=0.15)
 _PICKY = Manner(claims_an_hour=12, minutes_to_contact=4, contacts=0.9, wins=0.22, picky=0.95)
 
