@@ -127,6 +127,36 @@ def tick_or_claim(job: tuple[str, Any, datetime]) -> Counter[str]:
     return moved
 
 
+def work_all_one_can(job: tuple[UUID, UUID, list[UUID], int, datetime]) -> Counter[str]:
+    """Claim these leads in a random order, contact each twice over and convert it; how often each was done."""
+    from dibs.distribution.acting import Acted, contact, convert
+    from dibs.distribution.claiming import Claimed, claim_lead
+    from dibs.people.caller import caller_of
+    from dibs.people.models import User
+
+    workspace_id, user_id, leads, seed, now = job
+    caller = caller_of(User.objects.get(id=user_id, workspace_id=workspace_id))
+    came: Counter[str] = Counter()
+    for lead in random.Random(seed).sample(leads, len(leads)):
+        came["claimed"] += isinstance(claim_lead(caller, lead, now), Claimed)
+        for act in (contact, contact, convert):
+            came[act.__name__] += isinstance(act(caller, lead, now), Acted)
+    return came
+
+
+def look_closer(job: tuple[UUID, UUID, list[UUID], int, datetime]) -> Counter[str]:
+    """Open or skip these leads in a random order; the answers' names."""
+    from dibs.distribution.acting import open_lead, skip
+    from dibs.people.caller import caller_of
+    from dibs.people.models import User
+
+    workspace_id, user_id, leads, seed, now = job
+    caller = caller_of(User.objects.get(id=user_id, workspace_id=workspace_id))
+    chance = random.Random(seed)
+    wanted = chance.sample(leads, len(leads))
+    return Counter(type(chance.choice((open_lead, skip))(caller, lead, now)).__name__ for lead in wanted)
+
+
 def skip_one(job: tuple[UUID, UUID, UUID, datetime]) -> str:
     """Skip one lead; the answer's name."""
     from dibs.distribution.acting import skip
@@ -135,3 +165,19 @@ def skip_one(job: tuple[UUID, UUID, UUID, datetime]) -> str:
 
     workspace_id, user_id, lead_id, now = job
     return type(skip(caller_of(User.objects.get(id=user_id, workspace_id=workspace_id)), lead_id, now)).__name__
+
+
+def look_at_floors_or_claim(job: tuple[int, Any, datetime]) -> Counter[str]:
+    """Part 0 is a worker who looks at the claim floors; the others claim what they can."""
+    from dibs.distribution.floors import look_at_floors
+
+    part, rest, now = job
+    if part:
+        return claim_all_one_can((*rest, now))
+    return Counter(short=look_at_floors(rest[0], now).short)
+
+
+def one_of_these(job: tuple[str, Any]) -> Any:
+    """Do what is named, so that one crowd is enough for many tests: starting it is most of what they cost."""
+    name, rest = job
+    return globals()[name](rest)
