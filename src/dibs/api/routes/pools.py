@@ -30,7 +30,9 @@ _BOUND, _PLACE = Decimal(10**15), -20
 
 
 class PoolQuestion(Incoming):
-    q: Annotated[str, text(200)] = Field("", description="Words that must all occur, each in some field that the caller sees.")
+    q: Annotated[str, text(200)] = Field(
+        "", description="Words that must all occur, each in some field that the caller sees."
+    )
     filter: list[Annotated[str, text(300, 3)]] = Field(
         [],
         max_length=_FILTERS_LIMIT,
