@@ -1,0 +1,77 @@
+"""Two reps, two browsers, one lead, at the same moment, by keyboard alone."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from dibs.crm.models import Lead
+from dibs.distribution.models import Decision
+from dibs.people.models import Membership, Rep, Team
+from dibs.people.tenancy import enter
+from tests.api.conftest import Company
+from tests.browser.conftest import LogIn
+
+#: Presses the key for "claim" by itself, at a moment that both pages were told beforehand.
+_PRESS_AT = """moment => setTimeout(
+    () => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key: "c", bubbles: true})), moment - Date.now()
+)"""
+
+
+def _go_down_to_the_last(page: Page) -> None:
+    """With j, once too far back with k, and with j again."""
+    title = page.locator("#panel h1")
+    expect(page.locator("#live")).to_have_text("Live")
+    expect(title).to_have_text("First of all")
+    for key, company in (
+        ("j", "In the middle"),
+        ("k", "First of all"),
+        ("j", "In the middle"),
+        ("j", "Wanted by both"),
+    ):
+        page.keyboard.press(key)
+        expect(title).to_have_text(company)
+
+
+def test_two_reps_press_c_at_the_same_moment(company: Company, log_in: LogIn) -> None:
+    Membership.objects.create(workspace=company.workspace, rep=company.budi, team=Team.objects.get(slug="closers"))
+    company.lead(company="First of all", employees=300, source="referral")
+    company.lead(company="In the middle", employees=300)
+    lead = company.lead(company="Wanted by both")
+    pages = {rep.handle: log_in(rep) for rep in (company.aiko, company.budi)}
+    for page in pages.values():
+        _go_down_to_the_last(page)
+        page.wait_for_timeout(1_200)  # the stream listens from its first look on
+    moment = next(iter(pages.values())).evaluate("Date.now()") + 700
+    for page in pages.values():
+        page.evaluate(_PRESS_AT, moment)
+
+    enter(company.workspace.id)
+    first = next(iter(pages.values()))
+    first.wait_for_timeout(1_500)
+    claimed = Decision.objects.filter(lead_id=lead, kind="claimed").select_related("rep")
+    assert len(claimed) == 1
+    winner = Lead.objects.get(id=lead).owner
+    assert winner == claimed[0].rep
+    (loser,) = Rep.objects.filter(handle__in=pages).exclude(id=winner.id)
+    won, lost = pages[winner.handle], pages[loser.handle]
+
+    # The one has it, and sees for how long.
+    expect(won).to_have_url(re.compile(f"/leads/{lead}/"))
+    clock = won.locator(".clock time")
+    expect(clock).to_have_text(re.compile(r"^14:\d\d$"))
+    at_first = clock.inner_text()
+    expect(clock).not_to_have_text(at_first)
+
+    # The other is told who was first, by name, and the row goes.
+    expect(lost).to_have_url(re.compile("/pools/inbound/"))
+    expect(lost.get_by_role("alert")).to_contain_text(f"{winner.name} took it")
+    expect(lost.locator(f"#lead-{lead}")).to_have_count(0)
+    expect(lost.locator("#waiting")).to_have_text("2")
+
+    # And goes on by keyboard: k up, enter to the lead's own page.
+    lost.keyboard.press("k")
+    expect(lost.locator('#leads tr[aria-selected="true"]')).to_be_visible()
+    lost.keyboard.press("Enter")
+    expect(lost).to_have_url(re.compile("/leads/"))
