@@ -73,12 +73,13 @@ TRUTHS = {
                          AND e.rep_id = credit.rep_id AND e.kind = 'contacted' AND e.at = credit.at)
                      ORDER BY d.nth DESC LIMIT 1) <> 'claimed'))
     """,
-    "a rep's claim floor was looked at in this week or before, and never of a day to come": """
-        SELECT rep.id FROM people_rep rep JOIN distribution_standing standing ON standing.rep_id = rep.id
-        WHERE rep.workspace_id = %s AND standing.floor_on > (
-            SELECT (greatest(max(d.at), max(p.effective_from)) AT TIME ZONE rep.timezone)::date + 1
-            FROM distribution_decision d, distribution_policyversion p
-            WHERE d.workspace_id = rep.workspace_id AND p.workspace_id = rep.workspace_id)
+    "a missed claim floor is noted once a day at most under one policy, and remembered as looked at": """
+        SELECT entry.rep_id FROM distribution_repentry entry
+        JOIN people_rep rep ON rep.id = entry.rep_id LEFT JOIN distribution_standing standing ON standing.rep_id = rep.id
+        WHERE entry.workspace_id = %s AND entry.kind = 'below_floor'
+        GROUP BY entry.rep_id, entry.policy_version, (entry.at AT TIME ZONE rep.timezone)::date
+        HAVING count(*) > 1
+            OR coalesce(max(standing.floor_on), '0001-01-01') < max((entry.at AT TIME ZONE rep.timezone)::date) - 6
     """,
     "what a lead was worth is written down with each decision": """
         SELECT d.id FROM distribution_decision d JOIN crm_lead lead ON lead.id = d.lead_id

@@ -168,11 +168,9 @@ class Floor:
 
     def low_score_in_sight(self, leads: Leads, rep: str, low_below: int) -> bool:
         for pool in self.policy["pools"]:
-            if self.level(rep, pool) == "none":
+            if self.level(rep, pool) == "none" or self.policy["pools"][pool]["mode"] == "queue":
                 continue
-            line = self.line(leads, pool, rep)
-            seen = line[:1] if self.policy["pools"][pool]["mode"] == "queue" else line
-            if any(leads[lead_id].facts.score < low_below for lead_id in seen):
+            if any(leads[lead_id].facts.score < low_below for lead_id in self.line(leads, pool, rep)):
                 return True
         return False
 
@@ -294,6 +292,7 @@ class Floor:
             assert standing.open_leads == len(mine), rep
             assert standing.holding == sum(clock.state != "working" for clock in mine), rep
             assert standing.skips == self.past.skips[rep], rep
+            assert standing.floor_on is None or standing.floor_on <= self._today(rep), rep
 
     # -- what is remembered ---------------------------------------------------------------------------------------------
 
