@@ -185,9 +185,7 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
             low_score_in_sight=low_in_sight,
         )
         if isinstance(answer, Ask):
-            low_in_sight = low_score_waits(
-                workspace_id, active.book, seen.rep_id, rep, seen.teams, answer.low_below, now
-            )
+            low_in_sight = low_score_waits(workspace_id, active.book, rep, seen.teams, answer.low_below, now)
             continue
         if isinstance(answer, Refusal):
             if answer.code == "holding_cap" and _settle_own(workspace_id, seen.rep_id, now):

@@ -129,30 +129,21 @@ def take_back(workspace_id: UUID, pool: str, now: datetime) -> int:
 
 
 def low_score_waits(
-    workspace_id: UUID,
-    book: Rulebook,
-    rep_id: UUID,
-    rep: RepFacts,
-    teams: frozenset[str],
-    low_below: int,
-    now: datetime,
+    workspace_id: UUID, book: Rulebook, rep: RepFacts, teams: frozenset[str], low_below: int, now: datetime
 ) -> bool:
-    """Whether a lead with a score under ``low_below`` waits where this rep can see it, be it a preview."""
+    """Whether a lead with a score under ``low_below`` waits where this rep can see it, be it a preview, and choose it: to take the
+    head of a queue makes up for nothing in the mix, so it is not owed either.
+    """
     for pool in book.policy.pools:
         sight = judge.sight(book, rep, teams, pool)
-        if sight.level == "none":
+        if sight.level == "none" or sight.head_only:
             continue
-        shown, values = "true", list[Any]()
-        if sight.head_only:
-            # Of a queue the rep sees the head alone.
-            head = in_line(workspace_id, book, pool, now, limit=1, before=Before(rep_id, rep, sight.only))
-            shown, values = "lead.id = ANY(%s)", [head]
         places = " UNION ALL ".join(
             f"(SELECT lead.* FROM crm_lead lead WHERE lead.workspace_id = %s AND lead.pool = %s AND {state} "
-            f"AND lead.score < %s AND {shown} ORDER BY lead.score LIMIT %s)"
+            "AND lead.score < %s ORDER BY lead.score LIMIT %s)"
             for state in _WAITING
         )
-        rest = [low_below, *values, 1 if sight.only is None else _LOOKED_AT]
+        rest = [low_below, 1 if sight.only is None else _LOOKED_AT]
         with connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT {LEAD_SELECT} FROM ({places}) lead",

@@ -59,7 +59,8 @@ def may_claim(
     ``today`` is the rep's local date. ``last_had_at``: when the rep last let this very lead lapse, or gave it back without a
     contact; else whoever gives a lead back and takes it again would have a new lock each time. ``teams``: slugs of the rep's
     teams. ``is_head``: whether the lead is first in the rep's line, asked only where the pool is a queue. ``low_score_in_sight``
-    is asked for by an `Ask` when it decides: whether a lead with a score under ``Ask.low_below`` waits within the rep's sight.
+    is asked for by an `Ask` when it decides: whether a lead with a score under ``Ask.low_below`` waits within the rep's sight, in a
+    pool to choose from: the head of a queue is not owed, for it does not count.
 
     A lock that ran out without contact is claimable at once, whether or not the lapse has been written.
     """

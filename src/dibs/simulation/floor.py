@@ -345,10 +345,9 @@ class Floor:
         facts = self._facts(rep, now)
         for pool in self.book.policy.pools:
             seen = judge.sight(self.book, facts, rep.teams, pool)
-            if seen.level == "none":
+            if seen.level == "none" or seen.head_only:
                 continue
-            line = self._line_for(rep, pool, now)
-            for lead in line[:1] if seen.head_only else line:
+            for lead in self._line_for(rep, pool, now):
                 if lead.facts.score is not None and lead.facts.score < low_below:
                     return True
         return False

@@ -80,16 +80,16 @@ def test_a_low_one_of_which_a_preview_is_shown_is_in_sight(scene: Scene) -> None
     assert refused(claiming.claim_lead(scene.aiko, highs[1], after(2))) == "mix"
 
 
-def test_of_a_queue_the_head_that_the_tier_lets_the_rep_see_is_in_sight(scene: Scene) -> None:
-    published(scene, "tiers: [{name: new, sees: full, only: 'lead.source != \"barred\"'}]\n")
+def test_the_head_of_a_queue_is_not_owed_for_taking_it_does_not_count(scene: Scene) -> None:
+    published(scene)
     highs = [high(scene) for _ in range(3)]
-    scene.arrives(country="JP", source="barred", employees=500, received_at=after(-9))
-    in_line = scene.arrives(country="JP", employees=500, received_at=after(-8)).lead_id
-    low(scene, country="JP", received_at=after(-7))
-    for lead_id in highs[:2]:
-        claimed(scene.aiko, lead_id, after(1))
-    claimed(scene.budi, in_line, after(2))
-    assert refused(claiming.claim_lead(scene.aiko, highs[2], after(2))) == "mix"
+    in_line = [low(scene, country="JP", received_at=after(minute - 9)) for minute in range(3)]
+    claimed(scene.aiko, highs[0], after(1))
+    claimed(scene.aiko, in_line[0], after(2))
+    answer = claimed(scene.aiko, highs[1], after(3))
+    assert "mix_waived" in [reason.code for reason in answer.reasons]
+    low(scene)
+    assert refused(claiming.claim_lead(scene.aiko, highs[2], after(4))) == "mix"
 
 
 def test_a_low_one_whose_lock_ran_out_is_in_sight(scene: Scene) -> None:
