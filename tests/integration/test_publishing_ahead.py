@@ -198,6 +198,27 @@ def test_taking_back_leaves_the_active_one(workspace: Workspace) -> None:
     assert policies.come_into_force(workspace.id, FRIDAY) is None
 
 
+def test_what_is_due_comes_into_force_before_another_is_published(workspace: Workspace, aiko: Rep) -> None:
+    policies.publish(workspace.id, text("First"), by=None, now=MONDAY)
+    policies.publish(workspace.id, text("Second", TIGHTER), None, "", FRIDAY, now=MONDAY)
+    late = FRIDAY + timedelta(seconds=1)
+    policies.publish(workspace.id, text("Third", "{hold_at_most: 4}"), by=None, now=late)
+    assert versions(workspace) == [(1, False, False, False), (2, False, False, False), (3, True, False, False)]
+    assert events(workspace)[2:] == ["policy.published", "policy.published"]
+    assert told(aiko) == [
+        ("rules_announced", [("fair_play.hold_at_most", 10, 5)]),
+        ("rules_changed", [("fair_play.hold_at_most", 5, 4)]),
+    ]
+
+
+def test_what_is_due_cannot_be_taken_back(workspace: Workspace, aiko: Rep) -> None:
+    policies.publish(workspace.id, text("First"), by=None, now=MONDAY)
+    policies.publish(workspace.id, text("Second", TIGHTER), None, "", FRIDAY, now=MONDAY)
+    assert policies.cancel_pending(workspace.id, now=FRIDAY) is None
+    assert versions(workspace) == [(1, False, False, False), (2, True, False, False)]
+    assert [kind for kind, _ in told(aiko)] == ["rules_announced"]
+
+
 def test_a_policy_with_errors_is_not_announced(workspace: Workspace) -> None:
     with pytest.raises(PolicyRefused):
         policies.publish(

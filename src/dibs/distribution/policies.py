@@ -4,7 +4,8 @@ Publishing takes turns on the workspace's row, so two people who publish at once
 later one counts. Going back publishes the older text anew. What is announced comes into force by the tick, at its moment.
 
 What comes next was written against what is active: a policy that is published meanwhile, at once or for another moment, takes
-the announcement back. Those who had been told of a change are told so.
+the announcement back. Those who had been told of a change are told so. One whose moment has come is no announcement any more, also
+if the tick has not seen it yet: it comes into force first.
 """
 
 from __future__ import annotations
@@ -20,10 +21,9 @@ from django.utils.timezone import now as moment
 
 from dibs.delivery.outbox import post
 from dibs.delivery.wake import wake
-from dibs.distribution import announcing, tiering
+from dibs.distribution import announcing, sooner, tiering
 from dibs.distribution.models import PolicyVersion
 from dibs.distribution.rulebooks import Active, active, policy_of, rulebook
-from dibs.distribution.sooner import bring_forward
 from dibs.engine import announcing as announced
 from dibs.engine import policy as documents
 from dibs.engine.policy import Checked, People, Policy, PolicyRefused, Problem
@@ -84,6 +84,7 @@ def publish(
     if checked.policy is None or not checked.ok:
         raise PolicyRefused(checked.problems)
     policy, at = checked.policy, now or moment()
+    come_into_force(workspace_id, at)
     later = effective_from if effective_from is not None and effective_from > at else None
     digest = documents.digest(policy)
     with transaction.atomic():
@@ -159,6 +160,7 @@ def cancel_pending(workspace_id: UUID, *, now: datetime | None = None) -> Policy
     """Take back what is announced, and tell those who had been told; ``None`` if nothing is."""
     enter(workspace_id)
     at = now or moment()
+    come_into_force(workspace_id, at)
     with transaction.atomic():
         versions = _my_turn(workspace_id)
         coming = versions.filter(pending=True).first()
@@ -203,14 +205,14 @@ def _my_turn(workspace_id: UUID) -> QuerySet[PolicyVersion]:
 def _put_in_force(
     version: PolicyVersion, current: PolicyVersion | None, before: Policy | None, policy: Policy, now: datetime
 ) -> None:
-    """Make the version the active one in place of ``current``: what it wants done sooner is due sooner, and where its tiers are others,
-    reps are looked at at once."""
+    """Make the version the active one in place of ``current``: what it wants done sooner will be due sooner, and where its tiers are
+    others, reps are looked at at once."""
     if current is not None:
         PolicyVersion.objects.filter(id=current.id).update(active=False)
     version.save()
     post(version.workspace_id, [("policy.published", None, _payload(version))], now)
-    if before is not None:
-        bring_forward(version.workspace_id, before, policy, now)
+    if current is not None and before is not None:
+        sooner.follow(version.workspace_id, current.id, before, policy, now)
     if before is None or (policy.tiers, policy.tiering) != (before.tiers, before.tiering):
         tiering.retier_all(version.workspace_id, now, at_once=True)
 

@@ -1,19 +1,39 @@
-"""Leads that wait while another policy comes into force: what it wants done sooner than the one before it is due sooner.
+"""Leads that wait while another policy comes into force: what it wants done sooner is due sooner.
 
 Only what comes earlier is written. What comes later now is asked about at the moment that was meant before, and put off then.
+
+It is done after the policy is in force, so that nobody waits for it: a few thousand leads at a time, each batch in a transaction of
+its own that locks leads in the order of their ids (``docs/decisions/0010-lock-order.md``). Whoever published does the first of it;
+jobs that were put into the queue with the policy do the rest at once, and look again a minute later. That last look is for leads
+placed by a transaction that had read the policy before and ended after this one was in force. Until then ``due_at`` may lie too late,
+by that minute at most; never too early.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
+from procrastinate.contrib.django import app
 
+from dibs.distribution.rulebooks import active, rulebook
 from dibs.engine.policy import Policy
 from dibs.engine.policy_model import Pool
+from dibs.people.tenancy import enter
+
+#: The job that brings leads forward, by the name that it has in the queue.
+JOB = "bring_forward"
+#: When the job comes once more, after the policy came into force. No transaction that places leads lasts so long.
+LOOK_AGAIN = timedelta(minutes=1)
+#: Leads in one transaction: claims of these wait meanwhile, for about a tenth of a second.
+BATCH = 2_000
+#: Leads that whoever publishes brings forward, before the answer: about half a second.
+AT_ONCE = 10_000
+#: Leads that are looked up at a time.
+_PAGE = 50_000
 
 #: When something happens to leads of a pool: its age cap, then its steps, all counted from when the lead began to wait.
 Times = tuple[timedelta, ...]
@@ -22,22 +42,74 @@ Times = tuple[timedelta, ...]
 _GONE: Times = (timedelta(seconds=1), timedelta(0))
 
 
-def bring_forward(workspace_id: UUID, before: Policy, after: Policy, now: datetime) -> int:
-    """Make every waiting lead due when ``after`` wants it looked at, if that is sooner; returns how many are.
+def follow(workspace_id: UUID, replaced: UUID, before: Policy, after: Policy, now: datetime) -> None:
+    """Have the waiting leads follow ``after``, which takes the place of ``before``, the version ``replaced``, in this transaction.
 
-    The moments are those of `dibs.engine.due`, in SQL, for a pool may hold a million. Those that come sooner are locked until the
-    transaction ends, in the order of their ids whichever pool they wait in: hence one statement for all of them. Leads of pools whose
-    times are as they were are not read.
+    Nothing is done before it commits; then the first `AT_ONCE` leads are. The jobs for the rest are in the queue as soon as the policy
+    is in force, and not without it.
     """
+    if _what_differs(before, after, now) is None:
+        return
+    for wait in (timedelta(0), LOOK_AGAIN):
+        app.configure_task(JOB, schedule_in={"seconds": wait.total_seconds()} if wait else None).defer(
+            workspace=str(workspace_id), replaced=str(replaced)
+        )
+
+    def first_of_them() -> None:
+        bring_forward(workspace_id, before, after, now, at_most=AT_ONCE)
+
+    # If this fails, the policy is in force all the same, and the job does it.
+    transaction.on_commit(first_of_them, robust=True)
+
+
+def catch_up(workspace_id: UUID, replaced: UUID, now: datetime) -> int:
+    """Have the leads placed by the version ``replaced`` follow the policy that is in force now, whichever came in between; returns how
+    many are due sooner. Done twice, the second finds nothing to do."""
+    policy = active(workspace_id)
+    return bring_forward(workspace_id, rulebook(replaced).book.policy, policy.book.policy, now) if policy else 0
+
+
+def bring_forward(
+    workspace_id: UUID, before: Policy, after: Policy, now: datetime, *, at_most: int | None = None
+) -> int:
+    """Make waiting leads due when ``after`` wants them looked at, if that is sooner: all, or the first ``at_most`` by id. Returns how
+    many are. Call it outside a transaction.
+
+    The moments are those of `dibs.engine.due`, in SQL, for a pool may hold a million. Leads of pools whose times are as they were are
+    not read.
+    """
+    values = _what_differs(before, after, now)
+    if values is None:
+        return 0
+    enter(workspace_id)
+    values = {**values, "workspace": workspace_id}
+    clause = {"nurture": "OR lead.state = 'nurture'" if values["stale"] is not None else ""}
+    find, update = _FIND.format(**clause), _SOONER.format(**clause)
+    done, left, beyond = 0, at_most, UUID(int=0)
+    while left is None or left > 0:
+        page = _PAGE if left is None else min(left, _PAGE)
+        with connection.cursor() as cursor:
+            cursor.execute(find, {**values, "beyond": beyond, "page": page})
+            ids = [lead for (lead,) in cursor.fetchall()]
+        for first in range(0, len(ids), BATCH):
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(update, {**values, "ids": ids[first : first + BATCH]})
+                done += int(cursor.rowcount)
+        if len(ids) < page:
+            break
+        beyond, left = ids[-1], None if left is None else left - len(ids)
+    return done
+
+
+def _what_differs(before: Policy, after: Policy, now: datetime) -> Mapping[str, Any] | None:
+    """What the statements are asked with: the pools whose times differ, and when leads go stale; ``None`` if nothing can come sooner."""
     stale, is_new = after.qualify.stale, after.qualify.stale != before.qualify.stale
     pools = {name: _times(after.pools.get(name)) for name in before.pools}
     if not is_new:
         pools = {name: times for name, times in pools.items() if times != _times(before.pools[name])}
         if not pools:
-            return 0
-    statement = _SOONER.format(nurture="OR lead.state = 'nurture'" if is_new and stale is not None else "")
-    values: dict[str, Any] = {
-        "workspace": workspace_id,
+            return None
+    return {
         "pools": list(pools),
         "caps": [cap for cap, *_ in pools.values()],
         "steps": [_array(steps) for _, *steps in pools.values()],
@@ -45,9 +117,6 @@ def bring_forward(workspace_id: UUID, before: Policy, after: Policy, now: dateti
         "stale": stale.after if stale is not None else None,
         "now": now,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return int(cursor.rowcount)
 
 
 def _times(pool: Pool | None) -> Times:
@@ -64,16 +133,20 @@ _STEP = "lead.waiting_since + (rule.steps::interval[])[lead.escalated + 1]"
 _CAP = "lead.waiting_since + rule.cap"
 _AT = f"greatest(least({_CAP}, {_STEP}, {_STALE}), %(now)s)"
 # A lead in nurture is of no rule: it can only go stale.
+_RULES = "SELECT * FROM unnest(%(pools)s::text[], %(caps)s::interval[], %(steps)s::text[]) AS given(pool, cap, steps)"
+_LATER = f"""
+    FROM crm_lead lead LEFT JOIN rule ON rule.pool = lead.pool AND lead.state = 'pooled'
+    WHERE lead.workspace_id = %(workspace)s AND (lead.state = 'pooled' AND lead.pool = ANY(%(pools)s) {{nurture}})
+      AND (rule.cap IS NOT NULL OR lead.rank = %(rank)s) AND (lead.due_at IS NULL OR {_AT} < lead.due_at)
+"""
+_FIND = f"WITH rule AS ({_RULES}) SELECT lead.id {_LATER} AND lead.id > %(beyond)s ORDER BY lead.id LIMIT %(page)s"
+# Those that were found are asked again, once locked: somebody may have taken them meanwhile.
 _SOONER = f"""
-    WITH rule AS (
-        SELECT * FROM unnest(%(pools)s::text[], %(caps)s::interval[], %(steps)s::text[]) AS given(pool, cap, steps)
-    ), wanted AS (
+    WITH rule AS ({_RULES}), wanted AS (
         SELECT lead.id, {_AT} AS at,
                CASE WHEN rule.cap IS NULL OR {_STALE} < least({_CAP}, {_STEP}) THEN 'stale'
                     WHEN {_STEP} < {_CAP} THEN 'escalate' ELSE 'age_cap' END AS why
-        FROM crm_lead lead LEFT JOIN rule ON rule.pool = lead.pool AND lead.state = 'pooled'
-        WHERE lead.workspace_id = %(workspace)s AND (lead.state = 'pooled' AND lead.pool = ANY(%(pools)s) {{nurture}})
-          AND (rule.cap IS NOT NULL OR lead.rank = %(rank)s) AND (lead.due_at IS NULL OR {_AT} < lead.due_at)
+        {_LATER} AND lead.id = ANY(%(ids)s)
         ORDER BY lead.id FOR NO KEY UPDATE OF lead
     )
     UPDATE crm_lead lead SET due_at = wanted.at, due_for = wanted.why FROM wanted WHERE wanted.id = lead.id

@@ -13,10 +13,13 @@ from uuid import UUID
 
 from django.db import connection
 from django.utils.timezone import now as moment
+from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
+from dibs.distribution import sooner
 from dibs.distribution.choices import watch
 from dibs.distribution.floors import look_at_floors
+from dibs.distribution.models import PolicyVersion
 from dibs.distribution.samples import sample
 from dibs.distribution.tiering import retier_all
 from dibs.people.models import Workspace
@@ -49,6 +52,18 @@ def watch_claims(timestamp: int) -> int:
 def sample_pools(timestamp: int) -> int:
     """Note how each pool stands; returns how many pools were noted."""
     return in_each_workspace(sample)
+
+
+@app.task(name=sooner.JOB, retry=RetryStrategy(max_attempts=5, exponential_wait=3))
+def bring_forward(workspace: str, replaced: str) -> int:
+    """Have leads that were placed by the policy ``replaced`` follow the one in force; returns how many are due sooner."""
+    try:
+        with within(workspace):
+            return sooner.catch_up(UUID(workspace), UUID(replaced), moment())
+    except PolicyVersion.DoesNotExist:
+        return 0  # the workspace is no more
+    finally:
+        connection.close()
 
 
 def in_each_workspace(do: Callable[[UUID, datetime], int]) -> int:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
+from procrastinate.contrib.django import app
 
 from dibs.crm.models import Lead
-from dibs.distribution import policies
+from dibs.distribution import policies, rulebooks, sooner, tasks
+from dibs.distribution.models import PolicyVersion
 from dibs.distribution.placing import place
 from dibs.distribution.reading import lock_leads
 from dibs.distribution.ticking import tick
@@ -20,7 +24,7 @@ from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
 from tests.making import MONDAY, make_arrival, make_workspace
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 POLICY = """
 policy: Waits for long
@@ -146,7 +150,6 @@ TWO = POLICY.replace(
 )
 
 
-@pytest.mark.django_db(transaction=True)
 def test_leads_are_locked_in_the_order_of_their_ids_whichever_pool_they_wait_in(workspace: Workspace) -> None:
     policies.publish(workspace.id, TWO, by=None, now=MONDAY)
     first, then = sorted([waits(workspace, country="JP"), waits(workspace)])
@@ -163,6 +166,153 @@ def test_leads_are_locked_in_the_order_of_their_ids_whichever_pool_they_wait_in(
     published.join(30)
     assert due(first) == (after(1), "age_cap")
     assert due(then) == (after(0.5), "escalate")
+
+
+#: Nothing waits longer than an hour.
+SHORT = POLICY.replace("escalate: [{after: 2h, review: managers}], assign_after: 24h", "assign_after: 1h")
+
+
+def jobs(workspace: Workspace) -> list[tuple[int, bool, dict[str, str]]]:
+    """What waits in the queue for this workspace: id, whether it may begin, and what it is asked."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, coalesce(scheduled_at <= now() + interval '1 second', true), args FROM procrastinate_jobs "
+            "WHERE task_name = %s AND args->>'workspace' = %s AND status = 'todo' ORDER BY id",
+            [sooner.JOB, str(workspace.id)],
+        )
+        return [(job, soon, json.loads(args)) for job, soon, args in cursor.fetchall()]
+
+
+def later_look(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, at: datetime) -> int:
+    """Do the job that comes a minute after the publishing."""
+    ((_, _, asked),) = [job for job in jobs(workspace) if not job[1]]
+    monkeypatch.setattr(tasks, "moment", lambda: at)
+    done = tasks.bring_forward(**asked)
+    enter(workspace.id)
+    return done
+
+
+def test_a_lead_placed_while_a_policy_comes_into_force_follows_it_a_minute_later(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed, published = threading.Event(), threading.Event()
+    found: list[UUID] = []
+
+    def place_slowly() -> None:
+        try:
+            enter(workspace.id)
+            with transaction.atomic():
+                found.append(waits(workspace))
+                placed.set()
+                assert published.wait(30)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+        placing = other.submit(place_slowly)
+        assert placed.wait(30)
+        policies.publish(workspace.id, SHORT, by=None, now=MONDAY)
+        published.set()
+        placing.result(30)
+    (lead,) = found
+    assert due(lead) == (after(2), "escalate"), "the old policy's moments: nobody waited for the other"
+    assert later_look(workspace, monkeypatch, MONDAY + timedelta(minutes=1)) == 1
+    assert due(lead) == (after(1), "age_cap")
+    assert later_look(workspace, monkeypatch, MONDAY + timedelta(minutes=2)) == 0
+
+
+def test_the_later_look_is_by_the_policy_in_force_then(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = PolicyVersion.objects.get(workspace=workspace)
+    policies.publish(workspace.id, POLICY.replace("24h", "12h"), by=None, now=MONDAY)
+    policies.publish(workspace.id, SHORT, by=None, now=MONDAY)
+    lead = waits(workspace)
+    # As a transaction leaves it that had read the first one.
+    Lead.objects.filter(id=lead).update(due_at=after(2), due_for="escalate")
+    assert sooner.catch_up(workspace.id, first.id, MONDAY) == 1
+    assert due(lead) == (after(1), "age_cap")
+    policies.rollback(workspace.id, 1, None, now=MONDAY)
+    lead = waits(workspace)
+    assert sooner.catch_up(workspace.id, first.id, MONDAY) == 0
+    assert due(lead) == (after(2), "escalate")
+
+
+def test_each_batch_is_a_transaction_of_its_own(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sooner, "BATCH", 2)
+    leads = sorted(waits(workspace) for _ in range(5))
+    published = threading.Thread(target=_publish, args=(workspace, SHORT))
+    with transaction.atomic():
+        lock_leads(workspace.id, [leads[3]])
+        published.start()
+        _until_somebody_waits()
+        policy = policies.active(workspace.id)
+        assert policy is not None
+        assert policy.number == 2, "in force before the leads follow"
+        assert [due(lead)[0] for lead in leads] == [after(1), after(1), after(2), after(2), after(2)]
+        with connection.cursor() as cursor:
+            # Neither those of the batches before nor those of the ones after are held.
+            cursor.execute(
+                "SELECT FROM crm_lead WHERE id = ANY(%s) FOR UPDATE NOWAIT", [[leads[0], leads[1], leads[4]]]
+            )
+    published.join(30)
+    assert [due(lead)[0] for lead in leads] == [after(1)] * 5
+
+
+def test_who_publishes_does_the_first_and_the_worker_the_rest(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("AT_ONCE", 3), ("BATCH", 2), ("_PAGE", 4)):
+        monkeypatch.setattr(sooner, name, value)
+    monkeypatch.setattr(tasks, "moment", lambda: MONDAY)
+    leads = sorted(waits(workspace) for _ in range(10))
+    policies.publish(workspace.id, SHORT, by=None, now=MONDAY)
+    assert [due(lead)[0] for lead in leads] == [after(1)] * 3 + [after(2)] * 7
+    at_once, in_a_minute = jobs(workspace)
+    assert (at_once[1], in_a_minute[1]) == (True, False)
+    worker = app.with_connector(app.connector.get_worker_connector())
+    with ThreadPoolExecutor(1) as own:  # a thread of its own, as the browser's tests leave an event loop in this one
+        own.submit(worker.run_worker, wait=False, install_signal_handlers=False).result(60)
+    assert [due(lead)[0] for lead in leads] == [after(1)] * 10
+    assert jobs(workspace) == [in_a_minute]
+
+
+def test_a_publishing_that_is_undone_leaves_no_job(workspace: Workspace) -> None:
+    lead = waits(workspace)
+    with transaction.atomic():
+        policies.publish(workspace.id, SHORT, by=None, now=MONDAY)
+        assert len(jobs(workspace)) == 2
+        transaction.set_rollback(True)
+    assert jobs(workspace) == []
+    assert due(lead) == (after(2), "escalate")
+
+
+def test_a_policy_is_in_force_also_if_the_first_leads_cannot_follow_at_once(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead = waits(workspace)
+
+    def fails(*_: object, **__: object) -> int:
+        raise RuntimeError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(sooner, "bring_forward", fails)
+        version = policies.publish(workspace.id, SHORT, by=None, now=MONDAY)
+    assert version.active
+    assert due(lead) == (after(2), "escalate")
+    assert later_look(workspace, monkeypatch, MONDAY) == 1
+    assert due(lead) == (after(1), "age_cap")
+
+
+def test_no_job_comes_where_nothing_can_be_sooner(workspace: Workspace) -> None:
+    policies.publish(workspace.id, POLICY.replace("Waits for long", "Another name"), by=None, now=MONDAY)
+    assert jobs(workspace) == []
+
+
+def test_a_job_for_a_workspace_that_is_no_more_does_nothing(workspace: Workspace) -> None:
+    policies.publish(workspace.id, SHORT, by=None, now=MONDAY)
+    asked = jobs(workspace)[0][2]
+    PolicyVersion.objects.filter(workspace=workspace).delete()
+    rulebooks.rulebook.cache_clear()
+    assert tasks.bring_forward(**asked) == 0
 
 
 def _publish(workspace: Workspace, text: str) -> None:
