@@ -175,7 +175,7 @@ class Live:
         self.callers: dict[str, Caller] = {
             rep.handle: caller_of(rep.user) for rep in Rep.objects.filter(workspace=workspace).select_related("user")
         }
-        self.manager = caller_of(make_user(workspace, "manager"))
+        self.manager = caller_of(make_user(workspace, "ops"))
         self.ids: list[UUID] = []
 
     def arrive(self, happening: Happening, lead_id: UUID) -> str:

@@ -126,7 +126,7 @@ def make_story(text: str = POLICY) -> Story:
     workspace = make_workspace()
     handles = {"aiko": ("closers", "tokyo"), "budi": ("closers",), "chie": ("tokyo",)}
     reps = [caller_of(make_rep(workspace, handle, teams=teams).user) for handle, teams in handles.items()]
-    manager = caller_of(make_user(workspace, "manager"))
+    manager = caller_of(make_user(workspace, "ops"))
     publish(workspace, text)
     story = Story(workspace, reps, manager, tiers="tiers:" in text)
     for number in range(12):

@@ -10,7 +10,7 @@ import pytest
 from django.utils.timezone import now
 
 from dibs.distribution.models import Decision
-from dibs.people.models import User
+from dibs.people.models import Membership, Rep, User
 from dibs.people.tenancy import enter
 from tests.api.conftest import POLICY, Company
 from tests.making import make_team, publish
@@ -192,3 +192,22 @@ def test_a_thousand_are_decided_about_in_a_few_statements(company: Company, djan
     with django_assert_max_num_queries(55):
         page = browser.post("/review/", {"lead": [str(lead) for lead in leads], "act": "assign", "rep": "aiko"})
     assert "60 leads handed over." in words(page)
+
+
+@pytest.mark.parametrize(("act", "form"), [("assign", {"rep": "mio"}), ("return", {"to": "inbound"})])
+def test_who_leads_others_hands_over_nothing_that_they_see_as_a_rep(
+    company: Company, act: str, form: dict[str, str]
+) -> None:
+    rep = Rep.objects.create(workspace=company.workspace, user=company.manager, handle="mio", name="Mio")
+    Membership.objects.create(workspace=company.workspace, rep=rep, team=make_team(company.workspace, "tokyo"))
+    lead = company.lead(country="JP", email="private@hidden.example")
+    page = decide(company, company.manager, [lead], act, **form)
+    assert "1 could not be." in words(page)
+    assert "You see this lead as a rep; it is not among those you lead" in words(page)
+    one = as_(company.manager).post(f"/leads/{lead}/{act}/", form | {"pool": "inbound"}, follow=True)
+    assert "You see this lead as a rep; it is not among those you lead" in words(one)
+    assert "Hand over" not in words(one)
+    assert "Hand over" in words(as_(company.ops).get(f"/leads/{lead}/"))
+    for seen in (page, one):
+        assert "private@hidden.example" not in seen.content.decode()
+    assert lead_of(company, lead).state == "pooled"

@@ -49,11 +49,13 @@ TEXTS: Mapping[str, str] = {
     "not_now": _("That cannot be done with a lead that is {state}"),
     "already_ended": _("It is over with this lead: it is {state}"),
     "no_pool": _("The pool it was in, {pool}, is no longer in the policy"),
+    "not_led": _("You see this lead as a rep; it is not among those you lead"),
     "too_busy": _("Too many people are at it right now"),
     # What would make a refusal a yes.
     "choose_another": _("Choose another lead."),
     "choose_pool": _("Choose a pool for it."),
     "ask_manager": _("Ask your manager."),
+    "ask_its_manager": _("Ask who leads its team, or do what any rep may."),
     "accept_the_offer": _("It is offered to you: accept it first."),
     "reach_tier": _("Reach the tier {tier}: {when}."),
     "choose_within": _("Choose a lead like this: {only}."),

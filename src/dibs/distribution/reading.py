@@ -161,18 +161,22 @@ def passed_over(workspace_id: UUID, lead_ids: Iterable[UUID]) -> dict[UUID, froz
 
 def has_opened(workspace_id: UUID, rep_id: UUID, lead_id: UUID) -> bool:
     """Whether the rep has opened the lead's details since their last claim."""
+    return lead_id in opened_among(workspace_id, rep_id, [lead_id])
+
+
+def opened_among(workspace_id: UUID, rep_id: UUID, leads: Iterable[UUID]) -> frozenset[UUID]:
+    """Those of these leads of which the rep has opened the details since their last claim."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT EXISTS (
-                SELECT FROM distribution_passedover passed
-                WHERE passed.workspace_id = %s AND passed.lead_id = %s AND passed.rep_id = %s AND passed.kind = 'opened'
-                  AND passed.at > coalesce(
-                    (SELECT last_claim_at FROM distribution_standing standing WHERE standing.rep_id = passed.rep_id), '-infinity'))
+            SELECT DISTINCT passed.lead_id FROM distribution_passedover passed
+            WHERE passed.workspace_id = %s AND passed.lead_id = ANY(%s) AND passed.rep_id = %s AND passed.kind = 'opened'
+              AND passed.at > coalesce(
+                (SELECT last_claim_at FROM distribution_standing standing WHERE standing.rep_id = passed.rep_id), '-infinity')
             """,
-            [workspace_id, lead_id, rep_id],
+            [workspace_id, list(leads), rep_id],
         )
-        return bool(cursor.fetchone()[0])
+        return frozenset(row[0] for row in cursor.fetchall())
 
 
 def earned_already(workspace_id: UUID, rep_id: UUID, lead_id: UUID) -> frozenset[str]:

@@ -15,6 +15,7 @@ from django.db import OperationalError, connection, transaction
 from psycopg.errors import DeadlockDetected
 
 from dibs.distribution import policies
+from dibs.distribution.overseeing import oversees
 from dibs.distribution.policies import Active
 from dibs.distribution.reading import Crew, Row, crew, earned_already, lead_clock, lead_facts, lock_leads, passed_over
 from dibs.distribution.writing import Outcome, placing, write, write_turns
@@ -31,8 +32,10 @@ from dibs.people.tenancy import enter
 #: Acts that may earn something, and what kind of credit.
 _EARNING: Mapping[str, What] = {"contacted": "claim", "converted": "convert"}
 
-#: Acts that a manager does to leads whoever has them; the rest are for the rep who has the lead.
+#: Acts that who leads does to leads whoever has them; the rest are for the rep who has the lead.
 _OVER_ALL = frozenset({"assigned", "returned"})
+#: Acts that who leads may do in place of the rep who has the lead.
+_FOR_WHO_HAS_IT = frozenset({"retired", "released", "converted"})
 #: Acts on a lead that waits, where there is no owner to ask about.
 _ON_WAITING = frozenset({"skipped", "opened"})
 
@@ -76,6 +79,16 @@ class Scene:
     def __post_init__(self) -> None:
         self.held_by = self.row["owner_id"]
         self.turns_after = self.known.roster
+
+    @property
+    def is_led(self) -> bool:
+        """Whether the lead is the caller's to lead, and not merely to see."""
+        book = self.active.book if self.active else None
+        return self.caller.role != Role.INTEGRATION and oversees(self.caller, self.row, book, self.now, self._leads)
+
+    def _leads(self, rep_id: UUID) -> bool:
+        handle, teams = self.known.handles.get(rep_id), self.known.roster.teams
+        return any(handle in teams.get(team, ()) for team in self.caller.manages)
 
     def still_with(self, kind: str, after: LeadClock, *reasons: Reason) -> Outcome:
         """The lead stays in the same hands, or ends in them; the lease stays too."""
@@ -193,12 +206,14 @@ def _act_once(
 def may_do(scene: Scene, kind: str, claim: UUID | None) -> Refusal | None:
     """Whether the state allows it, and whether the lead is the caller's to act on."""
     caller, row = scene.caller, scene.row
-    leads_all = caller.role in {Role.MANAGER, Role.OPS}
     if kind in _ON_WAITING:
         if row["state"] != "pooled":
             return Refusal((Reason("not_waiting"),), remedy=Reason("choose_another"))
         return None
-    if kind not in _OVER_ALL and not (leads_all and kind in {"retired", "released", "converted"}):
+    if kind in _OVER_ALL:
+        if not scene.is_led:
+            return Refusal((Reason("not_led"),), remedy=Reason("ask_its_manager"))
+    elif not (kind in _FOR_WHO_HAS_IT and scene.is_led):
         token_matches = claim is None or claim == row["claim"]
         refusal = judge.may_act(scene.clock, caller.handle or "", token_matches, scene.now)
         if refusal:

@@ -68,6 +68,8 @@ ACTING: Mapping[str, tuple[str, ...]] = {
     "not_now": ("state", "act"),
     "already_ended": ("state", "act"),
     "no_pool": ("pool",),
+    # who leads others sees this one as a rep alone
+    "not_led": (),
     "too_busy": (),
 }
 
@@ -76,6 +78,7 @@ REMEDIES: Mapping[str, tuple[str, ...]] = {
     "choose_another": (),
     "choose_pool": (),
     "ask_manager": (),
+    "ask_its_manager": (),
     "accept_the_offer": (),
     "reach_tier": ("tier", "when"),
     "choose_within": ("only",),

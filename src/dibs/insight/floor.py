@@ -83,7 +83,10 @@ def floor(caller: Caller, now: datetime) -> Floor:
     """The floor as far as the caller leads it: a manager's own teams and the pools open to them, everything for operations."""
     enter(caller.workspace_id)
     eyes = Eyes(caller, now)
-    pools = [name for name in (eyes.book.policy.pools if eyes.book else ()) if eyes.window(name).level == "full"]
+    # What a tier shows a manager who is a rep elsewhere is no floor of theirs, and may be some of its leads only.
+    pools = [
+        name for name, pool in (eyes.book.policy.pools.items() if eyes.book else ()) if caller.oversees(pool.teams)
+    ]
     reps = [card for card in reps_in_sight(caller, now) if card.active and card.load is not None]
     ids = [card.id for card in reps]
     claims = _claims_last_hour(caller, now)

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from django.db import connection
 
+from dibs.distribution.overseeing import ANY_MANAGER
 from dibs.insight.pages import Page, cursor_after, last_seen
-from dibs.insight.sight import ANY_MANAGER, SELECT, TABLES, Eyes, SeenLead, row_of
+from dibs.insight.sight import SELECT, TABLES, Eyes, SeenLead, row_of
 from dibs.people.caller import Caller
 from dibs.people.tenancy import enter
 
@@ -58,7 +59,7 @@ def leads_page(
             [caller.workspace_id, *values, limit + 1],
         )
         rows = [row_of(row) for row in ask.fetchall()]
-    items = [seen for row in rows[:limit] if (seen := eyes.see(row)) is not None]
+    items = list(eyes.see_many(rows[:limit]).values())
     return Page(items, cursor_after(rows[limit - 1]["id"], question) if len(rows) > limit else None)
 
 
@@ -71,7 +72,9 @@ def _range(eyes: Eyes) -> tuple[str, list[Any]]:
     held = f"(lead.owner_id = ANY(%s) AND NOT {_LAPSED})"
     if not eyes.leads_a_team:
         return held, [mine, eyes.now]
-    pools = [name for name in (eyes.book.policy.pools if eyes.book else ()) if eyes.window(name).level == "full"]
+    pools = [
+        name for name, pool in (eyes.book.policy.pools.items() if eyes.book else ()) if caller.oversees(pool.teams)
+    ]
     return (
         f"({held} OR ((lead.state = 'pooled' OR {_LAPSED}) AND lead.pool = ANY(%s)) "
         "OR (lead.state = 'review' AND lead.review = ANY(%s)) "
@@ -90,7 +93,7 @@ def leads_in_sight(caller: Caller, leads: Collection[UUID], now: datetime) -> di
             [caller.workspace_id, list(leads)],
         )
         rows = [row_of(row) for row in ask.fetchall()]
-    return {row["id"]: seen for row in rows if (seen := eyes.see(row)) is not None}
+    return eyes.see_many(rows)
 
 
 def known_as(caller: Caller, name: str) -> list[tuple[UUID, str, str]]:

@@ -11,8 +11,9 @@ from uuid import UUID
 
 from django.db import connection
 
+from dibs.distribution.overseeing import ANY_MANAGER
 from dibs.insight.pages import BadCursor, Page, cursor_after, last_seen
-from dibs.insight.sight import ANY_MANAGER, SELECT, TABLES, Eyes, SeenLead, row_of
+from dibs.insight.sight import SELECT, TABLES, Eyes, SeenLead, row_of
 from dibs.people.caller import Caller
 from dibs.people.tenancy import enter
 

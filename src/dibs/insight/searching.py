@@ -22,10 +22,11 @@ from django.db import connection
 
 from dibs.crm.lookup import words_of
 from dibs.distribution.lines import sees
+from dibs.distribution.overseeing import waits_in_pool
 from dibs.distribution.reading import LEAD_COLUMNS, Row
 from dibs.engine.conditions import ABSENT
 from dibs.insight.narrowing import Bound, Condition, Said, found_in, one_of, terms_of
-from dibs.insight.sight import OWN_FIELDS, SELECT, Eyes, Window, row_of, waits_in_pool
+from dibs.insight.sight import OWN_FIELDS, SELECT, Eyes, Window, row_of
 
 #: How many leads a page looks through in the index (about 40 ms).
 LOOK_THROUGH = 150_000

@@ -5,7 +5,7 @@ A field that is masked is absent from what comes out of this module: there is no
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -16,7 +16,8 @@ from django.db import connection
 
 from dibs.distribution import policies
 from dibs.distribution.lines import Before, in_line, sees
-from dibs.distribution.reading import LEAD_COLUMNS, LEAD_SELECT, has_opened, lead_row, with_record
+from dibs.distribution.overseeing import lock_ran_out, oversees, waits_in_pool
+from dibs.distribution.reading import LEAD_COLUMNS, LEAD_SELECT, lead_row, opened_among, with_record
 from dibs.engine import claim as judge
 from dibs.engine.conditions import Condition
 from dibs.engine.facts import RepFacts
@@ -84,16 +85,14 @@ TABLES = (
 #: Kinds of decision that tell only that a rep looked: no claim to know more of the lead, and for nobody but the rep and who leads them.
 LOOKS = ("skipped", "opened")
 
-#: The review queue of a policy that names no team: every manager's.
-ANY_MANAGER = "managers"
-
 
 class SeenLead(dict[str, Any]):
     """A lead as one caller may see it. ``hidden`` names the fields that are masked, whether or not they have a value; ``opens``: the
-    caller may come to see them by opening the lead (``distribution.acting.open_lead``).
+    caller may come to see them by opening the lead (``distribution.acting.open_lead``). ``led``: the caller leads where it is, and may
+    hand it over.
     """
 
-    __slots__ = ("hidden", "level", "opens")
+    __slots__ = ("hidden", "led", "level", "opens")
 
     def __init__(
         self, values: Mapping[str, Any], level: Level, hidden: tuple[str, ...] = (), *, opens: bool = False
@@ -102,6 +101,7 @@ class SeenLead(dict[str, Any]):
         self.level = level
         self.hidden = hidden
         self.opens = opens
+        self.led = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +131,7 @@ class Eyes:
         self.now = now
         self._windows: dict[str, Window] = {}
         self._heads: dict[str, UUID | None] = {}
+        self._openings: dict[UUID, bool] = {}
 
     @property
     def sees_all(self) -> bool:
@@ -192,7 +193,7 @@ class Eyes:
 
     def level(self, row: Mapping[str, Any]) -> Window:
         """What the caller sees of this lead; ``row`` as `row_of` makes it."""
-        if self.sees_all:
+        if self.oversees(row):
             return _EVERYTHING
         if waits_in_pool(row, self.now):
             window = self.window(row["pool"])
@@ -200,11 +201,14 @@ class Eyes:
                 return _NOTHING
             return _EVERYTHING if window.opens and self._has_opened(row["id"]) else window
         owner = row["owner_id"]
-        if owner is not None and (owner == self.caller.rep_id or (self.leads_a_team and owner in self.reports)):
-            return _EVERYTHING
-        if self.leads_a_team and owner is None and self._reviews(row):
-            return _EVERYTHING
-        return _NOTHING
+        return _EVERYTHING if owner is not None and owner == self.caller.rep_id else _NOTHING
+
+    def oversees(self, row: Mapping[str, Any]) -> bool:
+        """Whether the caller leads where this lead is; to see it as a rep, be it in full, is less."""
+        return oversees(self.caller, row, None if self.sees_all else self.book, self.now, self._leads)
+
+    def _leads(self, rep_id: UUID) -> bool:
+        return rep_id in self.reports
 
     def head(self, pool: str) -> UUID | None:
         """The lead that is first in the pool's line for the caller."""
@@ -223,17 +227,30 @@ class Eyes:
         return self.book is None or sees(self.book, window.only, self.rep, row, self.now)
 
     def _has_opened(self, lead_id: UUID) -> bool:
-        rep_id = self.caller.rep_id
-        return rep_id is not None and has_opened(self.caller.workspace_id, rep_id, lead_id)
+        if lead_id not in self._openings:
+            self._read_openings([lead_id])
+        return self._openings[lead_id]
 
-    def _reviews(self, row: Mapping[str, Any]) -> bool:
-        """Leads that nobody has and that wait in no pool are for managers: in review for those whose queue it is, else for all."""
-        return row["state"] != "review" or row["review"] == ANY_MANAGER or row["review"] in self.caller.manages
+    def _read_openings(self, leads: Collection[UUID]) -> None:
+        rep_id = self.caller.rep_id
+        opened = opened_among(self.caller.workspace_id, rep_id, leads) if rep_id is not None and leads else frozenset()
+        self._openings.update((lead, lead in opened) for lead in leads)
+
+    def see_many(self, rows: Iterable[Mapping[str, Any]]) -> dict[UUID, SeenLead]:
+        """Those of these leads that the caller may see, by id. Which the caller has opened is read once for all of them."""
+        rows = list(rows)
+        waiting = [row for row in rows if waits_in_pool(row, self.now)]
+        self._read_openings([row["id"] for row in waiting if self.window(row["pool"]).opens])
+        return {row["id"]: seen for row in rows if (seen := self.see(row)) is not None}
 
     def see(self, row: Mapping[str, Any]) -> SeenLead | None:
         """The lead as the caller may see it; ``None``: not at all."""
         window = self.level(row)
-        return None if window.level == "none" else self.through(window, row)
+        if window.level == "none":
+            return None
+        seen = self.through(window, row)
+        seen.led = self.oversees(row)
+        return seen
 
     def through(self, window: Window, row: Mapping[str, Any]) -> SeenLead:
         """The lead with what the window shows of it, and nothing else."""
@@ -244,19 +261,6 @@ class Eyes:
 def _shown(fields: Collection[str]) -> frozenset[str]:
     """The fields of a preview. The rank says less than the score, so who may see the score may see the rank."""
     return frozenset(fields) | ({"rank"} if "score" in fields else frozenset())
-
-
-def waits_in_pool(row: Mapping[str, Any], now: datetime) -> bool:
-    """Whether the lead can be claimed from its pool now: it waits there, or its lock ran out, tick or no tick."""
-    if row["state"] == "pooled":
-        return True
-    return lock_ran_out(row, now)
-
-
-def lock_ran_out(row: Mapping[str, Any], now: datetime) -> bool:
-    """Whether the rep who holds the lead has let its lock run out."""
-    until = row["lock_expires_at"]
-    return row["state"] == "owned" and until is not None and until <= now and row["pool"] is not None
 
 
 def row_of(values: Any) -> dict[str, Any]:

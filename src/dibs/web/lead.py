@@ -69,7 +69,7 @@ def lead(visit: Visit, lead_id: UUID) -> HttpResponse:
     steps = list(_steps(visit, story_of_seen(visit.caller, seen), seen))
     book = visit.eyes.book
     until, starts = _clock(visit, seen)
-    leads_it = visit.caller.may(Action.ASSIGN_LEADS) and seen.level == "full"
+    leads_it = visit.caller.may(Action.ASSIGN_LEADS) and seen.led
     versions = PolicyVersion.objects.filter(workspace_id=visit.caller.workspace_id)
     number = steps[-1].version if steps else None
     named = versions.filter(number=number).values_list("name", flat=True).first() if number is not None else None

@@ -16,10 +16,11 @@ from django.views.decorators.http import require_http_methods
 from dibs.delivery.wording import active_language, field_name, say, sentence, titled, word
 from dibs.distribution import bulk
 from dibs.distribution.acting import Refused
+from dibs.distribution.overseeing import ANY_MANAGER
 from dibs.insight.leads import leads_in_sight
 from dibs.insight.pages import BadCursor
 from dibs.insight.review import FILTERS, SORTS, review_page, values_in_review, why_in_review
-from dibs.insight.sight import ANY_MANAGER, SeenLead
+from dibs.insight.sight import SeenLead
 from dibs.people.access import Action
 from dibs.people.models import Rep
 from dibs.web.desk import CHOICES

@@ -14,7 +14,7 @@ from dibs.distribution.placing import Placed, place
 from dibs.people.caller import Caller, caller_of
 from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
-from tests.making import MONDAY, make_arrival, make_rep, make_user, make_workspace, publish
+from tests.making import MONDAY, make_arrival, make_rep, make_team, make_user, make_workspace, publish
 
 POLICY = """
 policy: Hot push, warm pull
@@ -84,6 +84,8 @@ def make_scene() -> Scene:
     workspace = make_workspace()
     reps = [make_rep(workspace, handle, teams=("closers",)) for handle in ("aiko", "budi")]
     aiko, budi = (caller_of(rep.user) for rep in reps)
-    manager = caller_of(make_user(workspace, "manager"))
+    boss = make_user(workspace, "manager")
+    make_team(workspace, "closers", managers=(boss,))
+    manager = caller_of(boss)
     publish(workspace, POLICY)
     return Scene(workspace, aiko, budi, manager)
