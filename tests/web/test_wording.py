@@ -59,6 +59,13 @@ def test_a_simple_condition_is_put_in_words_and_any_other_stays_as_written(text:
     assert [part.text for part in condition_in_words(text, "en")] == words
 
 
+def test_a_share_has_the_decimal_sign_of_the_readers_language() -> None:
+    changed = Reason("tier_set", {"tier": "mid", "closed": 17, "conversion_rate": 0.529, "over": 86_400 * 60})
+    said = {language: say(changed, language) for language in ("en", "ja", "es", "id")}
+    assert [language for language, text in said.items() if "52.9%" in text] == ["en", "ja"]
+    assert [language for language, text in said.items() if "52,9%" in text] == ["es", "id"]
+
+
 def test_spans_are_told_in_their_two_largest_units() -> None:
     assert span(timedelta(minutes=15), "en") == "15 minutes"
     assert span(5400, "en") == "1 hour 30 minutes"

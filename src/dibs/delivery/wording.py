@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.timezone import now as moment
 from django.utils.translation import get_language, gettext, override
 from phonenumbers.geodata.locale import LOCALE_DATA
@@ -128,13 +128,18 @@ def _own_words(code: str, params: Mapping[str, Any]) -> dict[str, str]:
             "conversion_rate": "0%" if rate is None else percent(rate),
         }
     if code == "credited":
-        return {name: f"{float(params.get(name) or 0):g}" for name in ("points", "times")}
+        return {name: figure(float(params.get(name) or 0)) for name in ("points", "times")}
     return {"per": _span(params["per"])} if code == "claim_rate" and "per" in params else {}
 
 
 def percent(share: float) -> str:
-    """A share of 0..1 as people read it: "24%", "7.5%"."""
-    return f"{100 * share:.1f}".removesuffix(".0") + "%"
+    """A share of 0..1 as people read it, in the language that is on: "24%", "7.5%", in Spanish "7,5%"."""
+    return figure(f"{100 * share:.1f}".removesuffix(".0")) + "%"
+
+
+def figure(value: str | float) -> str:
+    """A number with the decimal sign of the language that is on, and no more decimals than it has: "2", "1.5"."""
+    return str(number_format(value if isinstance(value, str) else f"{value:g}", use_l10n=True))
 
 
 _DURATION = re.compile(r"(?:\d+[dhms])+")

@@ -13,7 +13,16 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
 from dibs.delivery.notices import GivenNotice, mark_read, notices_of
-from dibs.delivery.wording import active_language, condition_in_words, percent, rule_in_words, say, sentence, span
+from dibs.delivery.wording import (
+    active_language,
+    condition_in_words,
+    figure,
+    percent,
+    rule_in_words,
+    say,
+    sentence,
+    span,
+)
 from dibs.distribution import policies
 from dibs.insight.mine import MyTier, my_leads, my_running, my_tier, upcoming
 from dibs.insight.record import MyCredits, Then, my_credits, my_record, standing_under
@@ -189,10 +198,10 @@ def _credit_says(earned: MyCredits) -> list[str]:
         return [_("The policy gives no points now.")]
     said = []
     if rules.claim:
-        said.append(_("First contact on a lead you claimed: %(points)s.") % {"points": f"{rules.claim:g}"})
+        said.append(_("First contact on a lead you claimed: %(points)s.") % {"points": figure(rules.claim)})
     if rules.convert:
-        said.append(_("A lead you converted: %(points)s.") % {"points": f"{rules.convert:g}"})
+        said.append(_("A lead you converted: %(points)s.") % {"points": figure(rules.convert)})
     for weight in rules.weights:
         which = "; ".join(part.text for part in condition_in_words(weight.when, language))
-        said.append(_("%(which)s: counts %(times)s times.") % {"which": which, "times": f"{weight.times:g}"})
+        said.append(_("%(which)s: counts %(times)s times.") % {"which": which, "times": figure(weight.times)})
     return said
