@@ -45,6 +45,23 @@ def test_many_are_chosen_with_the_keyboard_and_handed_over(company: Company, log
     assert Lead.objects.filter(id__in=leads, owner=company.aiko).count() == 2
 
 
+def test_what_is_missing_is_said_and_the_choice_is_kept_and_the_focus_goes_to_what_is_new(
+    company: Company, log_in: LogIn
+) -> None:
+    unclear(company, 3)
+    page = log_in(company.manager)
+    page.goto("/review/")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.get_by_role("button", name="Hand over").click()
+    expect(page.get_by_role("alert")).to_have_text("Choose who gets it.")
+    expect(page.get_by_role("alert")).to_be_focused()
+    expect(page.locator("#cases input:checked")).to_have_count(1)
+    page.get_by_label("To whom").select_option("aiko")
+    page.get_by_role("button", name="Hand over").click()
+    expect(page.get_by_role("heading", name="1 lead handed over.")).to_be_focused()
+
+
 def test_a_range_is_chosen_with_shift_and_the_mouse_and_all_with_one_box(company: Company, log_in: LogIn) -> None:
     unclear(company, 4)
     page = log_in(company.manager)
