@@ -57,14 +57,14 @@ class Entry:
     reasons: list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Claim:
-    """A claim that was granted, under which policy of those there have been; ``chosen``: not the head of a queue."""
+    """A claim that was granted, under which policy of those there have been. ``undone``: the lead was given up before its first contact."""
 
     at: datetime
     policy: int
     score: int
-    chosen: bool
+    undone: bool = False
 
 
 @dataclass
@@ -74,10 +74,17 @@ class Past:
     published_at: datetime
     policies: int = 1
     claims: dict[str, list[Claim]] = field(default_factory=lambda: defaultdict(list))
+    #: The scores of what a rep chose and did not give up.
+    recent: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     skips: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     #: Who had a lead and did not keep it, and when they last let it lapse or gave it back untouched.
     had: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     had_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    #: Of these, when it was not with skips too many, so that it stays before them in a queue.
+    behind_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    #: The skips before the claims since a rep's last contact; and by lead the claim by which who has it came to it.
+    kept_skips: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    claim_of: dict[str, Claim] = field(default_factory=dict)
     skipped_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
     opened_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
     given: dict[tuple[str, date], int] = field(default_factory=lambda: defaultdict(int))
@@ -145,7 +152,7 @@ class Floor:
     def _behind(self, rules: Mapping[str, Any], rep: str, lead_id: str, lead: Lead) -> bool:
         if self.past.since_claim(self.past.skipped_at, rep, lead_id):
             return True
-        had_at = self.past.had_at.get((rep, lead_id))
+        had_at = self.past.behind_at.get((rep, lead_id))
         if lead.clock.owner == rep:
             had_at = lead.clock.lock_expires_at
         return had_at is not None and had_at + span(rules.get("reclaim_after")) > self.now
@@ -206,7 +213,7 @@ class Floor:
             assert len(counted) < fair["claim_rate"]["count"], "too fast"
         score = after[lead_id].facts.score
         if "mix" in fair and rules["mode"] != "queue" and score >= fair["mix"]["low_below"]:
-            low_owed = self._owes_low(fair["mix"], [claim.score for claim in claims if claim.chosen])
+            low_owed = self._owes_low(fair["mix"], self.past.recent[rep])
             assert not low_owed or not self.low_score_in_sight(before, rep, fair["mix"]["low_below"]), "the mix"
 
     @staticmethod
@@ -219,10 +226,15 @@ class Floor:
         share = float(mix["share"].rstrip("%")) / 100
         return sum(score < low_below for score in window) < floor(share * (len(window) + 1) + 1e-9)
 
-    def check_look(self, rep: str) -> None:
-        """A lead's details were opened or a lead passed over within the limit."""
+    def check_look(self, rep: str, before: Leads) -> None:
+        """A lead's details were opened or a lead passed over within the limit, and since the last contact within that and one for each
+        lead that is held."""
         limit = self.policy["fair_play"].get("skip_at_most")
-        assert limit is None or self.past.skips[rep] < limit, "looked at too many"
+        if limit is not None:
+            held = sum(lead.clock.owner == rep and lead.clock.state in HELD - {"working"} for lead in before.values())
+            kept = self.past.kept_skips[rep]
+            assert self.past.skips[rep] < limit, "looked at too many"
+            assert not kept or self.past.skips[rep] + kept < limit + held, "gave back too many"
 
     def check_log(self, log: Iterable[Entry], before: Leads, after: Leads, by_name: bool) -> None:
         """What was decided follows what was, and nobody is given what they did not keep. ``by_name``: by a manager."""
@@ -292,6 +304,15 @@ class Floor:
             assert standing.open_leads == len(mine), rep
             assert standing.holding == sum(clock.state != "working" for clock in mine), rep
             assert standing.skips == self.past.skips[rep], rep
+            assert standing.kept_skips == self.past.kept_skips[rep], rep
+            claims = [claim for claim in self.past.claims[rep] if not claim.undone]
+            zone = ZoneInfo(self.people[rep].timezone)
+            days = [claim.at.astimezone(zone).date() for claim in claims]
+            assert standing.claims_today == days.count(standing.day), rep
+            assert standing.claims_this_week == sum(day - timedelta(day.weekday()) == standing.week for day in days), (
+                rep
+            )
+            assert list(standing.recent) == self.past.recent[rep], rep
             assert standing.floor_on is None or standing.floor_on <= self._today(rep), rep
 
     # -- what is remembered ---------------------------------------------------------------------------------------------
@@ -302,15 +323,24 @@ class Floor:
             was, rep = owner.get(entry.lead), entry.rep
             if was is not None and entry.kind in {"lapsed", "reassigned"}:
                 # Whenever the worker comes by: it lapsed when its lock ended.
-                self.past.had_at[was, entry.lead] = before[entry.lead].clock.lock_expires_at or self.now
+                at = before[entry.lead].clock.lock_expires_at or self.now
+                self.past.had_at[was, entry.lead] = self.past.behind_at[was, entry.lead] = at
             if was is not None and entry.kind == "released" and entry.before == "owned":
                 self.past.had_at[was, entry.lead] = self.now
+                if entry.lead not in self.past.claim_of or self._may_skip_one_more(was):
+                    self.past.behind_at[was, entry.lead] = self.now
+            if was is not None:
+                self._settle_claim(entry, was, before[entry.lead].clock.pool)
             if rep is not None and entry.kind == "claimed":
                 taken = after[entry.lead]
                 rules = self.pool(taken.clock.pool)
                 assert rules is not None
-                claim = Claim(self.now, self.past.policies, taken.facts.score, chosen=rules["mode"] != "queue")
+                claim = Claim(self.now, self.past.policies, taken.facts.score)
+                if rules["mode"] != "queue":
+                    self.past.recent[rep].append(claim.score)
                 self.past.claims[rep].append(claim)
+                self.past.claim_of[entry.lead] = claim
+                self.past.kept_skips[rep] += self.past.skips[rep]
                 self.past.skips[rep] = 0
             if rep is not None and entry.kind in {"skipped", "opened"}:
                 self.past.skips[rep] += 1
@@ -320,6 +350,30 @@ class Floor:
         for lead_id, lead in after.items():
             if lead_id not in before or before[lead_id].clock != lead.clock:
                 self.past.touched_at[lead_id] = self.now
+
+    def _may_skip_one_more(self, rep: str) -> bool:
+        limit = self.policy["fair_play"].get("skip_at_most")
+        return limit is None or self.past.skips[rep] + self.past.kept_skips[rep] < limit
+
+    def _settle_claim(self, entry: Entry, was: str, pool: str | None) -> None:
+        """A first contact forgives the skips before a claim; who gives the lead up before that has not claimed it."""
+        if entry.kind in {"contacted", "converted"} and entry.before == "owned":
+            self.past.kept_skips[was] = 0
+        if entry.kind == "accepted":
+            return
+        claim = self.past.claim_of.pop(entry.lead, None)
+        by_name = entry.kind == "assigned" and entry.rep == was
+        if claim is None or by_name or entry.after in {"working", "converted", "retired"}:
+            return
+        claim.undone = True
+        rules, recent = self.pool(pool), self.past.recent[was]
+        if claim.score in recent and (rules is None or rules["mode"] != "queue"):
+            recent.reverse()
+            recent.remove(claim.score)
+            recent.reverse()
+        if entry.kind != "assigned":
+            self.past.skips[was] += self.past.kept_skips[was] + 1
+            self.past.kept_skips[was] = 0
 
 
 def tier_of(policy: Mapping[str, Any], rep: Any) -> str | None:
@@ -349,7 +403,7 @@ def log_since(workspace_id: UUID, leads: Leads) -> list[Entry]:
             "FROM distribution_decision decision LEFT JOIN people_rep rep ON rep.id = decision.rep_id "
             "LEFT JOIN unnest(%s::uuid[], %s::int[]) AS stood (lead, version) ON stood.lead = decision.lead_id "
             "WHERE decision.workspace_id = %s AND decision.nth > coalesce(stood.version, 0) "
-            "ORDER BY decision.nth, decision.lead_id",
+            "ORDER BY decision.id",
             [list(leads), [lead.version for lead in leads.values()], workspace_id],
         )
         return [Entry(*row[:-1], json.loads(row[-1])) for row in cursor.fetchall()]

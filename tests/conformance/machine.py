@@ -256,7 +256,7 @@ class TwoWorlds(RuleBasedStateMachine):
                 rules.check_claim(entry.rep, entry.lead, before, after)
             elif entry.kind in {"skipped", "opened"}:
                 assert entry.rep is not None
-                rules.check_look(entry.rep)
+                rules.check_look(entry.rep, before)
         rules.remember(log, before, after)
 
     def _rules(self) -> Floor:

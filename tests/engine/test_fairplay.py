@@ -27,6 +27,7 @@ from dibs.engine.fairplay import (
     mix_state,
     on_day,
     rate_state,
+    skips_counted,
 )
 from dibs.engine.policy_model import ClaimRate, Mix
 from dibs.engine.reasons import REMEDIES
@@ -66,6 +67,119 @@ def test_a_claim_counts_and_forgives_the_skips_before_it() -> None:
     assert (standing.claims_today, standing.claims_this_week, standing.skips) == (1, 1, 0)
     assert (standing.recent, standing.last_claim_at) == ((60,), MONDAY)
     assert played(CLAIM, Lapsed()).lapses == 1
+
+
+BACK = Released(claimed=TODAY, score=60, by_rep=True)
+LAPSED = Lapsed(claimed=TODAY, score=60)
+
+
+@pytest.mark.parametrize(
+    ("events", "recent", "today", "week"),
+    [
+        ((CLAIM, BACK), (), 0, 0),
+        ((CLAIM, LAPSED), (), 0, 0),
+        ((CLAIM, replace(BACK, by_rep=False)), (), 0, 0),
+        ((CLAIM, Contacted(), replace(BACK, contacted=True)), (60,), 1, 1),
+        ((CLAIM, Ended(contacted=False)), (60,), 1, 1),
+        ((CLAIM, Pushed(MONDAY, TODAY), Released(by_rep=True)), (60,), 1, 1),
+        ((CLAIM, replace(CLAIM, score=20), CLAIM, BACK), (60, 20), 2, 2),
+        # The head of a queue was not chosen, so there is nothing to take from the mix.
+        ((CLAIM, replace(CLAIM, score=None), replace(BACK, score=None)), (60,), 1, 1),
+        # A lead whose score changed since leaves the others' alone.
+        ((CLAIM, replace(BACK, score=61)), (60,), 0, 0),
+        ((CLAIM, replace(BACK, claimed=TODAY - timedelta(days=1))), (), 1, 1),
+        ((BACK, LAPSED), (), 0, 0),
+    ],
+)
+def test_what_is_given_up_before_a_contact_was_not_claimed(
+    events: tuple[Event, ...], recent: tuple[int, ...], today: int, week: int
+) -> None:
+    standing = played(*events)
+    assert (standing.recent, standing.claims_today, standing.claims_this_week) == (recent, today, week)
+
+
+def test_a_claim_of_yesterday_given_back_leaves_the_week_alone_and_not_today() -> None:
+    tomorrow = TODAY + timedelta(days=1)
+    standing = played(CLAIM, replace(CLAIM, today=tomorrow), BACK)
+    assert (standing.claims_today, standing.claims_this_week) == (1, 1)
+    next_week = TODAY + timedelta(days=7)
+    standing = played(CLAIM, replace(CLAIM, today=next_week), BACK)
+    assert (standing.claims_today, standing.claims_this_week) == (1, 1)
+
+
+LOOK, LOOKS = Skipped(), (Skipped(), Skipped())
+
+
+@pytest.mark.parametrize(
+    ("events", "counted", "remedy"),
+    [
+        # With two allowed, claimed and contacted: as many as one likes.
+        ((*LOOKS,), 2, "claim_one_first"),
+        ((*LOOKS, CLAIM, Contacted()), 0, None),
+        ((*LOOKS, CLAIM, Contacted(), *LOOKS), 2, "claim_one_first"),
+        ((LOOK, CLAIM, LOOK, CLAIM, LOOK, CLAIM, LOOK, CLAIM), 0, None),
+        # Claimed and held: one more for each lead held.
+        ((*LOOKS, CLAIM), 1, None),
+        ((*LOOKS, CLAIM, LOOK), 2, "claim_one_first"),
+        ((*LOOKS, CLAIM, LOOK, CLAIM), 1, None),
+        ((*LOOKS, CLAIM, LOOK, CLAIM, LOOK), 2, "claim_one_first"),
+        # Claimed and given back: what was before the claim counts on, and this too.
+        ((CLAIM, BACK), 1, None),
+        ((CLAIM, LAPSED), 1, None),
+        ((CLAIM, replace(BACK, by_rep=False)), 0, None),
+        ((LOOK, CLAIM, BACK), 2, "claim_one_first"),
+        ((*LOOKS, CLAIM, BACK), 3, "contact_one_first"),
+        ((*LOOKS, CLAIM, BACK, CLAIM), 2, "claim_one_first"),
+        ((*LOOKS, CLAIM, BACK, CLAIM, BACK), 4, "contact_one_first"),
+        ((*LOOKS, CLAIM, BACK, CLAIM, BACK, CLAIM), 3, "contact_one_first"),
+        ((*LOOKS, CLAIM, BACK, CLAIM, BACK, CLAIM, Contacted()), 0, None),
+        # A conversion says that there was a contact, giving up does not.
+        ((*LOOKS, CLAIM, Ended(contacted=False, converted=True)), 0, None),
+        ((*LOOKS, CLAIM, Ended(contacted=False)), 2, "claim_one_first"),
+        # Several held, one of them given back, or one contacted and one given back.
+        ((*LOOKS, CLAIM, LOOK, CLAIM, BACK), 4, "contact_one_first"),
+        ((*LOOKS, CLAIM, LOOK, CLAIM, Contacted(), BACK), 1, None),
+        ((*LOOKS, CLAIM, CLAIM, Contacted(), *LOOKS), 2, "claim_one_first"),
+    ],
+)
+def test_skips_are_forgiven_by_a_claim_that_is_kept(
+    events: tuple[Event, ...], counted: int, remedy: str | None
+) -> None:
+    (progress,) = announce(book(fair_play={"skip_at_most": 2}), played(*events), TODAY, MONDAY)
+    assert (progress.have, progress.next and progress.next.code) == (counted, remedy)
+
+
+@given(st.integers(1, 5), st.lists(st.sampled_from(["look", "claim", "back", "lapse", "contact"]), max_size=80))
+def test_between_two_contacts_nobody_looks_at_more_than_the_limit_and_one_for_each_lead_held(
+    limit: int, acts: list[str]
+) -> None:
+    standing, held, looks = Standing(), 0, 0
+    for act in acts:
+        if act == "look" and skips_counted(standing) < limit:
+            standing, looks = after(standing, LOOK), looks + 1
+            assert looks <= limit + held
+        elif act == "claim":
+            standing, held = after(standing, CLAIM), held + 1
+        elif held and act in {"back", "lapse"}:
+            standing, held = after(standing, BACK if act == "back" else LAPSED), held - 1
+        elif held and act == "contact":
+            standing, held = after(standing, Contacted()), held - 1
+            looks = standing.skips
+
+
+@given(st.lists(st.tuples(st.sampled_from(["high", "low", "head"]), st.booleans()), max_size=60))
+def test_claims_count_as_if_those_given_back_had_not_been(claims: list[tuple[str, bool]]) -> None:
+    scores = {"high": 90, "low": 10, "head": None}
+    standing = kept = Standing()
+    for kind, is_kept in claims:
+        claim = replace(CLAIM, score=scores[kind])
+        standing = after(standing, claim)
+        if is_kept:
+            standing, kept = after(standing, Contacted()), played(claim, Contacted(), start=kept)
+        else:
+            standing = after(standing, replace(BACK, score=scores[kind]))
+    for counter in ("recent", "claims_today", "claims_this_week", "holding", "open_leads"):
+        assert getattr(standing, counter) == getattr(kept, counter), counter
 
 
 def test_days_and_weeks_begin_anew() -> None:
@@ -230,8 +344,8 @@ events = st.one_of(
     st.builds(FloorLooked, days),
     st.builds(Pushed, st.just(MONDAY), days),
     st.just(Contacted()),
-    st.just(Lapsed()),
-    st.builds(Released, st.booleans()),
+    st.builds(Lapsed, st.none() | days, st.none() | st.integers(1, 100)),
+    st.builds(Released, st.booleans(), st.none() | days, st.none() | st.integers(1, 100), st.booleans()),
     st.builds(Ended, st.booleans()),
     st.just(Skipped()),
 )
@@ -249,6 +363,7 @@ def test_no_counter_is_ever_negative_and_the_memory_is_bounded(history: list[Eve
             standing.assigned_today,
             standing.claims_this_week,
             standing.skips,
+            standing.kept_skips,
             standing.lapses,
         )
         assert min(counters) >= 0

@@ -55,6 +55,8 @@ def test_at_the_limit_it_says_so_and_what_helps(company: Company) -> None:
     whole = browser.post(f"/leads/{leads[2]}/open/", {"next": "/pools/open/"}, follow=True)
     assert "2 is the most allowed. Claim one first." in words(whole)
     browser.post(f"/leads/{leads[0]}/claim/")
+    assert "1 of 2 left" in words(browser.get("/pools/open/"))
+    browser.post(f"/leads/{leads[0]}/contact/", {"kind": "call"})
     assert "2 of 2 left" in words(browser.get("/pools/open/"))
 
 

@@ -94,6 +94,8 @@ class Lead(WorkspaceRow):
     due_for = models.CharField(max_length=12, null=True)
     lock_expires_at = models.DateTimeField(null=True)
     claim = models.UUIDField(null=True)
+    #: When its present owner claimed it, or the last one; empty if it was pushed to them.
+    claimed_at = models.DateTimeField(null=True)
     contacted_at = models.DateTimeField(null=True)
     #: When it was converted or retired.
     ended_at = models.DateTimeField(null=True)

@@ -62,6 +62,7 @@ TEXTS: Mapping[str, str] = {
     "take_the_head": _("Take the first one in {pool}."),
     "wait_until": _("Wait until {at}."),
     "claim_one_first": _("Claim one first."),
+    "contact_one_first": _("Contact a lead of yours first: a claim alone is not enough any more."),
     "claim_again": _("Claim it again."),
     "try_again": _("Try again in a moment."),
     "publish_policy": _("Publish a policy first."),

@@ -134,10 +134,24 @@ def release(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "", clai
         done = scene.goes_to(
             "released", placement, consequences.placed(scene.clock, placement, now, escalated=escalated)
         )
-        done.passed_over = (scene.held_by, "released" if scene.clock.contacted_at is None else "worked")
+        done.passed_over = (scene.held_by, _how_given_back(scene))
         return done
 
     return act(caller, lead_id, now, decide, kind="released", claim=claim)
+
+
+def _how_given_back(scene: Scene) -> str:
+    """The kind of `PassedOver`. Who gives back what they claimed passes it over; in a queue it stays before them once they have no skip
+    left for that."""
+    assert scene.active is not None
+    assert scene.held_by is not None
+    if scene.clock.contacted_at is not None:
+        return "worked"
+    limit, caller = scene.active.book.policy.fair_play.skip_at_most, scene.caller
+    if limit is None or scene.clock.claimed_at is None or caller.rep_id != scene.held_by:
+        return "released"
+    standing = standing_now(caller.workspace_id, scene.held_by, lock=True)
+    return "released" if fairplay.skip_left_after(standing, limit) else "returned"
 
 
 def convert(

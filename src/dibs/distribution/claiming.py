@@ -198,7 +198,7 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
         score = judge.chosen_score(active.book, facts, seen.lead["pool"])
         keep = fairplay.kept_for(active.book.policy.fair_play.claim_rate)
         standing = fairplay.after(seen.standing, fairplay.Claimed(score, at=now, today=today, keep=keep))
-        after = consequences.claimed(clock, rep.handle, answer)
+        after = consequences.claimed(clock, rep.handle, answer, now)
         claim = uuid4()
         if _write(workspace_id, seen, after, answer.reasons, standing, claim, active.number, now):
             transaction.on_commit(partial(wake, workspace_id))
@@ -208,6 +208,7 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
                 "claim": claim,
                 "taken_by": "claimed",
                 "lock_expires_at": after.lock_expires_at,
+                "claimed_at": after.claimed_at,
                 "contacted_at": after.contacted_at,
                 "due_at": after.due_at,
                 "due_for": after.due_for,
@@ -262,7 +263,7 @@ _FACTS = f"""
            policy.id, holder.handle, holder.name, account.name,
            (SELECT max(passed.at) FROM distribution_passedover passed
             WHERE passed.workspace_id = caller.workspace_id AND passed.lead_id = lead.id AND passed.rep_id = rep.id
-              AND passed.kind IN ('lapsed', 'released')),
+              AND passed.kind IN ('lapsed', 'released', 'returned')),
            standing.version, {", ".join(f"standing.{column}" for column in (*STANDING_COLUMNS, *TIER_COLUMNS))},
            {LEAD_SELECT}
     FROM {{caller}}
@@ -331,8 +332,8 @@ def _read(statement: str, workspace_id: UUID, who: Any, lead_id: UUID, now: date
 _TAKE = f"""
     WITH taken AS (
         UPDATE crm_lead SET state = %(state)s, owner_id = %(rep)s, claim = %(claim)s, taken_by = 'claimed',
-               lock_expires_at = %(lock)s, due_at = %(due_at)s, due_for = %(due_for)s, contacted_at = NULL,
-               policy_version = %(policy)s, version = version + 1
+               lock_expires_at = %(lock)s, due_at = %(due_at)s, due_for = %(due_for)s, claimed_at = %(now)s,
+               contacted_at = NULL, policy_version = %(policy)s, version = version + 1
         WHERE id = %(lead)s AND workspace_id = %(workspace)s AND version = %(lead_version)s
         RETURNING 1
     ), stood AS (

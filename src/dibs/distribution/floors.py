@@ -174,7 +174,7 @@ def _made_up(here: _Pass, handle: str, look: FloorLook, standing: Standing, befo
                 changes=placing(placement, after, here.known, by="floor"),
                 reasons=placement.reasons,
                 rep=here.known.ids[handle],
-                felt=consequences.felt(clock, after, here.now, here.known.today),
+                felt=consequences.felt(clock, after, here.now, here.known.day),
             )
         )
     return outcomes

@@ -48,7 +48,7 @@ def order_by(order: Sequence[str]) -> str:
 
 
 #: Leads that are not behind a rep in a queue, as SQL about ``lead``: not let lapse nor given back untouched by them since a moment, nor
-#: passed over since their last claim. Takes the rep's id and the moment, both twice.
+#: passed over since their last claim. What they gave back with no skip left (``returned``) stays before them. Takes the rep's id and the moment, both twice.
 _AHEAD_OF = """NOT EXISTS (
     SELECT FROM distribution_passedover passed
     WHERE passed.workspace_id = lead.workspace_id AND passed.lead_id = lead.id AND passed.rep_id = %s

@@ -66,6 +66,7 @@ class Standing(models.Model):
     claims_this_week = models.IntegerField(default=0)
     recent = ArrayField(models.SmallIntegerField(), default=list)
     skips = models.IntegerField(default=0)
+    kept_skips = models.IntegerField(default=0)
     lapses = models.IntegerField(default=0)
     last_claim_at = models.DateTimeField(null=True)
     claimed_at = ArrayField(models.DateTimeField(), default=list)
@@ -119,7 +120,8 @@ class Decision(WorkspaceRow):
 
 class PassedOver(WorkspaceRow):
     """A rep had this lead or looked at it, and did not keep it. ``kind``: ``lapsed`` and ``released`` ones (given back without a contact)
-    are not pushed to them again, nor theirs to claim again at once; ``declined`` ones and ``worked`` ones (given back after a contact) are
+    are not pushed to them again, nor theirs to claim again at once; nor are ``returned`` ones, given back with no skip left to pass them
+    over, which stay before them in a queue; ``declined`` ones and ``worked`` ones (given back after a contact) are
     only not pushed; ``skipped`` ones they passed over in a queue; of ``opened`` ones they saw the details.
     """
 

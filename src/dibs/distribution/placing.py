@@ -134,7 +134,7 @@ def _decide(
                 kind="placed",
                 changes=placing(placement, after, known, by="assigned"),
                 reasons=(*matched, *placement.reasons),
-                felt=consequences.felt(clock, after, now, known.today),
+                felt=consequences.felt(clock, after, now, known.day),
                 seed=seed,
             )
         )
@@ -182,7 +182,7 @@ def enrich(workspace_id: UUID, changes: Sequence[Enrichment], *, now: datetime) 
                 outcome.changes = given | placing(placement, after, known, by="assigned")
                 outcome.kind = "enriched" if stays else "requalified"
                 outcome.reasons = (because, *placement.reasons)
-                outcome.felt = consequences.felt(clock, after, now, known.today)
+                outcome.felt = consequences.felt(clock, after, now, known.day)
                 roster = routed
             elif active:
                 scored = qualify.qualify(active.book, facts, account, now)

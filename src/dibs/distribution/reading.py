@@ -18,7 +18,7 @@ from django.db import connection
 from dibs.crm.models import Lead
 from dibs.engine import calendar, rotate
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts, WorkingHours
-from dibs.engine.fairplay import Standing
+from dibs.engine.fairplay import Standing, on_day
 from dibs.engine.roster import Roster
 from dibs.engine.rulebook import Rulebook
 
@@ -40,6 +40,7 @@ STANDING_COLUMNS = (
     "claims_this_week",
     "recent",
     "skips",
+    "kept_skips",
     "lapses",
     "last_claim_at",
     "claimed_at",
@@ -84,6 +85,7 @@ def lead_clock(row: Mapping[str, Any], owner: str | None, passed_over: frozenset
         escalated=row["escalated"],
         reassigned=row["reassigned"],
         passed_over=passed_over,
+        claimed_at=row["claimed_at"],
     )
 
 
@@ -202,7 +204,11 @@ class Crew:
 
     def today(self, handle: str) -> date:
         """The rep's own calendar day: counters by the day turn over at the rep's midnight."""
-        return calendar.local_day(self.timezones[handle], self.now)
+        return self.day(handle, self.now)
+
+    def day(self, handle: str, at: datetime) -> date:
+        """The rep's own calendar day at this moment."""
+        return calendar.local_day(self.timezones[handle], at)
 
     def names_by_id(self) -> dict[UUID, tuple[str, str]]:
         """Handle and name of each rep, by id."""
@@ -279,10 +285,15 @@ def _rep_facts(row: Sequence[Any], now: datetime) -> RepFacts:
         available=available,
         hours=working,
         open_leads=open_leads,
-        assigned_today=assigned if day == calendar.local_day(timezone, now) else 0,
+        assigned_today=_assigned_today(assigned, day, timezone, now),
         country=country or None,
         languages=tuple(languages),
     )
+
+
+def _assigned_today(assigned: int, day: date | None, timezone: str, now: datetime) -> int:
+    """Of the leads assigned on the day that the rep's standing counts, those that count today."""
+    return on_day(Standing(day=day, assigned_today=assigned), calendar.local_day(timezone, now)).assigned_today
 
 
 def working_hours(timezone: str, hours: Any, away: Any) -> WorkingHours | None:
@@ -354,7 +365,7 @@ def with_record(workspace_id: UUID, rep_id: UUID, rep: RepFacts, book: Rulebook,
         active=active,
         available=available,
         open_leads=open_leads,
-        assigned_today=assigned if day == calendar.local_day(timezone, now) else 0,
+        assigned_today=_assigned_today(assigned, day, timezone, now),
     )
     return in_tier(workspace_id, rep_id, rep, TierKept(tier, on, closed or 0, converted or 0), book, now)
 

@@ -105,7 +105,7 @@ class Scene:
             reasons=(*reasons, *(credit.reason for credit in earned)),
             rep=self.held_by,
             actor=self.caller.user_id,
-            felt=consequences.felt(before, after, self.now, self.known.today),
+            felt=consequences.felt(before, after, self.now, self.known.day),
             earned=earned,
         )
 
@@ -131,8 +131,14 @@ class Scene:
             reasons=placement.reasons,
             rep=self.known.ids[after.owner] if after.owner else self.held_by,
             actor=self.caller.user_id,
-            felt=consequences.felt(self.clock, after, self.now, self.known.today),
+            felt=consequences.felt(
+                self.clock, after, self.now, self.known.day, score=self.chosen_score(), given_by=self.caller.handle
+            ),
         )
+
+    def chosen_score(self) -> int | None:
+        """What a claim of the lead counts with in the mix."""
+        return judge.chosen_score(self.active.book, lead_facts(self.row), self.row["pool"]) if self.active else None
 
 
 def act(

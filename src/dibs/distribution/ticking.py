@@ -29,6 +29,7 @@ from dibs.distribution.reading import (
     seed_for,
 )
 from dibs.distribution.writing import Outcome, placing, write, write_turns
+from dibs.engine import claim as judge
 from dibs.engine import consequences, timeline
 from dibs.engine.decision import Kept, Moved
 from dibs.engine.facts import LeadClock
@@ -168,7 +169,8 @@ def _settle(workspace_id: UUID, rows: Sequence[Row], now: datetime, total: Ticke
         if isinstance(answer, Kept):
             later.append((row["id"], answer.due.at if answer.due else None, answer.due.why if answer.due else None))
         else:
-            outcomes.append(_outcome(row, clock, answer, known, seed))
+            score = judge.chosen_score(active.book, lead_facts(row), row["pool"])
+            outcomes.append(_outcome(row, clock, answer, known, seed, score))
             total.moved[answer.kind] += 1
 
     # Write.
@@ -183,8 +185,9 @@ def _settle(workspace_id: UUID, rows: Sequence[Row], now: datetime, total: Ticke
     )
 
 
-def _outcome(row: Row, clock: LeadClock, moved: Moved, known: Crew, seed: str) -> Outcome:
-    """What the engine's answer means for the lead's columns and for the standings of those concerned."""
+def _outcome(row: Row, clock: LeadClock, moved: Moved, known: Crew, seed: str, score: int | None) -> Outcome:
+    """What the engine's answer means for the lead's columns and for the standings of those concerned. ``score``: what a claim of it
+    counts with."""
     after = consequences.moved(clock, moved, known.now)
     lapsed = known.ids[moved.lapsed] if moved.lapsed else None
     return Outcome(
@@ -193,7 +196,7 @@ def _outcome(row: Row, clock: LeadClock, moved: Moved, known: Crew, seed: str) -
         changes=placing(moved.placement, after, known, by=moved.kind),
         reasons=moved.placement.reasons,
         rep=known.ids[after.owner] if after.owner else lapsed,
-        felt=consequences.felt(clock, after, known.now, known.today, lapsed=moved.lapsed),
+        felt=consequences.felt(clock, after, known.now, known.day, score=score, lapsed=moved.lapsed),
         passed_over=(lapsed, "lapsed") if lapsed else None,
         passed_at=consequences.lapsed_at(clock, known.now),
         seed=seed,

@@ -135,6 +135,7 @@ def columns_of(clock: LeadClock, crew: Crew, *, by: str, review: str | None = No
         "taken_by": by if held else None,
         "waiting_since": clock.waiting_since,
         "lock_expires_at": clock.lock_expires_at,
+        "claimed_at": clock.claimed_at,
         "contacted_at": clock.contacted_at,
         "due_at": clock.due_at,
         "due_for": clock.due_for,
@@ -262,8 +263,8 @@ def begin_standings(workspace_id: UUID, reps: Sequence[UUID]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO distribution_standing (rep_id, workspace_id, holding, open_leads, claims_today, assigned_today, "
-            "claims_this_week, recent, skips, lapses, claimed_at, version, tier_days, closed, converted) "
-            "SELECT rep, %s, 0, 0, 0, 0, 0, '{}', 0, 0, '{}', 0, 0, 0, 0 FROM unnest(%s::uuid[]) AS rep ON CONFLICT DO NOTHING",
+            "claims_this_week, recent, skips, kept_skips, lapses, claimed_at, version, tier_days, closed, converted) "
+            "SELECT rep, %s, 0, 0, 0, 0, 0, '{}', 0, 0, 0, '{}', 0, 0, 0, 0 FROM unnest(%s::uuid[]) AS rep ON CONFLICT DO NOTHING",
             [workspace_id, list(reps)],
         )
 

@@ -13,7 +13,7 @@ from dibs.engine.conditions import Condition
 from dibs.engine.decision import Ask, Due, Grant, Param, Reason, Refusal
 from dibs.engine.due import due_when_owned
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
-from dibs.engine.fairplay import Standing, mix_state, on_day, rate_state
+from dibs.engine.fairplay import Standing, mix_state, on_day, rate_state, skip_remedy, skips_counted
 from dibs.engine.lifecycle import ENDED, TRANSITIONS
 from dibs.engine.policy_model import Pool, Tier
 from dibs.engine.rulebook import Rulebook
@@ -98,13 +98,13 @@ def may_claim(
 def may_skip(book: Rulebook, standing: Standing) -> Refusal | None:
     """Whether the rep may pass over one more waiting lead, such as the head of a queue, before claiming.
 
-    A skip limit never stands in the way of a claim: claiming is how to get from under it.
+    A skip limit never stands in the way of a claim: claiming is how to get from under it, and contacting what was claimed.
     """
-    limit = book.policy.fair_play.skip_at_most
-    if limit is None or standing.skips < limit:
+    limit, have = book.policy.fair_play.skip_at_most, skips_counted(standing)
+    if limit is None or have < limit:
         return None
-    params: dict[str, Param] = {"have": standing.skips, "limit": limit}
-    return _no("skip_limit", params, Reason("claim_one_first"), "fair_play.skip_at_most")
+    params: dict[str, Param] = {"have": have, "limit": limit}
+    return _no("skip_limit", params, skip_remedy(standing, limit), "fair_play.skip_at_most")
 
 
 def may_open(book: Rulebook, standing: Standing, already_open: bool) -> Refusal | None:
@@ -269,7 +269,12 @@ def _too_fast(book: Rulebook, standing: Standing, now: datetime) -> Refusal | No
 def chosen_score(book: Rulebook, lead: LeadFacts, pool: str | None) -> int | None:
     """The score that a claim from this pool counts with in the mix; ``None`` from a queue, where there is nothing to choose."""
     rules = book.policy.pools.get(pool or "")
-    return None if rules is not None and rules.mode == "queue" else lead.score or 1
+    return None if rules is not None and rules.mode == "queue" else _worth(lead)
+
+
+def _worth(lead: LeadFacts) -> int:
+    """A lead without a score, which no policy has looked at yet, is worth the least."""
+    return lead.score or 1
 
 
 def _mix(
@@ -277,7 +282,7 @@ def _mix(
 ) -> tuple[Reason, ...] | Refusal | Ask:
     """Whether a high-score lead may be taken before the low ones that are owed. A low-score lead always may."""
     mix = book.policy.fair_play.mix
-    if mix is None or (lead.score is not None and lead.score < mix.low_below):
+    if mix is None or _worth(lead) < mix.low_below:
         return ()
     state = mix_state(mix, standing.recent)
     if not state.owes_low:

@@ -38,6 +38,7 @@ def placed(
         due_for=due.why if due is not None else None,
         escalated=escalated,
         reassigned=clock.reassigned if reassigned is None else reassigned,
+        claimed_at=None,
     )
 
 
@@ -46,9 +47,10 @@ def moved(clock: LeadClock, answer: Moved, now: datetime) -> LeadClock:
     return placed(clock, answer.placement, now, escalated=answer.escalated, reassigned=answer.reassigned)
 
 
-def claimed(clock: LeadClock, rep: str, grant: Grant) -> LeadClock:
+def claimed(clock: LeadClock, rep: str, grant: Grant, now: datetime) -> LeadClock:
     """The lead locked to the rep who took it."""
-    locked = replace(clock, state="owned", owner=rep, lock_expires_at=grant.lock_expires_at, contacted_at=None)
+    until = grant.lock_expires_at
+    locked = replace(clock, state="owned", owner=rep, lock_expires_at=until, contacted_at=None, claimed_at=now)
     return _with_due(locked, grant.due)
 
 
@@ -75,10 +77,18 @@ def lapsed_at(clock: LeadClock, now: datetime) -> datetime:
 
 
 def felt(
-    before: LeadClock, after: LeadClock, now: datetime, today: Callable[[str], date], *, lapsed: str | None = None
+    before: LeadClock,
+    after: LeadClock,
+    now: datetime,
+    day: Callable[[str, datetime], date],
+    *,
+    score: int | None = None,
+    lapsed: str | None = None,
+    given_by: str | None = None,
 ) -> Felt:
-    """What standings feel of a move other than a claim, as (rep, event). ``today`` tells a rep's local date; ``lapsed`` names the
-    rep whose lock or offer ran out."""
+    """What standings feel of a move other than a claim, as (rep, event). ``day`` tells a rep's local date at a moment; ``score`` is
+    what the claim of the lead counts with (`claim.chosen_score`), if it was claimed; ``lapsed`` names the rep whose lock or offer ran
+    out, ``given_by`` the one who gave the lead back."""
     had = before.owner if before.state in HELD else None
     has = after.owner if after.state in HELD else None
     spoken = before.contacted_at is not None
@@ -86,12 +96,24 @@ def felt(
         return ((had, fairplay.Contacted()),) if after.contacted_at is not None and not spoken else ()
     events: list[tuple[str, fairplay.Event]] = []
     if had is not None and after.state in ENDED:
-        events.append((had, fairplay.Ended(contacted=spoken)))
+        events.append((had, fairplay.Ended(contacted=spoken, converted=after.state == "converted")))
     elif had is not None:
-        events.append((had, fairplay.Lapsed() if lapsed == had else fairplay.Released(contacted=spoken)))
+        events.append((had, _left(before, had, day, score, lapsed=lapsed == had, by_rep=given_by == had)))
     if has is not None:
-        events.append((has, fairplay.Pushed(at=now, today=today(has))))
+        events.append((has, fairplay.Pushed(at=now, today=day(has, now))))
     return tuple(events)
+
+
+def _left(
+    before: LeadClock, had: str, day: Callable[[str, datetime], date], score: int | None, *, lapsed: bool, by_rep: bool
+) -> fairplay.Event:
+    """The lead is no longer its rep's; before a first contact, neither is the claim that brought it."""
+    spoken, at = before.contacted_at is not None, before.claimed_at
+    claimed = day(had, at) if at is not None and not spoken else None
+    worth = score if claimed is not None else None
+    if lapsed:
+        return fairplay.Lapsed(claimed, worth)
+    return fairplay.Released(spoken, claimed, worth, by_rep)
 
 
 def _with_due(clock: LeadClock, due: Due | None) -> LeadClock:

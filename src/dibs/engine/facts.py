@@ -114,7 +114,7 @@ class LeadClock:
 
     ``waiting_since`` is the lead's place in line, kept through a lapse. ``escalated`` counts the pool's escalation steps
     already done. ``passed_over`` names the reps who declined the lead or let it lapse: it is not pushed to them again.
-    ``lock_expires_at`` is ``None`` for a lead that nobody holds on time.
+    ``lock_expires_at`` is ``None`` for a lead that nobody holds on time, ``claimed_at`` unless its present owner claimed it.
     """
 
     id: str
@@ -130,3 +130,4 @@ class LeadClock:
     escalated: int = 0
     reassigned: int = 0
     passed_over: frozenset[str] = frozenset()
+    claimed_at: datetime | None = None

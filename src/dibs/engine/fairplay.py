@@ -29,7 +29,8 @@ class Standing:
     ``holding``: leads the rep has, claimed or pushed, without contact yet. ``open_leads``: all the rep has that are not
     ended. ``day`` and ``week`` (its Monday) are the rep's local dates that ``claims_today``, ``assigned_today`` and
     ``claims_this_week`` count in. ``recent``: scores (1..100) of the last claims, newest last. ``skips``: since the last
-    claim. ``lapses``: ever. ``claimed_at``: the moments of the latest claims, oldest first, as many as ``claim_rate`` counts.
+    claim, and those before it if it was not kept; ``kept_skips``: before the claims since the last contact, to count again if one
+    of these is given back (see `skips_counted`). ``lapses``: ever. ``claimed_at``: the moments of the latest claims, oldest first, as many as ``claim_rate`` counts.
     ``floor_on``: the last day, or the Monday of the last week, whose claim floor was looked at.
     """
 
@@ -42,6 +43,7 @@ class Standing:
     claims_this_week: int = 0
     recent: tuple[int, ...] = ()
     skips: int = 0
+    kept_skips: int = 0
     lapses: int = 0
     last_claim_at: datetime | None = None
     claimed_at: tuple[datetime, ...] = ()
@@ -77,21 +79,35 @@ class Contacted:
 
 @dataclass(frozen=True, slots=True)
 class Lapsed:
-    """A lock, an offer or the time for first contact ran out unused: the lead is no longer the rep's."""
+    """A lock, an offer or the time for first contact ran out unused: the lead is no longer the rep's.
+
+    ``claimed``: the rep's local date on which they claimed it, ``None`` if it was pushed to them; ``score``: what that claim
+    counted with, as in `Claimed`. With the lead the claim goes too.
+    """
+
+    claimed: date | None = None
+    score: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """The lead left the rep otherwise: given back, declined, taken by a manager. ``contacted``: after first contact."""
+    """The lead left the rep otherwise: given back, declined, taken by a manager. ``contacted``: after first contact; else
+    ``claimed`` and ``score`` as in `Lapsed`. ``by_rep``: who gave it back is the rep, to whom that counts as a skip.
+    """
 
     contacted: bool = False
+    claimed: date | None = None
+    score: int | None = None
+    by_rep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The lead was converted or retired, or merged away. ``contacted``: after first contact."""
+    """The lead was converted or retired, or merged away. ``contacted``: after first contact; ``converted`` without one says that
+    there was one."""
 
     contacted: bool = True
+    converted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +143,7 @@ def after(standing: Standing, event: Event) -> Standing:
                 claims_this_week=standing.claims_this_week + 1,
                 recent=standing.recent if score is None else (*standing.recent, score)[-RECENT:],
                 skips=0,
+                kept_skips=standing.skips + standing.kept_skips,
                 last_claim_at=at,
                 claimed_at=(*standing.claimed_at, at)[-keep:] if keep else (),
             )
@@ -139,10 +156,19 @@ def after(standing: Standing, event: Event) -> Standing:
                 assigned_today=standing.assigned_today + 1,
             )
         case Contacted():
-            return replace(standing, holding=_less(standing.holding))
-        case Lapsed():
-            return replace(_without_one(standing, contacted=False), lapses=standing.lapses + 1)
-        case Released(contacted) | Ended(contacted):
+            return replace(standing, holding=_less(standing.holding), kept_skips=0)
+        case Lapsed(claimed, score):
+            standing = replace(_without_one(standing, contacted=False), lapses=standing.lapses + 1)
+            return standing if claimed is None else _with_a_skip(_unclaimed(standing, claimed, score))
+        case Released(contacted, claimed, score, by_rep):
+            standing = _without_one(standing, contacted)
+            if contacted or claimed is None:
+                return standing
+            standing = _unclaimed(standing, claimed, score)
+            return _with_a_skip(standing) if by_rep else standing
+        case Ended(contacted, converted):
+            if converted and not contacted:
+                standing = replace(standing, kept_skips=0)
             return _without_one(standing, contacted)
         case Skipped():
             return replace(standing, skips=standing.skips + 1)
@@ -162,6 +188,31 @@ def on_day(standing: Standing, today: date) -> Standing:
     if standing.week is None or monday > standing.week:
         standing = replace(standing, week=monday, claims_this_week=0)
     return standing
+
+
+def skips_counted(standing: Standing) -> int:
+    """How many skips count against ``skip_at_most`` now: those since the last claim; and with those before it, more than the leads
+    held without a contact make up for.
+
+    Between two contacts a rep looks at no more leads than the limit and one for each that they still hold: to claim and contact
+    forgives every skip, to claim and give back none.
+    """
+    return (
+        max(standing.skips, standing.skips + standing.kept_skips - standing.holding)
+        if standing.kept_skips
+        else standing.skips
+    )
+
+
+def skip_remedy(standing: Standing, limit: int) -> Reason:
+    """What would let who is at their skip limit look at more: to claim one, unless it takes a contact."""
+    claimed = standing.skips + standing.kept_skips - standing.holding - 1
+    return Reason("claim_one_first" if claimed < limit else "contact_one_first")
+
+
+def skip_left_after(standing: Standing, limit: int | None) -> bool:
+    """Whether giving back a lead that the rep claimed and now holds would be within the skips they may do."""
+    return limit is None or standing.skips + standing.kept_skips < limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,15 +335,33 @@ def _mix(rules: FairPlay, standing: Standing) -> Progress | None:
 def _skip_at_most(rules: FairPlay, standing: Standing) -> Progress | None:
     if (limit := rules.skip_at_most) is None:
         return None
-    ok = standing.skips < limit
-    remedy = None if ok else Reason("claim_one_first")
-    return Progress("skip_at_most", standing.skips, ok, at_most=limit, next=remedy)
+    have = skips_counted(standing)
+    remedy = None if have < limit else skip_remedy(standing, limit)
+    return Progress("skip_at_most", have, have < limit, at_most=limit, next=remedy)
 
 
 def _without_one(standing: Standing, contacted: bool) -> Standing:
     """One open lead fewer; one fewer held too, unless it had been contacted and so was held no more."""
     holding = standing.holding if contacted else _less(standing.holding)
     return replace(standing, open_leads=_less(standing.open_leads), holding=holding)
+
+
+def _unclaimed(standing: Standing, claimed: date, score: int | None) -> Standing:
+    """The claim of this local date taken back: it counts neither for the mix nor for the claim floor. For the claim rate it does."""
+    today = _less(standing.claims_today) if claimed == standing.day else standing.claims_today
+    week = standing.claims_this_week
+    if claimed - timedelta(days=claimed.weekday()) == standing.week:
+        week = max(today, week - 1)
+    recent = standing.recent
+    if score is not None and score in recent:
+        last = len(recent) - 1 - recent[::-1].index(score)
+        recent = recent[:last] + recent[last + 1 :]
+    return replace(standing, claims_today=today, claims_this_week=week, recent=recent)
+
+
+def _with_a_skip(standing: Standing) -> Standing:
+    """A claimed lead given up counts as a skip, and the skips before its claim count on."""
+    return replace(standing, skips=standing.skips + standing.kept_skips + 1, kept_skips=0)
 
 
 def _less(count: int) -> int:

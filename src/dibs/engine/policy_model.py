@@ -282,8 +282,9 @@ class FairPlay(Part):
     mix: Mix | None = None
     """Low-score leads that a rep has to take among the others, unless none is within sight."""
     skip_at_most: Count | None = None
-    """Leads whose details a rep may open, or heads of a queue pass, without claiming one. Where it is set, a `cherry_pick` pool shows
-    previews, and the details of a lead that is opened."""
+    """Leads whose details a rep may open, or heads of a queue pass, without claiming one. Giving back a claimed lead without a contact,
+    or letting it lapse, counts as one more, and those before that claim count on; only a claim with a contact forgives them all. Where
+    it is set, a `cherry_pick` pool shows previews, and the details of a lead that is opened."""
     notice: Duration | None = None
     """How long before it takes effect a policy that tightens a rule must be announced; left out: it may take effect at once."""
     shown_to: Literal["team", "managers"] = "team"

@@ -87,6 +87,7 @@ REMEDIES: Mapping[str, tuple[str, ...]] = {
     "wait_until": ("at",),
     "claim_low_score_first": ("count", "low_below"),
     "claim_one_first": (),
+    "contact_one_first": (),
     # "per" is day or week, "then" what comes of it otherwise: notify or auto_assign
     "claim_more": ("count", "per", "then"),
     "claim_again": (),

@@ -195,7 +195,7 @@ _CLAIMS = f"""
 """
 _MEDIAN = f"SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY waited) {_WHOSE}"
 _PASSED = """
-    SELECT rep_id, count(*) FILTER (WHERE kind = 'lapsed'), count(*) FILTER (WHERE kind = 'released'),
+    SELECT rep_id, count(*) FILTER (WHERE kind = 'lapsed'), count(*) FILTER (WHERE kind IN ('released', 'returned')),
            count(*) FILTER (WHERE kind IN ('skipped', 'opened'))
     FROM distribution_passedover WHERE workspace_id = %s AND at > %s AND at <= %s AND rep_id = ANY(%s) GROUP BY rep_id
 """

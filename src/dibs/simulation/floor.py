@@ -76,7 +76,7 @@ class Floor:
             keep = fairplay.kept_for(self.book.policy.fair_play.claim_rate)
             event = fairplay.Claimed(score, at=now, today=self._today(handle, now), keep=keep)
             rep.standing = fairplay.after(rep.standing, event)
-            lead.clock = consequences.claimed(lead.clock, handle, answer)
+            lead.clock = consequences.claimed(lead.clock, handle, answer, now)
             lead.pulled = True
             lead.version += 1
         return answer
@@ -117,7 +117,7 @@ class Floor:
         refusal = self._may(lead, handle, "released", now)
         if refusal is not None:
             return refusal
-        clock, roster, pool = lead.clock, self.roster(now), lead.clock.pool
+        clock, roster, pool, standing = lead.clock, self.roster(now), lead.clock.pool, self.reps[handle].standing
         if pool is not None and pool in self.book.policy.pools:
             placement, escalated = timeline.back_in_pool(self.book, clock, lead.facts.rank, now)
             after = consequences.placed(clock, placement, now, escalated=escalated)
@@ -129,7 +129,9 @@ class Floor:
             after = consequences.placed(clock, placement, now)
         if clock.contacted_at is None:
             lead.had_at[handle] = now
-        self._take(lead, placement, after, roster, now, passed_by=handle)
+            if clock.claimed_at is None or fairplay.skip_left_after(standing, self.book.policy.fair_play.skip_at_most):
+                lead.behind_at[handle] = now
+        self._take(lead, placement, after, roster, now, passed_by=handle, given_by=handle)
         return None
 
     def end(self, lead_id: str, handle: str, state: str, now: datetime) -> Refusal | None:
@@ -274,15 +276,14 @@ class Floor:
         return judge.may_act(lead.clock, handle, True, now) or judge.may_move(lead.clock, kind)
 
     def _facts(self, rep: FloorRep, now: datetime) -> RepFacts:
-        standing = rep.standing
-        same_day = standing.day == local_day(rep.timezone, now)
+        standing = fairplay.on_day(rep.standing, local_day(rep.timezone, now))
         closed, converted = rep.closed, rep.converted
         if rep.tier.on is None:
             closed, converted = rep.record(now, self.book.policy.tiering.over)
         return replace(
             _with_record(rep.facts, closed, converted),
             open_leads=standing.open_leads,
-            assigned_today=standing.assigned_today if same_day else 0,
+            assigned_today=standing.assigned_today,
             tier=rep.tier.tier,
         )
 
@@ -333,7 +334,7 @@ class Floor:
             if skipped is not None and (claimed_at is None or skipped > claimed_at):
                 return True
             own_lock = lead.clock.lock_expires_at if lead.clock.owner == handle else None
-            return any(had is not None and had > since for had in (lead.had_at.get(handle), own_lock))
+            return any(had is not None and had > since for had in (lead.behind_at.get(handle), own_lock))
 
         return [lead for lead in line if not behind(lead)]
 
@@ -382,24 +383,26 @@ class Floor:
         now: datetime,
         *,
         passed_by: str | None = None,
+        given_by: str | None = None,
         moved: Moved | None = None,
     ) -> None:
         """The lead goes to other hands, or to none."""
+        worth = judge.chosen_score(self.book, lead.facts, lead.clock.pool)
         if placement.score is not None:
             lead.facts = replace(lead.facts, score=placement.score, rank=placement.rank)
         lapsed = moved.lapsed if moved is not None else None
         if lapsed is not None:
-            lead.had_at[lapsed] = consequences.lapsed_at(lead.clock, now)
+            lead.had_at[lapsed] = lead.behind_at[lapsed] = consequences.lapsed_at(lead.clock, now)
         if passed_by is not None:
             after = replace(after, passed_over=lead.clock.passed_over | {passed_by})
         self.passes = roster.passes
-        self._feel(lead, after, now, lapsed)
+        self._feel(lead, after, now, worth, lapsed, given_by)
         lead.clock, lead.pulled = after, False
         lead.version += 1
 
     def _keep(self, lead: FloorLead, after: LeadClock, now: datetime) -> None:
         """The lead stays in the same hands."""
-        self._feel(lead, after, now, None)
+        self._feel(lead, after, now)
         lead.clock = after
         lead.version += 1
 
@@ -410,11 +413,17 @@ class Floor:
         if credit is not None and not had:
             self.earned.append(Credited(handle, lead.clock.id, what, credit.points, now))
 
-    def _feel(self, lead: FloorLead, after: LeadClock, now: datetime, lapsed: str | None) -> None:
-        def today(handle: str) -> date:
-            return self._today(handle, now)
-
-        for handle, event in consequences.felt(lead.clock, after, now, today, lapsed=lapsed):
+    def _feel(
+        self,
+        lead: FloorLead,
+        after: LeadClock,
+        now: datetime,
+        score: int | None = None,
+        lapsed: str | None = None,
+        given_by: str | None = None,
+    ) -> None:
+        felt = consequences.felt(lead.clock, after, now, self._today, score=score, lapsed=lapsed, given_by=given_by)
+        for handle, event in felt:
             rep = self.reps[handle]
             rep.standing = fairplay.after(rep.standing, event)
 

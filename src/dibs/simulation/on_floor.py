@@ -39,7 +39,8 @@ class FloorRep:
 class FloorLead:
     """A lead and its story. ``version`` counts the decisions made about it; ``pulled``: whether who has it claimed it.
 
-    By rep: ``had_at``, when they last let it lapse or gave it back without a contact; ``skipped_at`` and ``opened_at``, when they last
+    By rep: ``had_at``, when they last let it lapse or gave it back without a contact; ``behind_at``, the same without those they gave
+    back with no skip left, which stay before them in a queue; ``skipped_at`` and ``opened_at``, when they last
     passed it over, and looked at its details.
     """
 
@@ -49,6 +50,7 @@ class FloorLead:
     version: int = 0
     pulled: bool = False
     had_at: dict[str, datetime] = field(default_factory=dict)
+    behind_at: dict[str, datetime] = field(default_factory=dict)
     skipped_at: dict[str, datetime] = field(default_factory=dict)
     opened_at: dict[str, datetime] = field(default_factory=dict)
 

@@ -101,10 +101,14 @@ def test_a_low_one_whose_lock_ran_out_is_in_sight(scene: Scene) -> None:
     assert scene.lead(cheap).state == "owned", "to look at the low ones writes nothing"
 
 
-def test_what_is_given_back_still_counts_as_claimed(scene: Scene) -> None:
+def test_what_is_given_back_was_not_claimed(scene: Scene) -> None:
     published(scene)
     highs, cheap = [high(scene) for _ in range(2)], low(scene)
     claimed(scene.aiko, highs[0], after(1))
     claimed(scene.aiko, cheap, after(2))
     assert isinstance(acting.release(scene.aiko, cheap, after(3)), acting.Acted)
-    claimed(scene.aiko, highs[1], after(4))
+    assert refused(claiming.claim_lead(scene.aiko, highs[1], after(4))) == "mix"
+    claimed(scene.aiko, cheap, after(5))
+    acting.contact(scene.aiko, cheap, after(6))
+    assert isinstance(acting.release(scene.aiko, cheap, after(7)), acting.Acted)
+    claimed(scene.aiko, highs[1], after(8))
