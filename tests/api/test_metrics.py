@@ -135,6 +135,36 @@ def test_pools_tell_how_they_stand_and_how_that_moved(company: Company) -> None:
     assert "japan" not in [pool["name"] for pool in company.get(company.aiko, "/metrics/pools").json()["items"]]
 
 
+def test_of_a_pool_of_which_a_tier_shows_some_leads_no_count_of_all_is_told(company: Company) -> None:
+    publish(
+        company.workspace,
+        POLICY
+        + """
+tiers:
+  - {name: middle, when: 'rep.handle == "aiko"', sees: preview, only: 'lead.score < 50'}
+  - {name: old hands, when: 'rep.handle == "budi"', sees: full}
+  - {name: new, sees: none}
+""",
+    )
+    carmen = make_rep(company.workspace, "carmen", teams=("closers",))
+    for source in ("web", "line"):
+        company.lead(source=source, employees=500)
+    sample(company.workspace.id, now())
+
+    def told(who: Any) -> dict[str, tuple[bool, int | None, int]]:
+        items = company.get(who, "/metrics/pools").json()["items"]
+        return {
+            pool["name"]: (pool["masked"], pool["now"] and pool["now"]["waiting"], len(pool["moved"])) for pool in items
+        }
+
+    assert told(company.aiko) == dict.fromkeys(("inbound", "line", "open"), (True, None, 0))
+    assert told(carmen) == {}
+    in_full = {"inbound": (False, 1, 1), "line": (False, 1, 1), "open": (False, 0, 1)}
+    assert told(company.budi) == in_full | {"japan": (False, 0, 1)}
+    assert told(company.manager) == in_full
+    assert told(company.ops) == in_full | {"japan": (False, 0, 1)}
+
+
 def test_a_pool_that_was_not_noted_lately_has_no_now(company: Company) -> None:
     sample(company.workspace.id, now() - timedelta(hours=1))
     pool = company.get(company.ops, "/metrics/pools").json()["items"][0]

@@ -125,6 +125,28 @@ def test_pools_are_drawn_and_no_field_of_a_lead_is_on_the_page(company: Company)
     assert "japan" not in seen.lower()
 
 
+def test_who_sees_some_of_a_pools_leads_is_told_that_all_of_them_are_not_counted(company: Company) -> None:
+    tiers = """
+tiers:
+  - {name: middle, when: 'rep.handle == "aiko"', sees: preview, only: 'lead.score < 50'}
+  - {name: old hands, sees: full}
+"""
+    publish(company.workspace, POLICY + tiers)
+    for _ in range(3):
+        company.lead(source="open", employees=500)
+    sample(company.workspace.id, now())
+    masked = "You see some of its leads only, so how many wait in all, and how long, is not shown."
+    seen = page(company.aiko)
+    assert seen.count(masked) == 3
+    assert 'class="line"' not in seen
+    assert "leads wait" not in seen
+    assert "Nothing waits" not in seen
+    for who in (company.manager, company.ops, company.budi):
+        seen = page(who)
+        assert masked not in seen
+        assert "3 leads wait" in seen
+
+
 @pytest.mark.parametrize(("language", "word"), [("ja", "フェアプレイ"), ("es", "Juego limpio"), ("id", "Main adil")])
 def test_it_speaks_the_readers_language(company: Company, language: str, word: str) -> None:
     chose(company, company.aiko, 12, 0.97)

@@ -98,12 +98,14 @@ class PoolNote:
 
 @dataclass(frozen=True, slots=True)
 class PoolMoved:
-    """A pool ``now`` (``None``: not noted lately), and how it stood through the period, oldest first."""
+    """A pool ``now`` (``None``: not noted lately), and how it stood through the period, oldest first. ``masked``: the caller sees some
+    of its leads only; what is noted of all of them would tell of the others, and is left out."""
 
     name: str
     mode: str
     now: PoolNote | None
     moved: tuple[PoolNote, ...]
+    masked: bool = False
 
 
 def open_to(caller: Caller, eyes: Eyes) -> bool:
@@ -240,10 +242,14 @@ def _ways(workspace_id: UUID, reps: Sequence[UUID], since: datetime, until: date
 
 
 def pools_moved(caller: Caller, since: datetime, until: datetime) -> tuple[PoolMoved, ...]:
-    """How the pools in the caller's sight stand, and stood since then."""
+    """How the pools in the caller's sight stand, and stood since then.
+
+    Of a queue it is told to who sees the head alone as well: the queue's own page says how many wait there, and how long.
+    """
     eyes = Eyes(caller, until)
     rules = eyes.book.policy.pools if eyes.book else {}
-    names = [name for name in rules if eyes.window(name).level != "none"]
+    windows = {name: window for name in rules if (window := eyes.window(name)).level != "none"}
+    names = [name for name, window in windows.items() if window.only is None]
     step = max((until - since) / _POINTS, timedelta(minutes=5))
     moved: dict[str, list[PoolNote]] = {name: [] for name in names}
     for pool, at, waiting, median, p90, oldest in _rows(_MOVED, step, since, caller.workspace_id, names, since, until):
@@ -254,7 +260,10 @@ def pools_moved(caller: Caller, since: datetime, until: datetime) -> tuple[PoolM
             _LATEST, caller.workspace_id, names, until - _STILL_NOW, until
         )
     }
-    return tuple(PoolMoved(name, rules[name].mode, now.get(name), tuple(moved[name])) for name in names)
+    return tuple(
+        PoolMoved(name, rules[name].mode, now.get(name), tuple(moved.get(name, ())), masked=window.only is not None)
+        for name, window in windows.items()
+    )
 
 
 _MOVED = """

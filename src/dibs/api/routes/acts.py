@@ -105,7 +105,8 @@ def retire(request: HttpRequest, lead_id: str, body: RetireIn) -> HttpResponse:
     summary="Give a lead to a rep by name",
 )
 def assign(request: HttpRequest, lead_id: str, body: AssignIn) -> HttpResponse:
-    """Beats the rules; does not change them."""
+    """Beats the rules; does not change them. For a manager, of leads where they lead: one that they see as a rep alone is refused
+    (`not_led`)."""
 
     def give(caller: Caller, lead: UUID, at: datetime) -> acting.Answer:
         try:

@@ -101,6 +101,7 @@ class PoolMovedOut(Outgoing):
     mode: Literal["queue", "pool", "cherry_pick"]
     now: PoolNoteOut | None
     moved: list[PoolNoteOut]
+    masked: bool = Field(description="The caller sees some of its leads only: what is noted of all is left out.")
 
 
 class PoolsMovedOut(Outgoing):
@@ -152,7 +153,8 @@ _COUNTS = ("claims", "median_wait", "queued", "unknown", "lapses", "released", "
 
 @router.get("/metrics/pools", auth=_SEE, response=reads(PoolsMovedOut), summary="How pools stand, and how that moved")
 def pool_metrics(request: HttpRequest, asked: Query[MetricsQuestion]) -> HttpResponse:
-    """Only pools in the caller's sight. `now` is null for a pool that was not noted within the last 20 minutes."""
+    """Only pools in the caller's sight. `now` is null for a pool that was not noted within the last 20 minutes, and for one of which
+    the caller's tier shows some leads only (`masked`)."""
     check_query(request, MetricsQuestion)
     found = pools_moved(_caller(request), *_span(asked))
     items = [
@@ -161,6 +163,7 @@ def pool_metrics(request: HttpRequest, asked: Query[MetricsQuestion]) -> HttpRes
             "mode": pool.mode,
             "now": _note(pool.now) if pool.now else None,
             "moved": [_note(note) for note in pool.moved],
+            "masked": pool.masked,
         }
         for pool in found
     ]
