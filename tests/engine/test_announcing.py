@@ -40,6 +40,17 @@ def tiers(*of: dict[str, Any], **tiering: Any) -> Policy:
     return policy(tiers=list(of), tiering=tiering)
 
 
+def team(**rules: Any) -> Policy:
+    return policy(teams={"a": rules})
+
+
+def earns(**points: Any) -> Policy:
+    return policy(credits=points)
+
+
+STEPS: list[dict[str, Any]] = [{"after": "30m", "push": {"team": "a"}}, {"after": "1h", "review": "managers"}]
+LOW: list[dict[str, Any]] = [{"when": "lead.score < 40", "times": 3}]
+EASY: dict[str, Any] = {"when": "lead.score > 80", "times": 0.5}
 RATE, MIX, FLOOR = {"count": 5, "per": "1h"}, {"low_below": 50, "share": "30%", "over": 20}, {"count": 5, "per": "day"}
 PER_HIGH = {"low_below": 50, "per_high": 2}
 TIGHTER, LOOSER = True, False
@@ -110,6 +121,38 @@ TIGHTER, LOOSER = True, False
         (pool(teams=["a", "b"]), pool(teams=["b", "c"]), "pools.inbound.teams", TIGHTER),
         (policy(pools={"inbound": INBOUND, "other": {}}), policy(), "pools.other", TIGHTER),
         (pool(), policy(pools=TWO, route=[{"name": "All", "pull": {"pool": "other"}}]), "pools.inbound", TIGHTER),
+        (pool(), pool(assign_after="12h"), "pools.inbound.assign_after", TIGHTER),
+        (pool(), pool(assign_after="48h"), "pools.inbound.assign_after", LOOSER),
+        (pool(), pool(order=["received_at"]), "pools.inbound.order", TIGHTER),
+        (pool(order=["-score"]), pool(order=["score"]), "pools.inbound.order", TIGHTER),
+        (pool(escalate=[]), pool(escalate=STEPS), "pools.inbound.escalate", TIGHTER),
+        (pool(escalate=STEPS), pool(escalate=[]), "pools.inbound.escalate", LOOSER),
+        (pool(escalate=STEPS), pool(escalate=STEPS[:1]), "pools.inbound.escalate", LOOSER),
+        (pool(escalate=STEPS), pool(escalate=[STEPS[0] | {"after": "45m"}, STEPS[1]]), "pools.inbound.escalate", LOOSER),
+        (pool(escalate=STEPS), pool(escalate=[STEPS[0] | {"after": "15m"}, STEPS[1]]), "pools.inbound.escalate", TIGHTER),
+        # Somebody else gets it.
+        (pool(escalate=STEPS), pool(escalate=STEPS[1:]), "pools.inbound.escalate", TIGHTER),
+        (pool(escalate=STEPS[1:]), pool(escalate=[{"after": "1h", "review": "a"}]), "pools.inbound.escalate", TIGHTER),
+        (team(), team(open_at_most=20), "teams.a.open_at_most", TIGHTER),
+        (team(open_at_most=20), team(open_at_most=19), "teams.a.open_at_most", TIGHTER),
+        (team(open_at_most=20), team(open_at_most=21), "teams.a.open_at_most", LOOSER),
+        (team(per_day=5), team(per_day=4), "teams.a.per_day", TIGHTER),
+        (team(per_day=5), policy(), "teams.a.per_day", LOOSER),
+        (policy(), team(per_day=5), "teams.a.per_day", TIGHTER),
+        (policy(), earns(claim=1), "credits.claim", LOOSER),
+        (earns(claim=2), earns(claim=1.5), "credits.claim", TIGHTER),
+        (earns(claim=2), policy(), "credits.claim", TIGHTER),
+        (earns(convert=2), earns(convert=3), "credits.convert", LOOSER),
+        (earns(convert=2), earns(convert=1), "credits.convert", TIGHTER),
+        (earns(convert=2), earns(convert=2, weights=LOW), "credits.weights", LOOSER),
+        (earns(convert=2, weights=LOW), earns(convert=2), "credits.weights", TIGHTER),
+        (earns(convert=2, weights=LOW), earns(convert=2, weights=[LOW[0] | {"times": 4}]), "credits.weights", LOOSER),
+        (earns(convert=2, weights=LOW), earns(convert=2, weights=[LOW[0] | {"times": 2}]), "credits.weights", TIGHTER),
+        (earns(convert=2, weights=LOW), earns(convert=2, weights=[*LOW, EASY]), "credits.weights", TIGHTER),
+        (earns(convert=2, weights=[*LOW, EASY]), earns(convert=2, weights=LOW), "credits.weights", LOOSER),
+        # Which is another matter for some lead.
+        (earns(convert=2, weights=LOW), earns(convert=2, weights=[{"when": "lead.score < 39", "times": 3}]), "credits.weights", TIGHTER),
+        (earns(convert=2, weights=[*LOW, EASY]), earns(convert=2, weights=[EASY, *LOW]), "credits.weights", TIGHTER),
         (tiers(), tiers(*TIERS), "tiers", TIGHTER),
         (tiers(*TIERS), tiers(), "tiers", LOOSER),
         (tiers(*TIERS), tiers(TIERS[0]), "tiers", TIGHTER),
@@ -136,8 +179,10 @@ def test_each_rule_tightens_one_way_and_loosens_the_other(
     [
         (fair(hold_at_most=3, mix=MIX), fair(hold_at_most=3, mix=MIX)),
         (pool(preview=["company", "score"], teams=["a", "b"]), pool(preview=["score", "company"], teams=["b", "a"])),
-        # What waits where, and in which order, is no rule for reps.
-        (pool(), pool(assign_after="12h", order=["received_at"], escalate=[])),
+        # Nobody earns anything, whatever it would count.
+        (policy(), earns(weights=LOW)),
+        (earns(claim=0, weights=LOW), policy()),
+        (team(weights={"b": 2}), team(catch_up=True)),
         (policy(), policy(pools={"inbound": INBOUND, "other": {}})),
         (
             policy(pools=TWO),
@@ -146,7 +191,7 @@ def test_each_rule_tightens_one_way_and_loosens_the_other(
         (fair(), fair(shown_to="managers")),
         (fair(mix=PER_HIGH), fair(mix=PER_HIGH | {"over": 9})),
         (tiers(), tiers(confirm=9)),
-        (policy(), policy(qualify={"rank": {"hot": 90}}, credits={"claim": 1})),
+        (policy(), policy(qualify={"rank": {"hot": 90}})),
     ],
 )
 def test_what_changes_no_rule_is_not_announced(before: Policy, after_: Policy) -> None:
@@ -175,6 +220,39 @@ def test_rules_are_told_as_a_policy_writes_them() -> None:
     assert changes(fair(), fair(mix=PER_HIGH))[0].after == "{low_below: 50, per_high: 2}"
     assert changes(fair(), fair(mix=MIX | {"share": "12.5%"}))[0].after == "{low_below: 50, share: 12.5%, over: 20}"
     assert changes(fair(), fair(mix=MIX | {"share": "100%"}))[0].after == "{low_below: 50, share: 100%, over: 20}"
+
+
+def test_steps_and_points_are_told_as_a_policy_writes_them_too() -> None:
+    before = policy(
+        pools={"inbound": INBOUND | {"escalate": []}}, credits={"claim": 1, "convert": 10, "weights": [EASY]}
+    )
+    after_ = policy(
+        pools={"inbound": INBOUND | {"escalate": STEPS, "assign_after": "90m", "order": ["-deal_value"]}},
+        teams={"a": {"per_day": 3}},
+        credits={"convert": 2.5, "weights": LOW},
+    )
+    told = {change.rule: (change.before, change.after) for change in changes(before, after_)}
+    assert told == {
+        "teams.a.per_day": (None, 3),
+        "pools.inbound.order": ("-score, received_at", "-deal_value"),
+        "pools.inbound.escalate": (
+            None,
+            "{after: 30m, push: {team: a, by: round_robin}}, {after: 1h, review: managers}",
+        ),
+        "pools.inbound.assign_after": ("1d", "1h30m"),
+        "credits.claim": (1, None),
+        "credits.convert": (10, 2.5),
+        "credits.weights": ("{times: 0.5, when: lead.score > 80}", "{times: 3, when: lead.score < 40}"),
+    }
+
+
+def test_all_that_a_new_policy_pays_is_more_than_nothing() -> None:
+    told = changes(policy(), earns(convert=2, weights=[EASY]))
+    assert [(change.rule, change.tighter) for change in told] == [
+        ("credits.convert", False),
+        ("credits.weights", False),
+    ]
+    assert [change.rule for change in changes(earns(convert=2, weights=[EASY]), policy())] == ["credits.convert"]
 
 
 def test_a_workspaces_first_policy_changes_no_rule() -> None:

@@ -141,6 +141,7 @@ def test_a_team_that_is_nearly_one_of_the_policys_own_is_warned_of() -> None:
         # Scores.
         (("route:", "qualify: {score: [{when: 'lead.consent', add: 60}]}\nroute:"), ("warning", "rank_unreachable", "qualify.rank")),
         (("route:", "fair_play: {mix: {share: 10%, over: 5}}\nroute:"), ("warning", "mix_asks_nothing", "fair_play.mix")),
+        (("route:", "fair_play: {mix: {low_below: 40, per_high: 1, over: 9}}\nroute:"), ("warning", "over_unused", "fair_play.mix.over")),
         # Owners and ends.
         (("push: {team: closers}}\n", "push: {to: territory.owner}}\n"), ("error", "no_territories", "route[1].push.to")),
         (("route:", "sla: {first_contact: 5m, then: {}}\nroute:"), ("error", "sla_without_end", "sla.then")),
@@ -177,6 +178,8 @@ def test_what_does_not_fit_together_is_told(changes: tuple[str, ...], problem: t
         ("route:", "fair_play: {claim_at_least: {count: 5, per: week, ahead: 24h}}\nroute:"),
         ("route:", "fair_play: {claim_at_least: {count: 8}, claim_rate: {count: 4, per: 4h}}\nroute:"),
         ("route:", "fair_play: {claim_at_least: {count: 25, per: week}, claim_rate: {count: 5, per: 24h}}\nroute:"),
+        ("route:", "fair_play: {mix: {low_below: 40, per_high: 1}}\nroute:"),
+        ("route:", "fair_play: {mix: {low_below: 40, share: 30%, over: 9}}\nroute:"),
         ("route:", "credits: {convert: 1, weights: [{when: lead.consent, times: 0}]}\nroute:"),
     ],
 )

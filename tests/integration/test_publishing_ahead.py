@@ -345,6 +345,14 @@ def test_nobody_is_told_of_what_is_no_rule_of_theirs(workspace: Workspace, aiko:
     assert told(gone) == []
 
 
+def test_a_teams_caps_are_told_to_its_own_reps(workspace: Workspace, aiko: Rep) -> None:
+    budi = make_rep(workspace, "budi", teams=("closers",))
+    policies.publish(workspace.id, text(), by=None, now=MONDAY)
+    policies.publish(workspace.id, text(more="teams: {closers: {per_day: 3}}\n"), by=None, now=MONDAY)
+    assert told(budi) == [("rules_changed", [("teams.closers.per_day", None, 3)])]
+    assert told(aiko) == []
+
+
 def test_a_pools_rules_are_told_to_those_who_see_it_before_or_after(workspace: Workspace) -> None:
     reps = {slug: make_rep(workspace, slug, teams=(slug,)) for slug in ("old", "new", "other")}
     pools = "{{inbound: {{}}, vip: {{teams: [{}], lock: {}}}}}"

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import timedelta
 
 import pytest
+from django.utils import translation
 
 from dibs.delivery import texts
-from dibs.delivery.wording import condition_in_words, country_name, language_of, say, sentence, span, titled
+from dibs.delivery.wording import (
+    LANGUAGES,
+    condition_in_words,
+    country_name,
+    language_of,
+    rule_in_words,
+    say,
+    sentence,
+    span,
+    titled,
+)
+from dibs.engine.announcing import changes
 from dibs.engine.decision import Reason
+from dibs.engine.policy_model import Policy
 from dibs.intake import cleaning
 
 
@@ -90,3 +105,99 @@ def test_a_reason_that_another_sentence_follows_ends_like_one() -> None:
 
 def test_every_flag_that_intake_puts_on_a_lead_has_words() -> None:
     assert set(texts.FLAGS) == {flag.replace("*_", "") for flag in cleaning.FLAGS}
+
+
+def policy(**parts: object) -> Policy:
+    document = {"policy": "Test", "route": [{"name": "All", "pull": {"pool": "inbound"}}], "pools": {"inbound": {}}}
+    return Policy.model_validate_json(json.dumps(document | parts))
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        (
+            {"teams": {"field_sales": {"open_at_most": 9}}},
+            ("Open leads with which a rep of Field sales is still given more, under", "no limit", "9"),
+        ),
+        (
+            {"teams": {"field_sales": {"per_day": 9}}},
+            ("Leads that a rep of Field sales is given a day, at most", "no limit", "9"),
+        ),
+        (
+            {"pools": {"inbound": {"assign_after": "90m"}}},
+            ("How long a lead waits in Inbound, at most", "1 day", "1 hour 30 minutes"),
+        ),
+        (
+            {"pools": {"inbound": {"order": ["deal_value", "-received_at"]}}},
+            ("Order of the leads in Inbound", "Score ↓, Came in ↑", "Deal value ↑, Came in ↓"),
+        ),
+        (
+            {
+                "pools": {
+                    "inbound": {
+                        "escalate": [
+                            {"after": "30m", "push": {"team": "field_sales"}},
+                            {"after": "1h", "push": {"to": "account.owner"}},
+                            {"after": "2h", "review": "closers"},
+                            {"after": "3h", "review": "managers"},
+                        ]
+                    }
+                }
+            },
+            (
+                "Who gets leads that nobody takes from Inbound",
+                "nobody",
+                "after 30 minutes Field sales; after 1 hour the owner of its account; after 2 hours the managers of Closers; after 3 hours any manager",
+            ),
+        ),
+        ({"credits": {"claim": 2.5}}, ("Points for the first contact on a claimed lead", "none", "2.5")),
+    ],
+)
+def test_a_rule_that_changes_is_put_in_words(parts: dict[str, object], words: tuple[str, str, str]) -> None:
+    (change,) = changes(policy(), policy(**parts))
+    with translation.override("en"):
+        assert rule_in_words(change.rule, change.before, change.after) == words
+
+
+def test_weights_are_put_in_words_condition_by_condition() -> None:
+    weights = [
+        {"when": 'lead.score < 40 && lead.company == "a, when: {b}"', "times": 3},
+        {"when": "lead.score > 80", "times": 0.5},
+    ]
+    (change,) = changes(policy(credits={"claim": 1}), policy(credits={"claim": 1, "weights": weights}))
+    with translation.override("en"):
+        name, _, after = rule_in_words(change.rule, change.before, change.after)
+    assert name == "Leads whose points count for more or less"
+    assert after == "Score under 40, Company is a, when: {b}: 3 times; Score over 80: 0.5 times"
+    with translation.override("es"):
+        assert rule_in_words(change.rule, change.before, change.after)[2].endswith("0,5 veces")
+        assert rule_in_words("credits.claim", None, 2.5)[1:] == ("ninguno", "2,5")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_rule_that_can_change_is_put_in_words(language: str) -> None:
+    """Whatever the engine can tell of has a name of its own here."""
+    tiers = [{"name": "top", "when": "rep.closed > 5", "sees": "full"}, {"name": "rest", "sees": "preview"}]
+    was = policy(tiers=tiers, pools={"inbound": {}, "second": {}})
+    will = policy(
+        teams={"a": {"open_at_most": 1, "per_day": 1}},
+        pools={
+            "inbound": {
+                "mode": "queue", "teams": ["a"], "order": ["score"], "preview": ["city"], "lock": "1m", "reclaim_after": "1h",
+                "escalate": [{"after": "30m", "review": "managers"}], "assign_after": "1h",
+            }
+        },
+        fair_play={
+            "hold_at_most": 1, "claim_at_least": {"count": 1}, "claim_rate": {"count": 1, "per": "1h"},
+            "mix": {"per_high": 1}, "skip_at_most": 1, "notice": "1d",
+        },
+        tiers=[tiers[0] | {"when": "rep.closed > 6", "sees": "none", "only": "lead.consent"}, tiers[1]],
+        tiering={"over": "30d", "confirm": 9},
+        credits={"claim": 1, "convert": 1, "weights": [{"when": "lead.consent", "times": 2}]},
+    )  # fmt: skip
+    told = (*changes(was, will), *changes(policy(), was))
+    with translation.override(language):
+        names = {change.rule: rule_in_words(change.rule, change.before, change.after)[0] for change in told}
+    assert [rule for rule, name in names.items() if rule == name] == []
+    paths = {re.sub(r"\.(inbound|second|a|top)\b", ".*", rule) for rule in names}
+    assert paths == set(texts.RULES)

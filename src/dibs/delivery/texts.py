@@ -260,8 +260,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-#: The rules that a policy can tighten or loosen, as people call them: by path, "*" for a pool's or tier's name.
+#: The rules that a policy can tighten or loosen, as people call them: by path, "*" for a pool's, team's or tier's name.
 RULES: Mapping[str, str] = {
+    "teams.*.open_at_most": _("Open leads with which a rep of {name} is still given more, under"),
+    "teams.*.per_day": _("Leads that a rep of {name} is given a day, at most"),
     "fair_play.hold_at_most": _("Leads in hand, at most"),
     "fair_play.claim_at_least": _("Claims expected"),
     "fair_play.claim_rate": _("Claims in a short time, at most"),
@@ -274,12 +276,18 @@ RULES: Mapping[str, str] = {
     "pools.*.preview": _("What is shown of leads in {name}"),
     "pools.*.lock": _("Time for first contact, from {name}"),
     "pools.*.reclaim_after": _("Wait to take the same lead again, from {name}"),
+    "pools.*.order": _("Order of the leads in {name}"),
+    "pools.*.escalate": _("Who gets leads that nobody takes from {name}"),
+    "pools.*.assign_after": _("How long a lead waits in {name}, at most"),
     "tiers": _("The tiers"),
     "tiers.*.when": _("Who is in the tier {name}"),
     "tiers.*.sees": _("What the tier {name} sees of waiting leads"),
     "tiers.*.only": _("Which leads the tier {name} sees"),
     "tiering.over": _("Time that tiers are counted over"),
     "tiering.confirm": _("Days in a row before a tier changes"),
+    "credits.claim": _("Points for the first contact on a claimed lead"),
+    "credits.convert": _("Points for a lead that is converted"),
+    "credits.weights": _("Leads whose points count for more or less"),
 }
 #: What a rule's value is called where there is none, by path.
 NO_RULE: Mapping[str, str] = {
@@ -288,9 +296,13 @@ NO_RULE: Mapping[str, str] = {
     "fair_play.notice": _("none"),
     "pools.*.teams": _("everybody"),
     "pools.*.reclaim_after": _("none"),
+    "pools.*.escalate": _("nobody"),
     "tiers": _("none"),
     "tiers.*.when": _("everybody else"),
     "tiers.*.only": _("all"),
+    "credits.claim": _("none"),
+    "credits.convert": _("none"),
+    "credits.weights": _("none"),
 }
 NO_LIMIT = _("no limit")
 #: What a rule of several parts says in short.
@@ -299,6 +311,15 @@ FLOOR_FILLED = _("{count} {per}, and what is missing {ahead} before the end is a
 RATE = _("{count} within {per}")
 MIX_SHARE = _("{share} of the last {over} under {low_below}")
 MIX_PER_HIGH = _("{per_high} under {low_below} for each higher one")
+WEIGHT = _("{which}: {times} times")
+#: An escalation step, by whom the lead goes to: a team, an owner, or the managers of all teams or one.
+STEPS: Mapping[str, str] = {
+    "team": _("after {after} {name}"),
+    "account.owner": _("after {after} the owner of its account"),
+    "territory.owner": _("after {after} the owner of its territory"),
+    "managers": _("after {after} any manager"),
+    "review": _("after {after} the managers of {name}"),
+}
 
 #: The fields of a lead as people call them.
 FIELDS: Mapping[str, str] = {

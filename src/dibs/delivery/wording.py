@@ -147,9 +147,9 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def _path(rule: str) -> tuple[str, str]:
-    """A rule's path with "*" for a pool's or tier's name, as `texts.RULES` has it, and its last part ("" for a pool as a whole)."""
+    """A rule's path with "*" for a pool's, team's or tier's name, as `texts.RULES` has it, and its last part ("" for a pool as a whole)."""
     room, _, rest = rule.partition(".")
-    if room not in {"pools", "tiers"} or not rest:
+    if room not in {"teams", "pools", "tiers"} or not rest:
         return rule, rest
     _name, dot, field = rest.rpartition(".")
     return (f"{room}.*.{field}", field) if dot and f"{room}.*.{field}" in texts.RULES else (f"{room}.*", "")
@@ -175,7 +175,16 @@ def _rule_value(rule: str, value: Any) -> str:
     path, field = _path(rule)
     if value is None:
         return gettext(texts.NO_RULE.get(path, texts.NO_LIMIT))
+    if isinstance(value, float):
+        return figure(value)
     text = str(value)
+    if path == "pools.*.escalate":
+        return "; ".join(_step(*found) for found in _STEP.findall(text))
+    if path == "credits.weights":
+        return "; ".join(_weight(part) for part in _BETWEEN_WEIGHTS.split(text[1:-1]))
+    if path == "pools.*.order":
+        # Which end comes first, in any language.
+        return ", ".join(_field(key.lstrip("-")) + (" ↓" if key.startswith("-") else " ↑") for key in text.split(", "))
     if text.startswith("{"):
         return _rule_in_short(dict(part.split(": ", 1) for part in text.strip("{}").split(", ")))
     if _DURATION.fullmatch(text):
@@ -189,6 +198,21 @@ def _rule_value(rule: str, value: Any) -> str:
     if field in _CONDITIONS:
         return "; ".join(part.text for part in _parts(text))
     return text
+
+
+_STEP = re.compile(r"\{after: (\w+), (?:push: \{(?:to|team): ([\w.-]+)[^}]*\}|review: ([\w-]+))\}")
+_BETWEEN_WEIGHTS = re.compile(r"\}, \{(?=times: )")
+
+
+def _step(after: str, pushed: str, review: str) -> str:
+    """One escalation step: to whom the lead goes, and when."""
+    kind = pushed if pushed in texts.STEPS else "team" if pushed else "managers" if review == "managers" else "review"
+    return gettext(texts.STEPS[kind]).format(after=_policy_span(after), name=titled(pushed or review))
+
+
+def _weight(text: str) -> str:
+    times, _, when = text.removeprefix("times: ").partition(", when: ")
+    return gettext(texts.WEIGHT).format(which=", ".join(part.text for part in _parts(when)), times=figure(times))
 
 
 def _rule_in_short(parts: Mapping[str, str]) -> str:

@@ -49,8 +49,11 @@ def told(workspace_id: UUID, before: Policy | None, after: Policy, at: datetime)
 
 
 def concerns(change: RuleChange, before: Policy, after: Policy, teams: frozenset[str]) -> bool:
-    """Whether a change is of a rule for a rep of these teams: that of a pool only if they see the pool, before or after."""
+    """Whether a change is of a rule for a rep of these teams: that of a team only if it is theirs, that of a pool only if they see the
+    pool, before or after."""
     part, _, rest = change.rule.partition(".")
+    if part == "teams":
+        return rest.partition(".")[0] in teams
     if part != "pools":
         return True
     pool = rest.partition(".")[0]

@@ -6,12 +6,25 @@ A change of which it cannot be said that nobody loses by it counts as tightening
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import zip_longest
 
 from dibs.engine.decision import Reason, Scalar
-from dibs.engine.policy_model import ClaimAtLeast, ClaimRate, FairPlay, Mix, Policy, Pool, Tier
+from dibs.engine.policy_model import (
+    ClaimAtLeast,
+    ClaimRate,
+    Credits,
+    FairPlay,
+    Mix,
+    Policy,
+    Pool,
+    Step,
+    TeamRules,
+    Tier,
+    Weight,
+)
 from dibs.engine.policy_terms import Part, written
 
 #: How much a pool's mode, or what a tier sees, lets a rep see and choose.
@@ -40,7 +53,13 @@ def changes(before: Policy | None, after: Policy) -> tuple[RuleChange, ...]:
     """The rules that differ, in the order of the document. A workspace's first policy changes none: there was nothing to rely on."""
     if before is None:
         return ()
-    return (*_pools(before, after), *_fair_play(before.fair_play, after.fair_play), *_tiers(before, after))
+    return (
+        *_teams(before, after),
+        *_pools(before, after),
+        *_fair_play(before.fair_play, after.fair_play),
+        *_tiers(before, after),
+        *_credits(before.credits or Credits(), after.credits or Credits()),
+    )
 
 
 def earliest(before: Policy | None, after: Policy, now: datetime) -> datetime | None:
@@ -104,6 +123,14 @@ def _asks_more_low(old: Mix | None, new: Mix | None) -> bool:
     return new.share > old.share or new.over != old.over
 
 
+def _teams(before: Policy, after: Policy) -> Iterator[RuleChange]:
+    for name in dict.fromkeys((*before.teams, *after.teams)):
+        old, new = before.teams.get(name, TeamRules()), after.teams.get(name, TeamRules())
+        for field in ("open_at_most", "per_day"):
+            was, will = getattr(old, field), getattr(new, field)
+            yield from _changed(f"teams.{name}.{field}", was, will, _less(was, will))
+
+
 def _pools(before: Policy, after: Policy) -> Iterator[RuleChange]:
     given_up = _fed(before) - _fed(after)
     for name, old in before.pools.items():
@@ -129,12 +156,29 @@ def _pool(path: str, old: Pool, new: Pool) -> Iterator[RuleChange]:
     out = new.teams is not None and (old.teams is None or not set(old.teams) <= set(new.teams))
     if _as_set(old.teams) != _as_set(new.teams):
         yield from _changed(f"{path}.teams", _listed(old.teams), _listed(new.teams), out)
+    # In a queue the order is who gets which lead; elsewhere it is what the list begins with.
+    yield from _changed(f"{path}.order", _listed(old.order), _listed(new.order), tighter=True)
     if set(old.preview) != set(new.preview):
         hidden = not set(old.preview) <= set(new.preview)
         yield from _changed(f"{path}.preview", _listed(old.preview), _listed(new.preview), hidden)
     yield from _changed(f"{path}.lock", _span(old.lock), _span(new.lock), _less(old.lock, new.lock))
     later = new.reclaim_after is not None and (old.reclaim_after is None or new.reclaim_after > old.reclaim_after)
     yield from _changed(f"{path}.reclaim_after", _span(old.reclaim_after), _span(new.reclaim_after), later)
+    yield from _changed(f"{path}.escalate", _steps(old.escalate), _steps(new.escalate), _go_sooner(old, new))
+    # What goes to somebody sooner is there for less time to choose from.
+    yield from _changed(
+        f"{path}.assign_after", _span(old.assign_after), _span(new.assign_after), new.assign_after < old.assign_after
+    )
+
+
+def _go_sooner(old: Pool, new: Pool) -> bool:
+    """Whether leads may leave the pool sooner, or go to somebody else: not if the first steps stay, none of them earlier."""
+    if len(new.escalate) > len(old.escalate):
+        return True
+    return any(
+        (will.push, will.review) != (was.push, was.review) or will.after < was.after
+        for was, will in zip(old.escalate, new.escalate, strict=False)
+    )
 
 
 def _tiers(before: Policy, after: Policy) -> Iterator[RuleChange]:
@@ -154,6 +198,25 @@ def _tier(path: str, old: Tier, new: Tier) -> Iterator[RuleChange]:
     yield from _changed(f"{path}.when", old.when, new.when, tighter=True)
     yield from _changed(f"{path}.sees", old.sees, new.sees, _SEES[new.sees] < _SEES[old.sees])
     yield from _changed(f"{path}.only", old.only, new.only, new.only is not None)
+
+
+def _credits(old: Credits, new: Credits) -> Iterator[RuleChange]:
+    """Pay is to be counted on: fewer points for anything, or for any lead, are a tighter rule."""
+    for field in ("claim", "convert"):
+        was, will = getattr(old, field), getattr(new, field)
+        yield from _changed(f"credits.{field}", _points(was), _points(will), will < was)
+    if new.claim or new.convert:
+        nothing_lost = not (old.claim or old.convert) or _counts_no_less(old.weights, new.weights)
+        yield from _changed("credits.weights", _weighed(old.weights), _weighed(new.weights), not nothing_lost)
+
+
+def _counts_no_less(old: Sequence[Weight], new: Sequence[Weight]) -> bool:
+    """Whether no lead counts for less: of the same conditions in the same order each, where a list that ends sooner says once."""
+    return all(
+        (was.when if was else will.when) == (will.when if will else was.when)
+        and (will.times if will else 1) >= (was.times if was else 1)
+        for was, will in zip_longest(old, new)
+    )
 
 
 def _by_name(tiers: Iterable[Tier]) -> Mapping[str, Tier]:
@@ -177,6 +240,28 @@ def _span(length: timedelta | None) -> str | None:
     return written(length) if length is not None else None
 
 
+def _points(value: float) -> Scalar:
+    return (int(value) if value == int(value) else value) or None
+
+
+def _steps(steps: Iterable[Step]) -> str | None:
+    """Escalation steps in one line, as a policy may write them."""
+    return _in_line(_flow(step.model_dump(mode="json", exclude_none=True)) for step in steps)
+
+
+def _weighed(weights: Iterable[Weight]) -> str | None:
+    return _in_line(_flow({"times": _points(each.times) or 0, "when": each.when}) for each in weights)
+
+
+def _in_line(parts: Iterable[str]) -> str | None:
+    return ", ".join(parts) or None
+
+
+def _flow(fields: Mapping[str, object]) -> str:
+    said = ((name, _flow(value) if isinstance(value, dict) else value) for name, value in fields.items())
+    return "{" + ", ".join(f"{name}: {value}" for name, value in said) + "}"
+
+
 def _plain(value: timedelta | int) -> Scalar:
     return written(value) if isinstance(value, timedelta) else value
 
@@ -190,4 +275,4 @@ def _said(part: Part | None) -> str | None:
         fields["share"] = f"{part_share:.4%}".rstrip("0%").rstrip(".") + "%"
     if isinstance(part, Mix) and part.per_high is not None:
         del fields["over"]
-    return "{" + ", ".join(f"{name}: {value}" for name, value in fields.items()) + "}"
+    return _flow(fields)

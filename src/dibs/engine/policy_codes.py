@@ -69,6 +69,7 @@ CODES: Mapping[str, str] = {
     "step_unreachable": "An escalation step comes after the age cap.",
     "rank_unreachable": "All points together do not reach a rank.",
     "mix_asks_nothing": "The mix rule asks for less than one lead.",
+    "over_unused": "A mix of so many low ones for each high one says over how many claims a share would be counted.",
     "only_unused": "A tier that sees nothing narrows what it sees.",
     "tiering_unused": "It is said how reps come into their tiers, and there are none.",
     "order_tells_hidden": "The order of a pool tells what its preview hides.",

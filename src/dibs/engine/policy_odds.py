@@ -21,6 +21,7 @@ def rules_at_odds(policy: Policy) -> Iterator[Warned]:
     """Everything found; all of it warnings."""
     yield from _told_by_order(policy)
     yield from _floor(policy)
+    yield from _mix(policy)
     yield from _credits(policy)
 
 
@@ -61,6 +62,13 @@ def _floor(policy: Policy) -> Iterator[Warned]:
             yield "floor_over_rate", message, (*path, "count"), None, "warning"
     if not policy.pools:
         yield "floor_unused", "there are no pools, so there is nothing to claim", path, None, "warning"
+
+
+def _mix(policy: Policy) -> Iterator[Warned]:
+    mix = policy.fair_play.mix
+    if mix is not None and mix.per_high is not None and "over" in mix.model_fields_set:
+        message = "with per_high each high claim is followed by its low ones, and no latest claims are counted: over has no effect"
+        yield "over_unused", message, ("fair_play", "mix", "over"), None, "warning"
 
 
 def _credits(policy: Policy) -> Iterator[Warned]:
