@@ -197,7 +197,7 @@ def test_publish_can_announce_for_a_span_ahead(workspace: Workspace, file: Path)
 
 
 def test_a_moment_that_is_none_is_a_wrong_call(workspace: Workspace, file: Path) -> None:
-    for wrong in ("soon", "2026-13-01", "0d", "9999-12-31T23:59-14:00"):
+    for wrong in ("soon", "2026-13-01", "0d", "9999-12-31T23:59", "9999-12-31T23:59-14:00"):
         result = announce(file, "--effective-from", wrong)
         assert (result.exit_code, wrong in result.stderr) == (2, True)
     assert run("list").stdout.startswith("No policy is published yet.")

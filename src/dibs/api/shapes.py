@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from dibs.delivery.notices import KINDS
 from dibs.distribution.acting import CONTACT_KINDS, RETIRE_REASONS
+from dibs.distribution.policies import HORIZON
 from dibs.engine.lifecycle import State
 
 #: PostgreSQL keeps no NUL in text, so none comes in.
@@ -324,7 +325,7 @@ class Reps(Outgoing):
 class PolicyIn(Incoming):
     source: Annotated[str, text(1_000_000, 1)] = Field(description="The policy document, as YAML.")
     note: Annotated[str, text(500)] = ""
-    effective_from: Annotated[AwareDatetime, Field(lt=datetime(2200, 1, 1, tzinfo=UTC))] | None = Field(
+    effective_from: Annotated[AwareDatetime, Field(lt=HORIZON)] | None = Field(
         None, description="From when it counts. Ahead: it is announced until then. Left out or past: at once."
     )
 

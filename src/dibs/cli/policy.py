@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -381,22 +382,23 @@ def _moment(text: str | None, timezone: str) -> datetime | None:
     """A moment as it is given on the command line; without a zone of its own it is in this one. Raises `BadParameter`."""
     from pydantic import TypeAdapter, ValidationError
 
+    from dibs.distribution.policies import HORIZON
     from dibs.engine.policy_terms import Duration
 
     if text is None:
         return None
-    try:
-        return datetime.now(UTC) + TypeAdapter(Duration).validate_python(text)
-    except (ValidationError, OverflowError):
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))).astimezone(UTC)
-    except (ValueError, OverflowError):
+    moment = None
+    with suppress(ValidationError, OverflowError):
+        moment = datetime.now(UTC) + TypeAdapter(Duration).validate_python(text)
+    with suppress(ValueError, OverflowError):
+        given = datetime.fromisoformat(text)
+        moment = (given if given.tzinfo else given.replace(tzinfo=ZoneInfo(timezone))).astimezone(UTC)
+    if moment is None or moment >= HORIZON:
         raise click.BadParameter(
             f"{text!r} is neither a moment such as 2026-12-01T09:00 nor a span such as 3d.",
             param_hint="--effective-from",
-        ) from None
+        )
+    return moment
 
 
 def _publisher(workspace_id: Any, email: str | None) -> User | None:

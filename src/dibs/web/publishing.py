@@ -157,9 +157,11 @@ def _moment(visit: Visit, given: str) -> tuple[datetime | None, str]:
     try:
         local = datetime.fromisoformat(given.strip())
     except ValueError:
-        return None, _("That is no moment. Write it like 2026-03-31 09:00.")
-    if local.tzinfo is None:
+        local = None
+    if local is not None and local.tzinfo is None:
         local = local.replace(tzinfo=ZoneInfo(visit.timezone))
+    if local is None or local >= policies.HORIZON:
+        return None, _("That is no moment. Write it like 2026-03-31 09:00.")
     return local, ""
 
 
