@@ -12,7 +12,7 @@ from django.db import connection
 
 from dibs.crm.models import Lead
 from dibs.delivery.models import Notice, Outbox
-from dibs.distribution import acting, claiming, policies, tasks
+from dibs.distribution import acting, claiming, floors, policies, tasks
 from dibs.distribution.floors import look_at_floors
 from dibs.distribution.models import Decision, RepEntry, Standing
 from dibs.distribution.placing import place
@@ -98,6 +98,25 @@ def test_who_is_short_is_told_and_so_are_the_managers_of_their_teams(workspace: 
     event = Outbox.objects.get(event="rep.below_floor")
     assert event.payload == {"rep": "aiko", "rep_name": "Aiko", "assigned": False} | params
     assert held(aiko) == [lead.id for lead in Lead.objects.filter(owner=aiko)]
+
+
+@pytest.mark.parametrize("rule", [NOTIFY, ASSIGN])
+def test_a_manager_of_many_is_told_once_however_many_batches_they_are_looked_at_in(
+    workspace: Workspace, rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(floors, "_AT_ONCE", {"notify": 2, "auto_assign": 2})
+    manager, other = make_user(workspace, "manager"), make_user(workspace, "manager")
+    make_team(workspace, "closers", managers=(manager, other))
+    reps = [make_rep(workspace, f"rep-{n}", teams=("closers",), hours=HOURS) for n in range(7)]
+    policies.publish(workspace.id, policy(rule), by=None, now=MONDAY)
+    assert look_at_floors(workspace.id, LOOK).short == 7
+    for user in (manager, other):
+        notice = Notice.objects.get(user=user)
+        assert (notice.kind, notice.at) == ("below_floor", LOOK)
+        assert sorted(reason["params"]["rep"] for reason in notice.reasons) == [f"rep-{n}" for n in range(7)]
+    assert all(Notice.objects.filter(user=rep.user).count() == 1 for rep in reps)
+    assert look_at_floors(workspace.id, LOOK + timedelta(minutes=1)).short == 0
+    assert Notice.objects.filter(user=manager).count() == 1
 
 
 def test_who_has_claimed_enough_is_told_nothing(workspace: Workspace, aiko: Rep) -> None:
@@ -257,8 +276,9 @@ def test_a_lead_that_the_rep_let_go_is_not_assigned_again(workspace: Workspace, 
     waiting = leads(workspace, 4)
     claims(aiko, waiting[:1])
     assert isinstance(acting.release(caller_of(aiko.user), waiting[0], MONDAY), acting.Acted)
-    assert look_at_floors(workspace.id, LOOK).assigned == 2
-    assert held(aiko) == waiting[1:3]
+    # What was given back counts as no claim either.
+    assert look_at_floors(workspace.id, LOOK).assigned == 3
+    assert held(aiko) == waiting[1:]
 
 
 def test_what_is_left_over_goes_to_who_misses_most(workspace: Workspace, aiko: Rep) -> None:

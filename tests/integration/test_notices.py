@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -157,3 +158,16 @@ def test_a_program_that_may_not_see_policies_is_not_told_of_them(workspace: Work
     policies.publish(workspace.id, text(10, "15m"), by=None, now=MONDAY)
     policies.publish(workspace.id, text(5, "15m"), None, "", FRIDAY, now=MONDAY)
     assert upcoming(integration, MONDAY) is None
+
+
+def test_what_comes_after_a_notice_was_read_is_a_notice_of_its_own(aiko: Caller) -> None:
+    def more(given: dict[UUID, UUID]) -> dict[UUID, UUID]:
+        return notices.tell_more(aiko.workspace_id, [(aiko.user_id, [WHY])], "below_floor", MONDAY, given)
+
+    first = more({})
+    assert more(first) == first
+    (only,) = notices.notices_of(aiko)
+    assert (only.id, len(only.reasons)) == (first[aiko.user_id], 2)
+    notices.mark_read(aiko, MONDAY)
+    assert more(first) != first
+    assert sorted(len(notice.reasons) for notice in notices.notices_of(aiko)) == [1, 2]

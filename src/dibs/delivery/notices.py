@@ -49,23 +49,46 @@ def tell(workspace_id: UUID, user_ids: Iterable[UUID], kind: Kind, reasons: Sequ
 
 def tell_each(workspace_id: UUID, told: Iterable[tuple[UUID, Sequence[Reason]]], kind: Kind, at: datetime) -> int:
     """Give each of these people a notice of their own, in the caller's transaction and in one statement."""
-    rows = [
-        (
-            new_id(),
-            workspace_id,
-            user_id,
-            at,
-            kind,
-            json.dumps(
-                [{"code": why.code, "params": dict(why.params), "rule": why.rule} for why in reasons],
-                ensure_ascii=False,
-                default=str,
-            ),
-        )
-        for user_id, reasons in told
-    ]
+    rows = [(new_id(), workspace_id, user_id, at, kind, _json(reasons)) for user_id, reasons in told]
     insert_rows("delivery_notice", _COLUMNS, rows)
     return len(rows)
+
+
+def tell_more(
+    workspace_id: UUID,
+    told: Iterable[tuple[UUID, Sequence[Reason]]],
+    kind: Kind,
+    at: datetime,
+    given: Mapping[UUID, UUID],
+) -> dict[UUID, UUID]:
+    """Add these reasons to the notices that these people were ``given`` before, by user, so that many small steps make one notice; who
+    has none, or has read it, gets a new one. In the caller's transaction; returns the notice that each has now."""
+    wanted = [(user_id, _json(reasons)) for user_id, reasons in told]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE delivery_notice notice SET reasons = notice.reasons || more.reasons
+            FROM unnest(%s::uuid[], %s::jsonb[]) AS more(id, reasons)
+            WHERE notice.id = more.id AND notice.workspace_id = %s AND notice.read_at IS NULL RETURNING notice.user_id, notice.id
+            """,
+            [
+                [given[user_id] for user_id, _ in wanted if user_id in given],
+                [reasons for user_id, reasons in wanted if user_id in given],
+                workspace_id,
+            ],
+        )
+        have = dict(cursor.fetchall())
+    rows = [(new_id(), workspace_id, user_id, at, kind, reasons) for user_id, reasons in wanted if user_id not in have]
+    insert_rows("delivery_notice", _COLUMNS, rows)
+    return have | {row[2]: row[0] for row in rows}
+
+
+def _json(reasons: Iterable[Reason]) -> str:
+    return json.dumps(
+        [{"code": why.code, "params": dict(why.params), "rule": why.rule} for why in reasons],
+        ensure_ascii=False,
+        default=str,
+    )
 
 
 def notices_of(caller: Caller, limit: int = 50, *, before: UUID | None = None) -> list[GivenNotice]:

@@ -76,6 +76,8 @@ class _Pass:
     teams: Mapping[str, frozenset[str]]
     now: datetime
     total: Floors = field(default_factory=Floors)
+    #: The notice that each manager was given in this pass, which further reps of theirs are added to.
+    given: dict[UUID, UUID] = field(default_factory=dict)
 
     @property
     def book(self) -> Rulebook:
@@ -236,7 +238,7 @@ def _tell(here: _Pass, short: Mapping[str, Reason], assigned: Mapping[str, Reaso
     notices.tell_each(
         here.workspace_id, [(users[ids[handle]], why[handle]) for handle in short], "below_floor", here.now
     )
-    notices.tell_each(here.workspace_id, _to_managers(here, short), "below_floor", here.now)
+    here.given |= notices.tell_more(here.workspace_id, _to_managers(here, short), "below_floor", here.now, here.given)
     post(
         here.workspace_id,
         [
@@ -255,7 +257,7 @@ def _tell(here: _Pass, short: Mapping[str, Reason], assigned: Mapping[str, Reaso
 
 
 def _to_managers(here: _Pass, short: Mapping[str, Reason]) -> list[tuple[UUID, list[Reason]]]:
-    """One notice for each manager, with a reason for each of their reps who is short."""
+    """What each manager is to know: a reason for each of their reps who is short."""
     with connection.cursor() as cursor:
         cursor.execute(
             """

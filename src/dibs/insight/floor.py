@@ -58,7 +58,8 @@ class Happening:
 @dataclass(frozen=True, slots=True)
 class Floor:
     """``median_to_claim`` is of the latest claims of the last 24 hours; ``contacted_in_time`` the share (0..1) of their first
-    contacts that kept the policy's promise ``promise``, ``None`` where there is none to keep."""
+    contacts that kept the policy's promise ``promise``, ``None`` where there is none to keep. ``lapsed_today``: locks and offers of
+    these reps that ran out unused in the last 24 hours."""
 
     pools: tuple[PoolAges, ...]
     median_to_claim: timedelta | None
@@ -102,7 +103,8 @@ def floor(caller: Caller, now: datetime) -> Floor:
             [caller.workspace_id, ids, now, now + AT_RISK],
         ),
         lapsed_today=_one(
-            "SELECT count(*) FROM distribution_decision WHERE workspace_id = %s AND at > %s AND at <= %s AND kind = 'lapsed' "
+            # The log's decision has the rep it went on to, where it went straight to somebody else.
+            "SELECT count(*) FROM distribution_passedover WHERE workspace_id = %s AND at > %s AND at <= %s AND kind = 'lapsed' "
             "AND rep_id = ANY(%s)",
             [caller.workspace_id, now - _DAY, now, ids],
         ),

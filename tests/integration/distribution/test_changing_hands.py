@@ -11,10 +11,12 @@ from dibs.crm.arrival import Enrichment
 from dibs.distribution import acting
 from dibs.distribution.placing import enrich
 from dibs.distribution.ticking import tick
-from dibs.people.models import Rep
+from dibs.insight.floor import floor
+from dibs.people.caller import caller_of
+from dibs.people.models import Membership, Rep, Workspace
 from dibs.people.tenancy import enter
 from tests.integration.distribution.scene import POLICY, Scene, after, claimed, refused
-from tests.making import MONDAY, publish
+from tests.making import MONDAY, make_team, make_user, publish
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +43,22 @@ def test_an_offer_that_nobody_takes_ends_before_managers(scene: Scene) -> None:
     assert lead.state in {"pooled", "review"}
     lapses = scene.standing(scene.aiko).lapses + scene.standing(scene.budi).lapses
     assert lapses == 2
+
+
+def test_an_offer_that_goes_straight_to_the_next_lapsed_with_the_first(scene: Scene) -> None:
+    placed = scene.arrives(source="offer")
+    first, second = (scene.aiko, scene.budi) if placed.owner == "aiko" else (scene.budi, scene.aiko)
+    workspace = Workspace.objects.get(id=first.workspace_id)
+    leading = {}
+    for rep in (first, second):
+        user = make_user(workspace, "manager")
+        team = make_team(workspace, f"of_{rep.handle}", managers=(user,))
+        Membership.objects.create(workspace=workspace, team=team, rep_id=rep.rep_id)
+        leading[rep.handle] = caller_of(user)
+    tick(after(5))
+    assert scene.lead(placed.lead_id).owner.handle == second.handle
+    assert floor(leading[first.handle], after(6)).lapsed_today == 1
+    assert floor(leading[second.handle], after(6)).lapsed_today == 0
 
 
 def test_a_released_lead_waits_in_its_old_place(scene: Scene) -> None:
