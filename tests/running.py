@@ -10,10 +10,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +53,24 @@ def wait_for(what: Any, seconds: float = 15, every: float = 0.05) -> Any:
         if time.monotonic() > until:
             raise AssertionError(f"it did not come true within {seconds} s")
         time.sleep(every)
+
+
+def at_once(*acts: Callable[[], Any]) -> list[Any]:
+    """What each of these answers, all begun at the same moment, each on a database connection of its own. Raises what one raises."""
+    from django.db import connection
+
+    gate = threading.Barrier(len(acts))
+
+    def run(act: Callable[[], Any]) -> Any:
+        try:
+            connection.ensure_connection()
+            gate.wait(30)
+            return act()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return [done.result(60) for done in [pool.submit(run, act) for act in acts]]
 
 
 def answers(url: str, status: int = 200) -> bool:

@@ -21,6 +21,7 @@ from dibs.people.caller import caller_of
 from dibs.people.models import Rep, TimeOff, Workspace
 from dibs.people.tenancy import enter
 from tests.making import MONDAY, make_arrival, make_rep, make_team, make_user, make_workspace
+from tests.running import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -332,24 +333,7 @@ def test_four_workers_at_once_make_up_for_it_once(workspace: Workspace) -> None:
     reps = [make_rep(workspace, f"rep-{n}", hours=HOURS) for n in range(25)]
     policies.publish(workspace.id, policy(ASSIGN, fair="  hold_at_most: 5\n"), by=None, now=MONDAY)
     leads(workspace, 100)
-    start, assigned, failed = threading.Barrier(4), list[int](), list[BaseException]()
-
-    def work() -> None:
-        try:
-            enter(workspace.id)
-            start.wait(timeout=20)
-            assigned.append(look_at_floors(workspace.id, LOOK).assigned)
-        except BaseException as problem:
-            failed.append(problem)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    assert failed == []
+    assigned = at_once(*[lambda: look_at_floors(workspace.id, LOOK).assigned] * 4)
     assert sum(assigned) == 75
     enter(workspace.id)
     assert RepEntry.objects.count() == 25
@@ -362,26 +346,9 @@ def test_claims_at_the_same_moment_pass_no_cap(workspace: Workspace, aiko: Rep) 
     policies.publish(workspace.id, policy(ASSIGN, fair="  hold_at_most: 3\n"), by=None, now=MONDAY)
     waiting = leads(workspace, 30)
     caller = caller_of(aiko.user)
-    start, failed = threading.Barrier(7), list[BaseException]()
-
-    def run(act: Any) -> None:
-        try:
-            enter(workspace.id)
-            start.wait(timeout=20)
-            act()
-        except BaseException as problem:
-            failed.append(problem)
-        finally:
-            connection.close()
-
     acts: list[Any] = [lambda n=n: claiming.claim_lead(caller, waiting[20 + n], LOOK) for n in range(6)]
     acts.append(lambda: look_at_floors(workspace.id, LOOK))
-    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    assert failed == []
+    at_once(*acts)
     assert len(held(aiko)) == Standing.objects.get(rep=aiko).holding == 3
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from pydantic import ValidationError
 
 from dibs.delivery.models import Notice, Outbox
@@ -17,6 +16,7 @@ from dibs.engine.policy import PolicyRefused
 from dibs.people.models import Rep, Workspace
 from dibs.people.tenancy import enter
 from tests.making import MONDAY, make_rep, make_user, make_workspace
+from tests.running import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -237,29 +237,6 @@ def test_the_database_itself_allows_one_announcement(workspace: Workspace) -> No
 
 
 # -- many at once -------------------------------------------------------------------------------------------------------
-
-
-def at_once(*acts: Any) -> None:
-    """Each act on a connection of its own, all let go together."""
-    start = threading.Barrier(len(acts))
-    failed: list[BaseException] = []
-
-    def run(act: Any) -> None:
-        try:
-            connection.ensure_connection()
-            start.wait(timeout=20)
-            act()
-        except BaseException as problem:
-            failed.append(problem)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    assert failed == []
 
 
 def test_four_workers_put_it_in_force_once(workspace: Workspace) -> None:

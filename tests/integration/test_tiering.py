@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 import structlog
-from django.db import connection
 
 from dibs.crm.models import Lead
 from dibs.delivery.models import Notice, Outbox
@@ -21,6 +19,7 @@ from dibs.people.caller import caller_of
 from dibs.people.models import Rep, Workspace
 from dibs.people.tenancy import enter
 from tests.making import MONDAY, make_arrival, make_rep, make_user, make_workspace
+from tests.running import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -197,24 +196,7 @@ def test_four_workers_at_once_settle_each_rep_once(workspace: Workspace) -> None
     enter(workspace.id)
     RepEntry.objects.all().delete()
     Notice.objects.all().delete()
-    start, moved, failed = threading.Barrier(4), list[int](), list[BaseException]()
-
-    def work() -> None:
-        try:
-            enter(workspace.id)
-            start.wait(timeout=20)
-            moved.append(retier_all(workspace.id, day(2)))
-        except BaseException as problem:
-            failed.append(problem)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    assert failed == []
+    moved = at_once(*[lambda: retier_all(workspace.id, day(2))] * 4)
     assert sum(moved) == 20
     enter(workspace.id)
     assert RepEntry.objects.count() == Notice.objects.count() == 20

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -19,6 +16,7 @@ from dibs.distribution.ticking import tick
 from dibs.people.tenancy import enter
 from tests.integration.distribution.scene import POLICY, Scene, after, claimed, refused
 from tests.making import make_arrival, publish
+from tests.running import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -69,26 +67,11 @@ def test_next_from_a_queue_obeys_the_rate(scene: Scene) -> None:
     assert refused(claiming.claim_next(scene.aiko, "inbound", after(4))) == "claim_rate"
 
 
-def _at_once(*acts: Any) -> list[Any]:
-    """What each of these answers, all begun at the same moment, each on a connection of its own."""
-    gate = threading.Barrier(len(acts))
-
-    def run(act: Any) -> Any:
-        try:
-            gate.wait(30)
-            return act()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return [done.result(60) for done in [pool.submit(run, act) for act in acts]]
-
-
 @pytest.mark.django_db(transaction=True)
 def test_many_claims_at_once_by_one_rep_never_pass_the_rate(scene: Scene) -> None:
     publish(scene.workspace, RATE)
     leads = [scene.arrives(employees=200).lead_id for _ in range(8)]
-    answers = _at_once(
+    answers = at_once(
         *[lambda lead_id=lead_id: claiming.claim_lead(scene.aiko, lead_id, after(1)) for lead_id in leads]
     )
     took = sum(isinstance(answer, claiming.Claimed) for answer in answers)
@@ -96,7 +79,7 @@ def test_many_claims_at_once_by_one_rep_never_pass_the_rate(scene: Scene) -> Non
     assert {refused(answer) for answer in answers if isinstance(answer, claiming.Refused)} <= {"claim_rate", "too_busy"}
 
 
-def test_a_lead_given_back_without_a_contact_is_not_theirs_again_at_once(scene: Scene) -> None:
+def test_a_lead_given_back_without_a_contact_is_not_theirs_againat_once(scene: Scene) -> None:
     lead_id = scene.arrives(employees=200).lead_id
     claimed(scene.aiko, lead_id, after(1))
     acting.release(scene.aiko, lead_id, after(14), why="a new lock, please")

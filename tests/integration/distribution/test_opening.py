@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection
 
 from dibs.delivery.models import Outbox
 from dibs.distribution import acting, claiming
@@ -20,6 +17,7 @@ from dibs.insight.sight import lead_in_sight
 from dibs.people.caller import Caller, caller_of
 from tests.integration.distribution.scene import Scene, after, claimed, make_scene, refused
 from tests.making import make_rep, make_user, publish
+from tests.running import at_once
 
 POLICY = """
 policy: Cherry-pick, but not for ever
@@ -197,26 +195,11 @@ def test_a_lead_whose_lock_ran_out_opens_as_one_that_waits(scene: Scene) -> None
     assert [kind for kind, _, _ in scene.story(lead_id)] == ["placed", "claimed", "lapsed", "opened"]
 
 
-def _at_once(*acts: Any) -> list[Any]:
-    """What each of these answers, all begun at the same moment, each on a connection of its own."""
-    gate = threading.Barrier(len(acts))
-
-    def run(act: Any) -> Any:
-        try:
-            gate.wait(30)
-            return act()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return [done.result(60) for done in [pool.submit(run, act) for act in acts]]
-
-
 @pytest.mark.django_db(transaction=True)
 def test_the_same_lead_opened_by_many_tabs_at_once_counts_once(scene: Scene) -> None:
     for turn in range(5):
         lead_id, now = scene.arrives().lead_id, after(turn)
-        answers = _at_once(*[lambda lead_id=lead_id, now=now: acting.open_lead(scene.aiko, lead_id, now)] * 4)
+        answers = at_once(*[lambda lead_id=lead_id, now=now: acting.open_lead(scene.aiko, lead_id, now)] * 4)
         assert [type(answer) for answer in answers] == [acting.Acted] * 4
         assert scene.standing(scene.aiko).skips == 1
         assert [kind for kind, _, _ in scene.story(lead_id)] == ["placed", "opened"]
@@ -226,7 +209,7 @@ def test_the_same_lead_opened_by_many_tabs_at_once_counts_once(scene: Scene) -> 
 @pytest.mark.django_db(transaction=True)
 def test_different_leads_opened_at_once_stop_at_the_limit(scene: Scene) -> None:
     leads = [scene.arrives().lead_id for _ in range(6)]
-    answers = _at_once(*[lambda lead_id=lead_id: acting.open_lead(scene.aiko, lead_id, after(1)) for lead_id in leads])
+    answers = at_once(*[lambda lead_id=lead_id: acting.open_lead(scene.aiko, lead_id, after(1)) for lead_id in leads])
     assert sorted(type(answer).__name__ for answer in answers) == ["Acted"] * 2 + ["Refused"] * 4
     assert scene.standing(scene.aiko).skips == 2
 
@@ -235,7 +218,7 @@ def test_different_leads_opened_at_once_stop_at_the_limit(scene: Scene) -> None:
 def test_a_lead_opened_while_it_is_claimed_is_one_or_the_other(scene: Scene) -> None:
     for turn in range(6):
         lead_id, now = scene.arrives().lead_id, after(turn)
-        look, take = _at_once(
+        look, take = at_once(
             lambda lead_id=lead_id, now=now: acting.open_lead(scene.aiko, lead_id, now),
             lambda lead_id=lead_id, now=now: claiming.claim_lead(scene.budi, lead_id, now),
         )
@@ -254,7 +237,7 @@ def test_a_rep_who_opens_one_lead_and_claims_another_at_once_loses_neither(scene
     for turn in range(6):
         look_at, to_take = scene.arrives().lead_id, scene.arrives().lead_id
         now = after(turn)
-        look, take = _at_once(
+        look, take = at_once(
             lambda lead_id=look_at, now=now: acting.open_lead(scene.aiko, lead_id, now),
             lambda lead_id=to_take, now=now: claiming.claim_lead(scene.aiko, lead_id, now),
         )

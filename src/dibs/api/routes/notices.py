@@ -13,7 +13,8 @@ from pydantic import Field
 from dibs.api import answers
 from dibs.api.documentation import reads, writes
 from dibs.api.idempotency import once
-from dibs.api.shapes import Incoming, NoticePage, NoticesLeft, NoticesRead, text
+from dibs.api.shapes import Incoming, text
+from dibs.api.shapes_of_people import NoticePage, NoticesLeft, NoticesRead
 from dibs.api.tokens import Token, check_query
 from dibs.delivery.notices import GivenNotice, mark_read, notices_of, unread
 from dibs.insight.crew import rep_names

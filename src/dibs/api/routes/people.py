@@ -11,7 +11,7 @@ from ninja import Router
 
 from dibs.api import answers
 from dibs.api.documentation import reads
-from dibs.api.shapes import Me, Reps
+from dibs.api.shapes_of_people import Me, Reps
 from dibs.api.tokens import Token
 from dibs.delivery.notices import unread
 from dibs.engine.decision import Reason
