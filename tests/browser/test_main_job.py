@@ -53,7 +53,7 @@ def test_down_and_up_choose_a_row_and_the_panel_follows(company: Company, log_in
     for number in range(3):
         company.lead(company=f"Company {number}", now=now() - timedelta(minutes=9 - number))
     page = log_in(company.aiko)
-    chosen = page.locator('#leads tr[aria-selected="true"]')
+    chosen = page.locator('#leads tr[aria-current="true"]')
     title = page.locator("#panel h1")
     expect(title).to_have_text("Company 0")
     page.keyboard.press("j")

@@ -72,6 +72,6 @@ def test_two_reps_press_c_at_the_same_moment(company: Company, log_in: LogIn) ->
 
     # And goes on by keyboard: k up, enter to the lead's own page.
     lost.keyboard.press("k")
-    expect(lost.locator('#leads tr[aria-selected="true"]')).to_be_visible()
+    expect(lost.locator('#leads tr[aria-current="true"]')).to_be_visible()
     lost.keyboard.press("Enter")
     expect(lost).to_have_url(re.compile("/leads/"))

@@ -42,6 +42,7 @@ def sight(**given: Any) -> Sight:
         "partial": frozenset(),
         "everything": False,
         "leads_a_team": False,
+        "reviews": frozenset(),
     }
     return Sight(**(empty | given))
 
@@ -50,6 +51,7 @@ def payload(**given: Any) -> dict[str, Any]:
     return {"lead": "7", "pool": "open", "was": "new", "state": "pooled", "rep": None, "rep_name": None} | given
 
 
+REVIEWED = payload(pool=None, state="review", review="tokyo")
 OTHERS = payload(rep="benat", rep_name="Beñat", was="pooled", state="owned")
 
 
@@ -67,6 +69,8 @@ OTHERS = payload(rep="benat", rep_name="Beñat", was="pooled", state="owned")
         (sight(handle=None), payload(pool=None), None),
         (sight(handle=None, reports=frozenset({"benat"})), OTHERS, OTHERS),
         (sight(handle=None, leads_a_team=True), payload(pool=None), payload(pool=None)),
+        (sight(handle=None, leads_a_team=True, reviews=frozenset({"tokyo"})), REVIEWED, REVIEWED),
+        (sight(handle=None, leads_a_team=True, reviews=frozenset({"lima"})), REVIEWED, None),
         (sight(handle=None, leads_a_team=True), payload(pool=None, rep="benat"), None),
         (sight(handle=None, everything=True), payload(pool=None, rep="benat"), payload(pool=None, rep="benat")),
     ],
@@ -81,7 +85,9 @@ OTHERS = payload(rep="benat", rep_name="Beñat", was="pooled", state="owned")
         "one's own lead",
         "nobody's lead, to no manager",
         "a report's lead, to the manager",
-        "a lead in review, to a manager",
+        "nobody's lead, to a manager",
+        "a lead in a team's review, to its manager",
+        "a lead in a team's review, to another's manager",
         "another team's lead, to a manager",
         "anything, to operations",
     ],

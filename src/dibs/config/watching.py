@@ -15,6 +15,7 @@ from django.utils.timezone import now
 
 from dibs.delivery.live import user_with
 from dibs.distribution import policies
+from dibs.distribution.overseeing import ANY_MANAGER
 from dibs.insight.sight import Eyes
 from dibs.people.caller import Caller, caller_of
 from dibs.people.models import Role, User
@@ -32,7 +33,8 @@ _asking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dibs-stream-asks
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a viewer may be told of, at one time. ``pools`` in whole; of ``partial`` pools only that something moved."""
+    """What a viewer may be told of, at one time. ``pools`` in whole; of ``partial`` pools only that something moved. ``reviews``: the
+    queues whose leads are for them to decide on."""
 
     handle: str | None
     reports: frozenset[str]
@@ -40,6 +42,7 @@ class Sight:
     partial: frozenset[str]
     everything: bool
     leads_a_team: bool
+    reviews: frozenset[str]
 
     def of(self, payload: Mapping[str, Any], event: str = "") -> dict[str, Any] | None:
         """What of an event's payload is for this viewer; ``None``: nothing. That the rules change is for everybody, by name only."""
@@ -59,7 +62,7 @@ class Sight:
                 return dict(payload)
             return {"pool": pool} if pool in self.partial else None
         if self.leads_a_team and rep is None and pool is None:
-            return dict(payload)
+            return dict(payload) if state != "review" or payload.get("review") in self.reviews else None
         return None
 
 
@@ -121,6 +124,7 @@ def _sight(caller: Caller) -> Sight:
         partial=partial,
         everything=caller.role in _SEE_ALL,
         leads_a_team=caller.role == Role.MANAGER,
+        reviews=caller.manages | {ANY_MANAGER},
     )
 
 

@@ -31,11 +31,14 @@ def post(workspace_id: UUID, events: Iterable[Event], now: datetime) -> None:
     )
 
 
-def lead_payload(lead: UUID, pool: str | None, was: str, state: str, rep: tuple[str, str] | None) -> dict[str, Any]:
-    """What an event says of a lead: its state before and now, its pool, who has it (handle and name), and none of the lead's own
-    fields."""
+def lead_payload(
+    lead: UUID, pool: str | None, was: str, state: str, rep: tuple[str, str] | None, review: str | None = None
+) -> dict[str, Any]:
+    """What an event says of a lead: its state before and now, its pool, who has it (handle and name), whose managers' review it is
+    before, and none of the lead's own fields."""
     handle, name = rep or (None, None)
-    return {"lead": str(lead), "pool": pool, "was": was, "state": state, "rep": handle, "rep_name": name}
+    said = {"lead": str(lead), "pool": pool, "was": was, "state": state, "rep": handle, "rep_name": name}
+    return said if review is None else {**said, "review": review}
 
 
 def forget(workspace_id: UUID, now: datetime) -> int:

@@ -221,7 +221,8 @@ def log(
                 outcome.changes.get("score", lead["score"]),
             )
         )
-        payload = lead_payload(lead["id"], pool, lead["state"], outcome.state, names.get(rep) if rep else None)
+        review = outcome.changes.get("review", lead.get("review"))
+        payload = lead_payload(lead["id"], pool, lead["state"], outcome.state, names.get(rep) if rep else None, review)
         events.append((f"lead.{outcome.kind}", lead["id"], payload))
     insert_rows("distribution_decision", DECISION_COLUMNS, decisions)
     post(workspace_id, events, now)

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from dibs.distribution.overseeing import ANY_MANAGER
 from dibs.insight.crew import RepCard, reps_in_sight
 from dibs.insight.sight import SELECT, Eyes, row_of
 from dibs.people.caller import Caller
@@ -184,7 +185,7 @@ def _contacted_in_time(caller: Caller, reps: list[UUID], promise: timedelta, now
 
 def _in_review(eyes: Eyes) -> int:
     caller = eyes.caller
-    queues, values = ("", []) if eyes.sees_all else (" AND review = ANY(%s)", [["managers", *caller.manages]])
+    queues, values = ("", []) if eyes.sees_all else (" AND review = ANY(%s)", [[ANY_MANAGER, *caller.manages]])
     return int(
         _one(
             f"SELECT count(*) FROM crm_lead WHERE workspace_id = %s AND state = 'review'{queues}",

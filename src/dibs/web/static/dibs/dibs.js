@@ -4,11 +4,12 @@ import "./keys.js";
 import "./live.js";
 import "./pool.js";
 import "./review.js";
-import { tell } from "./tell.js";
+import { tell, untell } from "./tell.js";
 
 // An answer that htmx can't put in place: the database gone, a page too old.
 document.body.addEventListener("htmx:responseError", () => tell(document.body.dataset.failed));
 document.body.addEventListener("htmx:sendError", () => tell(document.body.dataset.failed));
+document.body.addEventListener("htmx:afterRequest", (event) => event.detail.successful && untell());
 
 // Menus and filters close when something else is touched, or with Escape.
 const popups = "details.menu[open], details.chip[open], details.act[open]";

@@ -3,13 +3,13 @@ const table = () => document.getElementById("leads");
 const rows = () => [...(table()?.querySelectorAll("tbody tr:not(.taken)") ?? [])];
 let waiting = 0;
 
-export const selected = () => table()?.querySelector('tr[aria-selected="true"]') ?? null;
+export const selected = () => table()?.querySelector('tr[aria-current="true"]') ?? null;
 
 /** Choose a row and show it beside; the panel follows when the hand rests. */
 export function select(row) {
   if (!row) return false;
-  for (const other of table().querySelectorAll('tr[aria-selected="true"]')) other.removeAttribute("aria-selected");
-  row.setAttribute("aria-selected", "true");
+  for (const other of table().querySelectorAll('tr[aria-current="true"]')) other.removeAttribute("aria-current");
+  row.setAttribute("aria-current", "true");
   row.scrollIntoView({ block: "nearest" });
   clearTimeout(waiting);
   waiting = setTimeout(() => {
