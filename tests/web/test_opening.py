@@ -46,7 +46,9 @@ def test_at_the_limit_it_says_so_and_what_helps(company: Company) -> None:
     for lead in leads[:2]:
         browser.post(f"/leads/{lead}/open/")
     page = browser.get(f"/pools/open/?lead={leads[2]}")
-    assert "You have looked at 2 since your last claim. Claim one and contact it, and the count starts anew." in words(page)
+    assert "You have looked at 2 since your last claim. Claim one and contact it, and the count starts anew." in words(
+        page
+    )
     assert "<button disabled>Details" in page.content.decode()
     part = browser.post(f"/leads/{leads[2]}/open/", headers={"HX-Request": "true"})
     assert part.status_code == 409

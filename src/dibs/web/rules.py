@@ -180,7 +180,9 @@ def _skip(rule: Progress, remedy: str) -> Rule:
         share=_share(rule.have, limit),
         remedy=remedy
         or ngettext(
-            "%(n)s left. A claim that you contact starts the count anew.", "%(n)s left. A claim that you contact starts the count anew.", left
+            "%(n)s left. A claim that you contact starts the count anew.",
+            "%(n)s left. A claim that you contact starts the count anew.",
+            left,
         )
         % {"n": left},
     )
