@@ -250,7 +250,7 @@ def test_the_queue_says_what_stands_in_the_way_and_what_passing_by_costs(company
     assert "1 of 2 left until you claim one." in told
     browser.post(f"/leads/{Lead.objects.get(company='In Line 1').id}/skip/")
     page = browser.get("/queue/line/")
-    assert "You have passed by 2. Take one, and you can pass again." in words(page)
+    assert "You have passed by 2. Take one and contact it, and you can pass again." in words(page)
     assert "<button disabled>Pass it by" in page.content.decode()
     enter(company.workspace.id)
     Standing.objects.filter(rep=company.aiko).update(holding=3)
