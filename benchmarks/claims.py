@@ -186,7 +186,7 @@ def _standings_as_before(workspace_id: UUID) -> None:
     enter(workspace_id)
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE distribution_standing SET recent = '{}', claimed_at = '{}', skips = 0, version = version + 1"
+            "UPDATE distribution_standing SET recent = '{}', claimed_at = '{}', skips = 0, kept_skips = 0, version = version + 1"
         )
 
 
@@ -238,6 +238,7 @@ def _pgbench(
         "claims_this_week": "7",
         "recent": recent,
         "skips": "0",
+        "kept_skips": "0",
         "lapses": "0",
         "last_claim_at": "now()",
         "claimed_at": "'{" + ",".join(["2026-01-01 00:00:00+00"] * 50) + "}'::timestamptz[]",
