@@ -14,7 +14,8 @@ from tests.engine.judging import INBOUND, MONDAY, PULL
 from dibs.engine.announcing import RuleChange, changes, earliest
 from dibs.engine.decision import Reason
 from dibs.engine.fairplay import Claimed, Standing, after, mix_state, rate_state
-from dibs.engine.policy_model import ClaimRate, Mix, Policy
+from dibs.engine.policy_fair_play import ClaimRate, Mix
+from dibs.engine.policy_model import Policy
 
 TIERS: list[dict[str, Any]] = [
     {"name": "top", "when": "rep.closed >= 20", "sees": "full"},

@@ -29,7 +29,7 @@ from dibs.engine.fairplay import (
     rate_state,
     skips_counted,
 )
-from dibs.engine.policy_model import ClaimRate, Mix
+from dibs.engine.policy_fair_play import ClaimRate, Mix
 from dibs.engine.reasons import REMEDIES
 
 TODAY = date(2026, 3, 2)

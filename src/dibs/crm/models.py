@@ -12,14 +12,20 @@ from django.utils.timezone import now
 
 from dibs.crm.lookup import LONGEST
 from dibs.engine.lifecycle import STATES
-from dibs.people.models import Rep
+from dibs.people.models import Rep, User
 from dibs.people.tenancy import WorkspaceRow
 
 
 class Account(WorkspaceRow):
-    """A customer or target company; ``parent`` makes families. ``domain`` is a registered domain, lower case."""
+    """A customer or target company; ``parent`` makes families. ``domain`` is a registered domain, lower case; ``name_key`` the name as
+    names are compared, ``phone`` in E.164. ``external_id`` is what the system it comes from calls it.
+    """
 
     name = models.CharField(max_length=300)
+    name_key = models.CharField(max_length=300, default="")
+    external_id = models.CharField(max_length=200, null=True, blank=True)
+    phone = models.CharField(max_length=64, null=True, blank=True)
+    customer = models.BooleanField(default=False)
     domain = models.CharField(max_length=253, null=True, blank=True)
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
     owner = models.ForeignKey(Rep, on_delete=models.SET_NULL, null=True, blank=True, related_name="accounts")
@@ -29,7 +35,16 @@ class Account(WorkspaceRow):
         constraints = [
             models.UniqueConstraint(
                 fields=["workspace", "domain"], condition=Q(domain__isnull=False), name="account_domain_once"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["workspace", "external_id"],
+                condition=Q(external_id__isnull=False),
+                name="account_external_once",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "name_key"], name="account_by_name"),
+            models.Index(fields=["workspace", "phone"], condition=Q(phone__isnull=False), name="account_by_phone"),
         ]
 
     def __str__(self) -> str:
@@ -77,6 +92,11 @@ class Lead(WorkspaceRow):
     currency = models.CharField(max_length=3, null=True, blank=True)
     message = models.TextField(null=True, blank=True)
     consent = models.BooleanField(null=True, blank=True)
+    #: How often the person came; pages they looked at, mails they opened; and when the last of these was.
+    touches = models.IntegerField(null=True, blank=True)
+    pages = models.IntegerField(null=True, blank=True)
+    opens = models.IntegerField(null=True, blank=True)
+    last_touch_at = models.DateTimeField(null=True, blank=True)
     attributes = models.JSONField(default=dict, blank=True)
     flags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
 
@@ -101,6 +121,17 @@ class Lead(WorkspaceRow):
     ended_at = models.DateTimeField(null=True)
     escalated = models.SmallIntegerField(default=0)
     reassigned = models.SmallIntegerField(default=0)
+    #: A manager gave it to its owner: rules do not take it away again.
+    by_hand = models.BooleanField(default=False)
+    #: When the first contact is due, at the latest; and whether somebody was warned of it, or of its being left alone.
+    sla_at = models.DateTimeField(null=True)
+    warned = models.BooleanField(default=False)
+    #: Its owner's last act on it, or the person's last touch: what being left alone counts from.
+    acted_at = models.DateTimeField(null=True)
+    #: The team of which nobody could be given it, and one of whom still shall: the longest waiting first.
+    awaits = models.CharField(max_length=100, null=True)
+    #: The lead that this one, being of the same person, was merged into.
+    merged_into = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, db_index=False, related_name="merged")
     #: How the present owner came to have it, or the last one had: claimed; assigned, offered; escalated, aged (it waited too long);
     #: review (a manager gave it from there), floor (to make up missing claims); lapsed, reassigned (passed on from another rep).
     taken_by = models.CharField(max_length=12, null=True)
@@ -186,9 +217,91 @@ class Lead(WorkspaceRow):
                 condition=Q(state="owned", lock_expires_at__isnull=False),
                 name="lead_locked",
             ),
+            # What waits for somebody of a team to be free, the longest waiting first.
+            models.Index(
+                fields=["workspace", "awaits", "waiting_since", "id"],
+                condition=Q(awaits__isnull=False),
+                name="lead_awaits",
+            ),
             # What waits for a manager's decision, the longest waiting first.
             models.Index(fields=["workspace", "received_at", "id"], condition=Q(state="review"), name="lead_in_review"),
         ]
 
     def __str__(self) -> str:
         return self.company or self.name or str(self.id)
+
+
+class Helper(WorkspaceRow):
+    """A rep who is on a lead's team: sees it in full and may help with it, and does not own it."""
+
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="helpers")
+    rep = models.ForeignKey(Rep, on_delete=models.CASCADE, related_name="helps")
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["lead", "rep"], name="helper_once")]
+
+
+class Touch(WorkspaceRow):
+    """The person of an open lead came again, or did something. ``kind``: ``form`` (another lead that would have been), ``visit``,
+    ``page``, ``open``, ``click``, ``call``, ``mail``, ``meeting``, ``other``; ``count`` how many of it at once.
+    """
+
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, db_index=False, related_name="touched")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=8)
+    source = models.CharField(max_length=100)
+    external_id = models.CharField(max_length=200, null=True, blank=True)
+    count = models.IntegerField(default=1)
+    detail = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "source", "external_id"],
+                condition=Q(external_id__isnull=False),
+                name="touch_external_once",
+            )
+        ]
+        indexes = [models.Index(fields=["workspace", "lead", "-at"], name="touch_story")]
+
+
+class NearMiss(WorkspaceRow):
+    """A lead that may belong to an account, or be of the same person as another lead: a person decides. ``score`` 0..1 and its
+    ``parts``; ``state``: ``open``, ``merged`` or ``apart``.
+    """
+
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="near")
+    other = models.ForeignKey(Lead, on_delete=models.CASCADE, null=True, related_name="near_others")
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, null=True, related_name="near")
+    score = models.FloatField()
+    parts = models.JSONField(default=list)
+    state = models.CharField(max_length=8, default="open")
+    at = models.DateTimeField()
+    decided_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(other__isnull=True) ^ Q(account__isnull=True), name="near_miss_of_one_thing"
+            ),
+            models.UniqueConstraint(fields=["lead", "other"], condition=Q(other__isnull=False), name="near_lead_once"),
+            models.UniqueConstraint(
+                fields=["lead", "account"], condition=Q(account__isnull=False), name="near_account_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["workspace", "-score", "id"], condition=Q(state="open"), name="near_miss_open")]
+
+
+class Merge(WorkspaceRow):
+    """Two leads of one person were made one. ``before`` is what undoing it takes: both leads' columns as they were."""
+
+    kept = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="+")
+    gone = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="+")
+    before = models.JSONField(default=dict)
+    at = models.DateTimeField()
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    undone_at = models.DateTimeField(null=True)
+    undone_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")

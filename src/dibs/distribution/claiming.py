@@ -415,8 +415,9 @@ def _with_counters(seen: _Seen, book: Rulebook, today: date, now: datetime) -> R
     assert seen.lead is not None
     counters = fairplay.on_day(seen.standing, today)
     rep = replace(seen.rep, open_leads=counters.open_leads, assigned_today=counters.assigned_today)
-    sla, pool = book.policy.sla, book.policy.pools.get(seen.lead["pool"] or "")
-    if sla is None or sla.hours != "business" or pool is None or pool.lock is not None:
+    pool = book.policy.pools.get(seen.lead["pool"] or "")
+    by_hours = any(sla.hours == "business" for sla in book.policy.sla)
+    if not by_hours or pool is None or pool.lock is not None:
         return rep
     return replace(rep, hours=hours_of(seen.lead["workspace_id"], seen.rep_id, now))
 

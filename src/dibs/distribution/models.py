@@ -71,6 +71,14 @@ class Standing(models.Model):
     last_claim_at = models.DateTimeField(null=True)
     claimed_at = ArrayField(models.DateTimeField(), default=list)
     floor_on = models.DateField(null=True)
+    assigned_this_week = models.IntegerField(default=0)
+    #: First day of the month that ``assigned_this_month`` counts in.
+    month = models.DateField(null=True)
+    assigned_this_month = models.IntegerField(default=0)
+    #: When the latest leads were pushed to the rep, oldest first.
+    pushed_at = ArrayField(models.DateTimeField(), default=list)
+    #: Locks and offers that ran out unused since the rep last did something.
+    lapses_in_a_row = models.IntegerField(default=0)
     version = models.IntegerField(default=0)
     #: The rest moves once a day, see ``engine.tiers.TierState``: no claim writes it, so it has no part in ``version``.
     tier = models.CharField(max_length=200, null=True)
@@ -180,6 +188,69 @@ class Credit(WorkspaceRow):
         ]
         # A report adds up from the index alone.
         indexes = [models.Index(fields=["workspace", "at"], include=["rep", "what", "points"], name="credit_by_time")]
+
+
+class Result(WorkspaceRow):
+    """How a rep's leads of one kind ended lately: what `by: best_match` expects from. Counted anew every few minutes."""
+
+    rep = models.ForeignKey(Rep, on_delete=models.CASCADE, db_index=False, related_name="+")
+    #: The values of the policy's ``best_match.kinds``, joined.
+    kind = models.CharField(max_length=400)
+    closed = models.IntegerField()
+    converted = models.IntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "rep", "kind"], name="result_once")]
+
+
+class Move(WorkspaceRow):
+    """Many open leads handed on in one step, looked at first and undone if need be: by the policy, to a rep, a team or a pool.
+
+    ``kind``: ``bulk``, ``leave``, ``leaving`` or ``border``. ``scope`` says which leads, ``to`` where they go. ``state``: ``planned``,
+    ``running``, ``done``, ``undoing``, ``undone``, ``failed`` or ``dropped``.
+    """
+
+    kind = models.CharField(max_length=8)
+    scope = models.JSONField(default=dict)
+    to = models.JSONField(default=dict)
+    why = models.CharField(max_length=500, default="", blank=True)
+    state = models.CharField(max_length=8, default="planned")
+    total = models.IntegerField(default=0)
+    moved = models.IntegerField(default=0)
+    kept = models.IntegerField(default=0)
+    refused = models.IntegerField(default=0)
+    undone = models.IntegerField(default=0)
+    policy_version = models.IntegerField(null=True)
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=now)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    undone_at = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=500, default="", blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "-created_at"], name="move_latest")]
+
+
+class MoveItem(WorkspaceRow):
+    """One lead of a move. ``before``: its columns as they were; ``planned``: where it would go; ``version``: the lead's, after it was
+    moved: one that has changed since is not undone. ``state``: ``planned``, ``moved``, ``kept``, ``refused``, ``undone`` or ``changed``.
+    """
+
+    move = models.ForeignKey(Move, on_delete=models.CASCADE, related_name="items")
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, db_index=False, related_name="+")
+    nth = models.IntegerField()
+    state = models.CharField(max_length=8, default="planned")
+    before = models.JSONField(default=dict)
+    planned = models.JSONField(default=dict)
+    version = models.IntegerField(null=True)
+    code = models.CharField(max_length=40, default="", blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["move", "nth"], name="move_item_nth"),
+            models.UniqueConstraint(fields=["move", "lead"], name="move_item_once"),
+        ]
 
 
 class Choice(WorkspaceRow):

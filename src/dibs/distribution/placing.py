@@ -204,7 +204,14 @@ def enrich(workspace_id: UUID, changes: Sequence[Enrichment], *, now: datetime) 
     return [_placed(outcome, known) for outcome in outcomes]
 
 
-_DEFAULTS: Row = dict.fromkeys(LEAD_COLUMNS) | {"state": "new", "escalated": 0, "reassigned": 0, "version": 0}
+_DEFAULTS: Row = dict.fromkeys(LEAD_COLUMNS) | {
+    "state": "new",
+    "escalated": 0,
+    "reassigned": 0,
+    "version": 0,
+    "by_hand": False,
+    "warned": False,
+}
 
 
 def _new_row(workspace_id: UUID, arrival: Arrival, now: datetime) -> Row:

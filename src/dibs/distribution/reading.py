@@ -45,6 +45,11 @@ STANDING_COLUMNS = (
     "last_claim_at",
     "claimed_at",
     "floor_on",
+    "assigned_this_week",
+    "month",
+    "assigned_this_month",
+    "pushed_at",
+    "lapses_in_a_row",
 )
 
 _FACT_NAMES = tuple(known.name for known in fields(LeadFacts))
@@ -399,7 +404,8 @@ def records(workspace_id: UUID, rep_ids: Iterable[UUID], since: datetime) -> dic
 def standing_of(values: Sequence[Any]) -> Standing:
     """A standing from its columns in the order of `STANDING_COLUMNS`."""
     fields = dict(zip(STANDING_COLUMNS, values, strict=True))
-    fields["recent"], fields["claimed_at"] = tuple(fields["recent"]), tuple(fields["claimed_at"])
+    for column in ("recent", "claimed_at", "pushed_at"):
+        fields[column] = tuple(fields[column])
     return Standing(**fields)
 
 

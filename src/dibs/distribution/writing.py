@@ -264,8 +264,9 @@ def begin_standings(workspace_id: UUID, reps: Sequence[UUID]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO distribution_standing (rep_id, workspace_id, holding, open_leads, claims_today, assigned_today, "
-            "claims_this_week, recent, skips, kept_skips, lapses, claimed_at, version, tier_days, closed, converted) "
-            "SELECT rep, %s, 0, 0, 0, 0, 0, '{}', 0, 0, 0, '{}', 0, 0, 0, 0 FROM unnest(%s::uuid[]) AS rep ON CONFLICT DO NOTHING",
+            "claims_this_week, recent, skips, kept_skips, lapses, claimed_at, version, tier_days, closed, converted, "
+            "assigned_this_week, assigned_this_month, pushed_at, lapses_in_a_row) "
+            "SELECT rep, %s, 0, 0, 0, 0, 0, '{}', 0, 0, 0, '{}', 0, 0, 0, 0, 0, 0, '{}', 0 FROM unnest(%s::uuid[]) AS rep ON CONFLICT DO NOTHING",
             [workspace_id, list(reps)],
         )
 
@@ -276,6 +277,7 @@ def standing_values(standing: fairplay.Standing) -> list[Any]:
     values = {column: getattr(standing, column) for column in STANDING_COLUMNS}
     values["recent"] = "{" + ",".join(map(str, standing.recent)) + "}"
     values["claimed_at"] = "{" + ",".join(map(datetime.isoformat, standing.claimed_at)) + "}"
+    values["pushed_at"] = "{" + ",".join(map(datetime.isoformat, standing.pushed_at)) + "}"
     return list(values.values())
 
 

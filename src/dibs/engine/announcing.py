@@ -12,20 +12,11 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 
 from dibs.engine.decision import Reason, Scalar
-from dibs.engine.policy_model import (
-    ClaimAtLeast,
-    ClaimRate,
-    Credits,
-    FairPlay,
-    Mix,
-    Policy,
-    Pool,
-    Step,
-    TeamRules,
-    Tier,
-    Weight,
-)
+from dibs.engine.policy_fair_play import ClaimAtLeast, ClaimRate, Credits, FairPlay, Mix, Tier, Weight
+from dibs.engine.policy_model import Policy, Pool
+from dibs.engine.policy_teams import TeamRules
 from dibs.engine.policy_terms import Part, written
+from dibs.engine.policy_ways import Step
 
 #: How much a pool's mode, or what a tier sees, lets a rep see and choose.
 _FREEDOM = {"queue": 0, "pool": 1, "cherry_pick": 2}

@@ -15,7 +15,8 @@ from dibs.engine.due import due_when_owned
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
 from dibs.engine.fairplay import Standing, mix_state, on_day, rate_state, skip_remedy, skips_counted
 from dibs.engine.lifecycle import ENDED, TRANSITIONS
-from dibs.engine.policy_model import Pool, Tier
+from dibs.engine.policy_fair_play import Tier
+from dibs.engine.policy_model import Pool
 from dibs.engine.rulebook import Rulebook
 
 

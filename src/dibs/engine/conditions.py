@@ -55,7 +55,7 @@ def _declared(subject: str, facts: type, leave: frozenset[str] = frozenset()) ->
 FACTS: Mapping[str, Any] = {
     **_declared("lead", LeadFacts),
     **_declared("account", AccountFacts),
-    **_declared("rep", RepFacts, leave=frozenset({"hours", "tier"})),
+    **_declared("rep", RepFacts, leave=frozenset({"hours", "tier", "pushed_at"})),
     "now": cel.Type.TIMESTAMP,
 }
 SUBJECTS = ("lead", "account", "rep")

@@ -14,7 +14,7 @@ from typing import Literal
 Scalar = str | int | float | bool | None
 Param = Scalar | list[str] | list[dict[str, Scalar]]
 
-DueFor = Literal["lock", "offer", "escalate", "age_cap", "sla", "stale"]
+DueFor = Literal["lock", "offer", "escalate", "age_cap", "warn", "sla", "idle", "stale"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,9 @@ Where = InPool | Assigned | Offered | InReview | InNurture
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a lead goes, when it must be looked at again, and why. ``score`` and ``rank`` as qualified, ``None`` if unchanged."""
+    """Where a lead goes, when it must be looked at again, and why. ``score`` and ``rank`` as qualified, ``None`` if unchanged.
+
+    ``awaits``: the team that a rule pushes it to and of which nobody could be given it, for when somebody can."""
 
     to: Where
     due: Due | None
@@ -90,6 +92,7 @@ class Placement:
     score: int | None = None
     rank: str | None = None
     territory: str | None = None
+    awaits: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,8 +52,9 @@ def due_when_owned(book: Rulebook, lead: LeadFacts, rep: RepFacts | None, now: d
 
 def due_when_contacted_by(book: Rulebook, activation: Activation, rep: RepFacts | None, now: datetime) -> Due | None:
     """`due_when_owned` for a lead whose facts are laid out already."""
-    sla = book.policy.sla
-    if sla is None or (book.sla_when is not None and not book.sla_when.holds(activation)):
+    found = book.sla(activation)
+    if found is None:
         return None
+    _, sla = found
     hours = rep.hours if rep is not None and sla.hours == "business" else None
     return Due(after_working(hours, now, sla.first_contact), "sla")

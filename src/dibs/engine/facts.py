@@ -15,7 +15,11 @@ Attribute = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True)
 class LeadFacts:
-    """What a policy may ask about a lead. ``country`` is ISO 3166 alpha-2, ``language`` BCP 47, ``score`` 1..100."""
+    """What a policy may ask about a lead. ``country`` is ISO 3166 alpha-2, ``language`` BCP 47, ``score`` 1..100.
+
+    ``touches``: how often the person came, the first time counted in; ``pages`` they looked at, mails they ``opens``; the last of any of
+    these at ``last_touch_at``.
+    """
 
     source: str | None = None
     name: str | None = None
@@ -38,6 +42,10 @@ class LeadFacts:
     message: str | None = None
     consent: bool | None = None
     received_at: datetime | None = None
+    touches: int | None = None
+    pages: int | None = None
+    opens: int | None = None
+    last_touch_at: datetime | None = None
     score: int | None = None
     rank: str | None = None
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
@@ -53,11 +61,17 @@ _UP_TO_SCORE = attrgetter(*[known.name for known in fields(LeadFacts)][:-3])
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """The customer or target company a lead was matched to. ``owner`` is a rep's handle."""
+    """The customer or target company a lead was matched to. ``owner`` is the handle of the rep who has it, or else the next above it in
+    its family, which ``through`` then names. ``customer``: whether it buys already, it or one above it. ``parent`` is the name of the
+    one above it.
+    """
 
     name: str | None = None
     domain: str | None = None
     owner: str | None = None
+    customer: bool | None = None
+    parent: str | None = None
+    through: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +79,19 @@ class WorkingHours:
     """When a rep works, in the rep's own time zone.
 
     ``days`` maps ISO weekday (1 Monday .. 7 Sunday) to ``(start, end)`` in minutes since local midnight; a weekday that
-    is absent is free. ``away`` holds half-open spans of time off, aware datetimes.
+    is absent is free. ``away`` holds half-open spans of time off, aware datetimes; ``holidays`` those of public holidays, which are
+    time off too; ``busy`` those of appointments, in which no lead is pushed to the rep but working time runs on.
     """
 
     timezone: str = "UTC"
     days: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     away: tuple[tuple[datetime, datetime], ...] = ()
+    holidays: tuple[tuple[datetime, datetime], ...] = ()
+    busy: tuple[tuple[datetime, datetime], ...] = ()
 
     def __hash__(self) -> int:
         """Mappings have none of their own; zone and time off tell most people's hours apart."""
-        return hash((self.timezone, self.away))
+        return hash((self.timezone, self.away, self.busy))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +101,8 @@ class RepFacts:
     ``open_leads`` counts leads owned and not yet converted or retired; ``assigned_today`` those pushed to the rep in the
     rep's own local day; ``conversion_rate`` is 0..1 over ``closed`` leads, both within the policy's ``tiering.over``. ``hours``
     ``None`` means always at work. ``tier`` is the tier the rep is settled in, no fact for conditions: ``""`` in none of them,
-    ``None`` not settled yet (see ``tiers``).
+    ``None`` not settled yet (see ``tiers``). ``seniority`` and technical ``depth`` are 1..5. ``pushed_at``: when the latest leads were
+    pushed to them, oldest first, no fact for conditions.
     """
 
     handle: str
@@ -98,6 +116,12 @@ class RepFacts:
     country: str | None = None
     languages: tuple[str, ...] = ()
     tier: str | None = None
+    industries: tuple[str, ...] = ()
+    seniority: int | None = None
+    depth: int | None = None
+    assigned_this_week: int = 0
+    assigned_this_month: int = 0
+    pushed_at: tuple[datetime, ...] = ()
 
     def with_one_more(self) -> RepFacts:
         """The same rep with one more open lead, pushed today: `dataclasses.replace`, at half its cost."""
@@ -115,6 +139,9 @@ class LeadClock:
     ``waiting_since`` is the lead's place in line, kept through a lapse. ``escalated`` counts the pool's escalation steps
     already done. ``passed_over`` names the reps who declined the lead or let it lapse: it is not pushed to them again.
     ``lock_expires_at`` is ``None`` for a lead that nobody holds on time, ``claimed_at`` unless its present owner claimed it.
+    ``by_hand``: a manager gave it to its owner, which rules do not overturn. ``sla_at``: when its first contact is due, at the latest;
+    ``warned`` that somebody was told so. ``acted_at``: its owner's last act on it, or the person's last touch. ``awaits``: the team
+    none of whom could be given it, and one of whom still shall, as soon as somebody can.
     """
 
     id: str
@@ -131,3 +158,8 @@ class LeadClock:
     reassigned: int = 0
     passed_over: frozenset[str] = frozenset()
     claimed_at: datetime | None = None
+    by_hand: bool = False
+    sla_at: datetime | None = None
+    warned: bool = False
+    acted_at: datetime | None = None
+    awaits: str | None = None

@@ -31,7 +31,9 @@ class Standing:
     ``claims_this_week`` count in. ``recent``: scores (1..100) of the last claims, newest last. ``skips``: since the last
     claim, and those before it if it was not kept; ``kept_skips``: before the claims since the last contact, to count again if one
     of these is given back (see `skips_counted`). ``lapses``: ever. ``claimed_at``: the moments of the latest claims, oldest first, as many as ``claim_rate`` counts.
-    ``floor_on``: the last day, or the Monday of the last week, whose claim floor was looked at.
+    ``floor_on``: the last day, or the Monday of the last week, whose claim floor was looked at. ``assigned_this_week`` counts in
+    ``week``, ``assigned_this_month`` in ``month``, its first day. ``pushed_at``: when the latest leads were pushed to the rep, oldest
+    first. ``lapses_in_a_row``: locks and offers that ran out unused since the rep last did something.
     """
 
     holding: int = 0
@@ -48,6 +50,11 @@ class Standing:
     last_claim_at: datetime | None = None
     claimed_at: tuple[datetime, ...] = ()
     floor_on: date | None = None
+    assigned_this_week: int = 0
+    month: date | None = None
+    assigned_this_month: int = 0
+    pushed_at: tuple[datetime, ...] = ()
+    lapses_in_a_row: int = 0
 
 
 @dataclass(frozen=True, slots=True)

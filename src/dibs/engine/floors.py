@@ -19,7 +19,7 @@ from dibs.engine.decision import Assigned, Param, Placement, Reason
 from dibs.engine.due import due_when_owned
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
 from dibs.engine.fairplay import Standing, on_day
-from dibs.engine.policy_model import ClaimAtLeast
+from dibs.engine.policy_fair_play import ClaimAtLeast
 from dibs.engine.roster import Roster
 from dibs.engine.rulebook import Rulebook
 

@@ -16,6 +16,9 @@ HELD: frozenset[State] = frozenset({"offered", "owned", "working"})
 #: States from which nothing moves by time.
 ENDED: frozenset[State] = frozenset({"converted", "retired", "merged"})
 
+#: Where an open lead may have been before a move that is undone.
+_ANYWHERE: frozenset[State] = frozenset({"pooled", "offered", "owned", "review", "nurture", "working"})
+
 #: state -> {kind of decision: states it may lead to}. A kind absent from a state's row is refused there.
 TRANSITIONS: Mapping[State, Mapping[str, frozenset[State]]] = {
     "new": {
@@ -29,6 +32,9 @@ TRANSITIONS: Mapping[State, Mapping[str, frozenset[State]]] = {
         "aged": frozenset({"owned", "offered", "review"}),
         "assigned": frozenset({"owned"}),
         "requalified": frozenset({"pooled", "offered", "owned", "review", "nurture"}),
+        # Somebody of the team that it was meant for can take it now.
+        "freed": frozenset({"offered", "owned"}),
+        "undone": _ANYWHERE,
         "merged": frozenset({"merged"}),
         "retired": frozenset({"retired"}),
     },
@@ -36,6 +42,8 @@ TRANSITIONS: Mapping[State, Mapping[str, frozenset[State]]] = {
         "accepted": frozenset({"owned"}),
         "rejected": frozenset({"offered", "owned", "pooled", "review"}),
         "lapsed": frozenset({"offered", "owned", "pooled", "review"}),
+        "reassigned": frozenset({"owned", "offered", "pooled", "review"}),
+        "undone": _ANYWHERE,
         "assigned": frozenset({"owned"}),
         "merged": frozenset({"merged"}),
         "retired": frozenset({"retired"}),
@@ -46,7 +54,8 @@ TRANSITIONS: Mapping[State, Mapping[str, frozenset[State]]] = {
         "contacted": frozenset({"working"}),
         "lapsed": frozenset({"pooled", "offered", "owned", "review"}),
         "released": frozenset({"pooled", "offered", "owned", "review"}),
-        "reassigned": frozenset({"owned", "offered", "review"}),
+        "reassigned": frozenset({"owned", "offered", "pooled", "review"}),
+        "undone": _ANYWHERE,
         "assigned": frozenset({"owned"}),
         "converted": frozenset({"converted"}),
         "merged": frozenset({"merged"}),
@@ -54,12 +63,15 @@ TRANSITIONS: Mapping[State, Mapping[str, frozenset[State]]] = {
     },
     "review": {
         "assigned": frozenset({"owned"}),
+        "freed": frozenset({"offered", "owned"}),
+        "undone": _ANYWHERE,
         "returned": frozenset({"pooled"}),
         "requalified": frozenset({"pooled", "offered", "owned", "review", "nurture"}),
         "merged": frozenset({"merged"}),
         "retired": frozenset({"retired"}),
     },
     "nurture": {
+        "undone": _ANYWHERE,
         "requalified": frozenset({"pooled", "offered", "owned", "review", "nurture"}),
         "assigned": frozenset({"owned"}),
         "merged": frozenset({"merged"}),
@@ -68,7 +80,8 @@ TRANSITIONS: Mapping[State, Mapping[str, frozenset[State]]] = {
     "working": {
         "contacted": frozenset({"working"}),
         "released": frozenset({"pooled", "offered", "owned", "review"}),
-        "reassigned": frozenset({"owned", "offered", "review"}),
+        "reassigned": frozenset({"owned", "offered", "pooled", "review"}),
+        "undone": _ANYWHERE,
         "assigned": frozenset({"owned"}),
         "converted": frozenset({"converted"}),
         "merged": frozenset({"merged"}),
@@ -76,7 +89,8 @@ TRANSITIONS: Mapping[State, Mapping[str, frozenset[State]]] = {
     },
     "converted": {},
     "retired": {"reopened": frozenset({"new"})},
-    "merged": {},
+    # Kept apart after all: back to where it was.
+    "merged": {"unmerged": frozenset({"new", "pooled", "offered", "owned", "review", "nurture", "working"})},
 }
 
 

@@ -10,42 +10,32 @@ from typing import Any
 from dibs.engine.policy_cases import Example, Expected
 from dibs.engine.policy_check import People, findings
 from dibs.engine.policy_examples import ExampleResult, run_examples
-from dibs.engine.policy_model import (
+from dibs.engine.policy_fair_play import (
     ClaimAtLeast,
     ClaimRate,
-    Consequence,
     Credits,
     FairPlay,
     Mix,
-    Onward,
-    Owner,
-    Points,
-    Policy,
-    Pool,
-    Pull,
-    Push,
-    Qualify,
-    Ranks,
-    Rule,
-    Sla,
-    Stale,
-    Step,
-    TeamRules,
-    Territory,
     Tier,
     Tiering,
     Weight,
 )
+from dibs.engine.policy_market import Matching, Owner, Sizes, Territory
+from dibs.engine.policy_model import Points, Policy, Pool, Qualify, Ranks, Rule, Stale
 from dibs.engine.policy_reading import read_located
+from dibs.engine.policy_teams import Availability, BestMatch, Caps, Strengths, TeamRules
 from dibs.engine.policy_terms import By, Rank
 from dibs.engine.policy_text import PolicyRefused, Problem
+from dibs.engine.policy_time import Consequence, Idle, Sla
+from dibs.engine.policy_ways import Onward, Pull, Push, Step
 from dibs.engine.rulebook import Rulebook
 
 __all__ = [
-    "By", "Checked", "ClaimAtLeast", "ClaimRate", "Consequence", "Credits", "Example", "ExampleResult", "Expected", "FairPlay", "Mix",
-    "Onward", "Owner", "People", "Points", "Policy", "PolicyRefused", "Pool", "Problem", "Pull", "Push", "Qualify", "Rank", "Ranks",
-    "Rule", "Sla", "Stale", "Step", "TeamRules", "Territory", "Tier", "Tiering", "Weight", "canonical", "check", "digest",
-    "from_canonical", "read", "schema",
+    "Availability", "BestMatch", "By", "Caps", "Checked", "ClaimAtLeast", "ClaimRate", "Consequence", "Credits", "Example",
+    "ExampleResult", "Expected", "FairPlay", "Idle", "Matching", "Mix", "Onward", "Owner", "People", "Points", "Policy",
+    "PolicyRefused", "Pool", "Problem", "Pull", "Push", "Qualify", "Rank", "Ranks", "Rule", "Sizes", "Sla", "Stale", "Step",
+    "Strengths", "TeamRules", "Territory", "Tier", "Tiering", "Weight", "canonical", "check", "digest", "from_canonical",
+    "read", "schema",
 ]  # fmt: skip
 
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dibs.engine.conditions import Condition, ConditionRefused
-from dibs.engine.policy_model import Policy, Push, Tiering
+from dibs.engine.policy_fair_play import Tiering
+from dibs.engine.policy_model import Policy
 from dibs.engine.policy_odds import rules_at_odds
 from dibs.engine.policy_reading import did_you_mean
 from dibs.engine.policy_text import Path
+from dibs.engine.policy_ways import Push
 from dibs.engine.rulebook import CREDITS, FIRST_CONTACT, ROUTING, SCORING, SIGHT, TIER, Knows
 
 #: The review queue of all managers; every other queue is a team's.
@@ -68,8 +70,9 @@ def conditions_in(policy: Policy) -> Iterator[tuple[Path, str, Knows]]:
             yield ("tiers", index, "when"), tier.when, TIER
         if tier.only is not None:
             yield ("tiers", index, "only"), tier.only, SIGHT
-    if policy.sla and policy.sla.when is not None:
-        yield ("sla", "when"), policy.sla.when, FIRST_CONTACT
+    for index, sla in enumerate(policy.sla):
+        if sla.when is not None:
+            yield ("sla", index, "when"), sla.when, FIRST_CONTACT
     for index, weight in enumerate(policy.credits.weights if policy.credits else ()):
         yield ("credits", "weights", index, "when"), weight.when, CREDITS
 
@@ -194,8 +197,9 @@ def teams_in(policy: Policy) -> Iterator[tuple[Path, str, str]]:
         for index, step in enumerate(pool.escalate):
             if step.review:
                 yield ("pools", name, "escalate", index, "review"), step.review, "review"
-    if policy.sla and policy.sla.then.review:
-        yield ("sla", "then", "review"), policy.sla.then.review, "review"
+    for index, sla in enumerate(policy.sla):
+        if sla.then.review:
+            yield ("sla", index, "then", "review"), sla.then.review, "review"
 
 
 def reps_in(policy: Policy) -> Iterator[tuple[Path, str]]:
@@ -290,9 +294,10 @@ def _owners(policy: Policy) -> Iterator[Found]:
 
 
 def _odd_ends(policy: Policy) -> Iterator[Found]:
-    if policy.sla and not policy.sla.then.reassign and not policy.sla.then.review:
-        message = "nothing comes of a missed first contact; give reassign, review or both"
-        yield "sla_without_end", message, ("sla", "then"), None, "error"
+    for index, sla in enumerate(policy.sla):
+        if not sla.then.reassign and not sla.then.review:
+            message = "nothing comes of a missed first contact; give reassign, review or both"
+            yield "sla_without_end", message, ("sla", index, "then"), None, "error"
 
 
 def _people_named(policy: Policy, people: People) -> Iterator[Found]:

@@ -15,7 +15,6 @@ from dibs.engine.policy_text import Located, Path, PolicyRefused, Problem
 
 #: Parts of a policy, and values, that are planned and that this version would silently not do.
 _PLANNED = ("nurture", "experiments")
-_PLANNED_VALUES = ("best_match",)
 
 #: Problems told at once; who has more has another kind of problem.
 _TOLD = 200
@@ -65,9 +64,6 @@ def _problem(located: Located, complaint: Any) -> Problem:
         return located.problem("wrong_type", f"{name} must be {_KINDS[kind]}, not {found}", path)
     if kind == "literal_error":
         given = complaint["input"]
-        if given in _PLANNED_VALUES:
-            message = f"{given} is not something this version of Dibs does yet; choose another"
-            return located.problem("not_yet", message, path)
         allowed = str(context["expected"])
         hint = did_you_mean(str(given), allowed.replace("'", "").replace(" or ", ", ").split(", "))
         return located.problem("unknown_value", f"{name} cannot be {given}; it is {allowed}{hint}", path)

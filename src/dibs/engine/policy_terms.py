@@ -94,7 +94,7 @@ Count = Annotated[int, Field(ge=1, le=100_000)]
 
 Rank = Literal["hot", "warm", "cool"]
 Mode = Literal["queue", "pool", "cherry_pick"]
-By = Literal["round_robin", "weighted_round_robin", "least_open", "first_available"]
+By = Literal["round_robin", "weighted_round_robin", "least_open", "best_match", "first_available"]
 OrderKey = Literal[
     "score", "-score", "received_at", "-received_at", "waiting_since", "-waiting_since", "employees", "-employees",
     "deal_value", "-deal_value",

@@ -27,7 +27,9 @@ from dibs.engine.decision import (
 )
 from dibs.engine.due import due_in_pool, due_when_contacted_by, due_when_stale
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
-from dibs.engine.policy_model import Onward, Pull, Push, Rule, Territory
+from dibs.engine.policy_market import Territory
+from dibs.engine.policy_model import Rule
+from dibs.engine.policy_ways import Onward, Pull, Push
 from dibs.engine.qualify import qualify
 from dibs.engine.roster import Roster
 from dibs.engine.rotate import next_rep, take

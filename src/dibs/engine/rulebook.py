@@ -10,7 +10,10 @@ from typing import NamedTuple
 from dibs.engine.asking import Facts, Questions
 from dibs.engine.conditions import Activation, Condition
 from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts
-from dibs.engine.policy_model import Policy, Rule, Territory, Tier
+from dibs.engine.policy_fair_play import Tier
+from dibs.engine.policy_market import Territory
+from dibs.engine.policy_model import Policy, Rule
+from dibs.engine.policy_time import Sla
 
 
 class Knows(NamedTuple):
@@ -54,7 +57,7 @@ class Rulebook:
         "points",
         "policy",
         "routes",
-        "sla_when",
+        "slas",
         "territories",
         "tiers",
     )
@@ -68,7 +71,8 @@ class Rulebook:
             (Condition.of(points.when, *SCORING), points.add, points.when) for points in policy.qualify.score
         )
         self.territories: tuple[tuple[str, Condition, Territory], ...] = tuple(
-            (name, Condition.of(territory.when, *ROUTING), territory) for name, territory in policy.territories.items()
+            (name, Condition.of(territory.when or "true", *ROUTING), territory)
+            for name, territory in policy.territories.items()
         )
         self.routes: tuple[CompiledRule, ...] = tuple(
             CompiledRule(index, rule, compiled(rule.when, ROUTING)) for index, rule in enumerate(policy.route)
@@ -76,11 +80,13 @@ class Rulebook:
         self.tiers: tuple[tuple[Tier, Condition | None, Condition | None], ...] = tuple(
             (tier, compiled(tier.when, TIER), compiled(tier.only, SIGHT)) for tier in policy.tiers
         )
-        self.sla_when: Condition | None = compiled(policy.sla.when, FIRST_CONTACT) if policy.sla else None
+        self.slas: tuple[tuple[Sla, Condition | None], ...] = tuple(
+            (sla, compiled(sla.when, FIRST_CONTACT)) for sla in policy.sla
+        )
         conditions = [condition for _, condition, _ in self.territories]
         conditions += [route.when for route in self.routes if route.when]
         conditions += [condition for _, when, only in self.tiers for condition in (when, only) if condition]
-        conditions += [self.sla_when] if self.sla_when else []
+        conditions += [when for _, when in self.slas if when]
         self._facts = Facts(conditions)
         self._route = Questions([route.when for route in self.routes], self._facts, first=True)
         self._territory = Questions([condition for _, condition, _ in self.territories], self._facts, first=True)
@@ -122,6 +128,13 @@ class Rulebook:
         """The first territory that the lead lies in, and its name."""
         place = self._territory.first(activation)
         return None if place is None else (self.territories[place][0], self.territories[place][2])
+
+    def sla(self, activation: Activation) -> tuple[int, Sla] | None:
+        """The first time for first contact whose condition holds, and its place."""
+        for index, (sla, when) in enumerate(self.slas):
+            if when is None or when.holds(activation):
+                return index, sla
+        return None
 
     def scored(self, lead: LeadFacts, account: AccountFacts | None, now: datetime) -> tuple[int, ...]:
         """The places of those of `points` whose condition holds, in their order."""

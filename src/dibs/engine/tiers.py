@@ -12,7 +12,7 @@ from datetime import date
 from dibs.engine.claim import first_that_fits
 from dibs.engine.decision import Param, Reason
 from dibs.engine.facts import RepFacts
-from dibs.engine.policy_model import Tier
+from dibs.engine.policy_fair_play import Tier
 from dibs.engine.rulebook import Rulebook
 
 #: The "tier" of a rep who was looked at and whom none fits.

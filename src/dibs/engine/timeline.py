@@ -17,7 +17,9 @@ from dibs.engine.calendar import next_start
 from dibs.engine.decision import Due, InNurture, InPool, InReview, Kept, Moved, Placement, Reason
 from dibs.engine.due import due_in_pool, due_when_stale
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
-from dibs.engine.policy_model import Pool, Push, Step
+from dibs.engine.policy_model import Pool
+from dibs.engine.policy_time import Sla
+from dibs.engine.policy_ways import Push, Step
 from dibs.engine.roster import Roster
 from dibs.engine.route import (
     MANAGERS,
@@ -251,7 +253,7 @@ def _owned(case: Case, roster: Roster) -> Answer:
         if clock.lock_expires_at > now:
             return Kept(Due(clock.lock_expires_at, "lock")), roster
         return _lock_lapsed(case, clock.lock_expires_at, roster)
-    if clock.due_for != "sla" or clock.due_at is None or case.book.policy.sla is None:
+    if clock.due_for != "sla" or clock.due_at is None or _sla(case) is None:
         return Kept(None), roster
     if clock.due_at > now:
         return Kept(Due(clock.due_at, "sla")), roster
@@ -276,7 +278,7 @@ def _lock_lapsed(case: Case, ended: datetime, roster: Roster) -> Answer:
 
 def _late(case: Case, roster: Roster) -> Answer:
     """No first contact in time: to another rep, so many times, then before managers; if the policy says neither, kept."""
-    clock, sla = case.clock, case.book.policy.sla
+    clock, sla = case.clock, _sla(case)
     assert sla is not None
     params = {"rep": clock.owner, "within": _seconds(sla.first_contact)}
     missed = Reason("sla_missed", params, "sla.first_contact")
@@ -298,7 +300,7 @@ def _late(case: Case, roster: Roster) -> Answer:
 
 def _passed_on(case: Case, roster: Roster, kind: str, reasons: tuple[Reason, ...]) -> tuple[Moved, Roster]:
     """From an offer not taken to the next rep; after the limit, before managers; when nobody is left, where else it can go."""
-    clock, sla = case.clock, case.book.policy.sla
+    clock, sla = case.clock, _sla(case)
     case, roster = _without_owner(case, roster)
     limit = (sla.then.reassign if sla is not None else 0) or REASSIGN_AT_MOST
     if clock.reassigned >= limit:
@@ -341,6 +343,12 @@ def _pushed_again(case: Case, roster: Roster) -> Given:
     if given.to is None and matched.rule.fallback is not None and matched.rule.fallback.team is not None:
         given = go_on(case, matched.rule.fallback, roster, f"{path}.fallback").because(*given.reasons)
     return given
+
+
+def _sla(case: Case) -> Sla | None:
+    """What the policy sets for the first contact on this lead."""
+    found = case.book.sla(case.activation)
+    return found[1] if found is not None else None
 
 
 def _nobody(roster: Roster) -> Given:

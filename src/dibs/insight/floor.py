@@ -92,7 +92,7 @@ def floor(caller: Caller, now: datetime) -> Floor:
     reps = [card for card in reps_in_sight(caller, now) if card.active and card.load is not None]
     ids = [card.id for card in reps]
     claims = _claims_last_hour(caller, now)
-    sla = eyes.book.policy.sla if eyes.book else None
+    sla = eyes.book.policy.sla[0] if eyes.book and eyes.book.policy.sla else None
     return Floor(
         pools=_ages(eyes, pools, claims),
         median_to_claim=_median_to_claim(caller, ids, now),

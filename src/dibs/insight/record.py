@@ -20,7 +20,7 @@ from dibs.engine import calendar, fairplay
 from dibs.engine.claim import tier_of
 from dibs.engine.facts import RepFacts
 from dibs.engine.fairplay import Progress
-from dibs.engine.policy_model import Credits
+from dibs.engine.policy_fair_play import Credits
 from dibs.people.caller import Caller
 from dibs.people.tenancy import enter
 

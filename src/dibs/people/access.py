@@ -28,7 +28,13 @@ class Action(Enum):
     SEE_FLOOR = "see_floor"
     SEE_FAIR_PLAY = "see_fair_play"
     SEE_POLICY = "see_policy"
+    TRY_POLICY = "try_policy"
     PUBLISH_POLICY = "publish_policy"
+    EDIT_REPS = "edit_reps"
+    MOVE_LEADS = "move_leads"
+    SEE_ACCOUNTS = "see_accounts"
+    WRITE_ACCOUNTS = "write_accounts"
+    DECIDE_MATCHES = "decide_matches"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,14 @@ ACCESS = MappingProxyType(
         # Fair play is for the whole team to see. A policy may limit it further, see `insight.fair_play.open_to`.
         Action.SEE_FAIR_PLAY: Granted(_PEOPLE | _INTEGRATION, "metrics:read"),
         Action.SEE_POLICY: Granted(_LEADING | _INTEGRATION, "policies:read"),
+        # A dry run says where leads would go: managers try it on typed-in leads and those they lead, operations on all.
+        Action.TRY_POLICY: Granted(_LEADING, "policies:try"),
+        # Managers those of their own teams alone, which each route that asks looks to.
+        Action.EDIT_REPS: Granted(_LEADING, "reps:write"),
+        Action.MOVE_LEADS: Granted(_LEADING, "leads:move"),
+        Action.SEE_ACCOUNTS: Granted(_LEADING | _INTEGRATION, "accounts:read"),
+        Action.WRITE_ACCOUNTS: Granted(frozenset({Role.OPS.value}) | _INTEGRATION, "accounts:write"),
+        Action.DECIDE_MATCHES: Granted(_LEADING, "matches:decide"),
         Action.PUBLISH_POLICY: Granted(frozenset({Role.OPS.value}), "policies:write"),
     }
 )

@@ -103,8 +103,18 @@ class Rep(WorkspaceRow):
     timezone = models.CharField(max_length=64, default="UTC")
     languages = ArrayField(models.CharField(max_length=16), default=list, blank=True)
     hours = models.JSONField(null=True, blank=True)
+    #: ISO 3166-2, without the country: whose public holidays the rep keeps beside the country's; "" means none.
+    region = models.CharField(max_length=8, default="", blank=True)
+    keeps_holidays = models.BooleanField(default=True)
     available = models.BooleanField(default=True)
+    #: Why not: "" for the rep's own switch, ``manager``, or ``lapses`` (so many offers and locks in a row ran out unused).
+    away_why = models.CharField(max_length=8, default="", blank=True)
+    away_since = models.DateTimeField(null=True, blank=True)
     active = models.BooleanField(default=True)
+    #: Declared strengths: industries as leads name them, how senior, and how deep technically, 1..5.
+    industries = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    seniority = models.SmallIntegerField(null=True, blank=True)
+    depth = models.SmallIntegerField(null=True, blank=True)
     face = models.TextField(default="", blank=True)
     teams = models.ManyToManyField(Team, through="Membership", related_name="reps")
     created_at = models.DateTimeField(default=now)
@@ -136,12 +146,36 @@ class Management(WorkspaceRow):
         constraints = [models.UniqueConstraint(fields=["team", "user"], name="management_once")]
 
 
+class Calendar(WorkspaceRow):
+    """A rep's calendar at an address that answers with iCalendar (RFC 5545). What it says is kept as `Busy`; while it fails, what it said
+    last goes on to hold. ``etag`` and ``modified`` are the server's, sent back so that it may answer that nothing is new.
+    """
+
+    rep = models.OneToOneField(Rep, on_delete=models.CASCADE, related_name="calendar")
+    url = models.CharField(max_length=2000)
+    etag = models.CharField(max_length=200, default="", blank=True)
+    modified = models.CharField(max_length=100, default="", blank=True)
+    fetched_at = models.DateTimeField(null=True, blank=True)
+    tried_at = models.DateTimeField(null=True, blank=True)
+    failing_since = models.DateTimeField(null=True, blank=True)
+    problem = models.CharField(max_length=300, default="", blank=True)
+
+
+class Busy(WorkspaceRow):
+    """A span in which a rep has an appointment, half-open."""
+
+    rep = models.ForeignKey(Rep, on_delete=models.CASCADE, related_name="busy")
+    starts = models.DateTimeField()
+    ends = models.DateTimeField()
+
+
 class TimeOff(WorkspaceRow):
     """A span in which a rep is away; half-open, ``starts`` <= t < ``ends``."""
 
     rep = models.ForeignKey(Rep, on_delete=models.CASCADE, related_name="time_off")
     starts = models.DateTimeField()
     ends = models.DateTimeField()
+    note = models.CharField(max_length=200, default="", blank=True)
 
     class Meta:
         constraints = [

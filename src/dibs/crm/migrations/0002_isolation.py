@@ -9,4 +9,8 @@ class Migration(migrations.Migration):
         Isolate("crm_account"),
         Isolate("crm_contact"),
         Isolate("crm_lead"),
+        Isolate("crm_helper"),
+        Isolate("crm_touch"),
+        Isolate("crm_nearmiss"),
+        Isolate("crm_merge"),
     ]

@@ -24,4 +24,7 @@ class Migration(migrations.Migration):
         Isolate("distribution_choice"),
         Isolate("distribution_poolsample"),
         Isolate("distribution_watched"),
+        Isolate("distribution_result"),
+        Isolate("distribution_move"),
+        Isolate("distribution_moveitem"),
     ]

@@ -11,4 +11,6 @@ class Migration(migrations.Migration):
         Isolate("people_membership"),
         Isolate("people_management"),
         Isolate("people_timeoff"),
+        Isolate("people_calendar"),
+        Isolate("people_busy"),
     ]
