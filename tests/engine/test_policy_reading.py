@@ -116,7 +116,6 @@ def test_json_is_read_too() -> None:
         ("route:\n  - {name: All, pull: {pool: inbound}}", "route: []", "empty", (2, 8), "route", "must not be empty"),
         ("pools:", "experiments: {}\npools:", "not_yet", (4, 1), "experiments", "leave it out"),
         ("pools:", "credits: {claim: 1, convert: -1}\npools:", "out_of_range", (4, 30), "credits.convert", "at least 0"),
-        ("pool: inbound}}", "pool: inbound}}\n  - {name: X, push: {team: a, by: best_match}}", "not_yet", (4, 35), "route[1].push.by", "choose another"),
         ("pools:", "fair_play: {claim_at_least: {count: 5, then: dismiss}}\npools:", "unknown_value", (4, 46), "fair_play.claim_at_least.then", "auto_assign"),
         ("pools:", "fair_play: {claim_rate: {count: 5, per: 25h}}\npools:", "rate_too_long", (4, 25), "fair_play.claim_rate", "24h"),
         ("pools:", "fair_play: {claim_rate: {count: 51, per: 1h}}\npools:", "out_of_range", (4, 33), "fair_play.claim_rate.count", "at most 50"),

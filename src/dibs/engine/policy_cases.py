@@ -35,6 +35,10 @@ class LeadInExample(Part):
     message: str | None = None
     consent: bool | None = None
     received_at: AwareDatetime | None = None
+    touches: int | None = None
+    pages: int | None = None
+    opens: int | None = None
+    last_touch_at: AwareDatetime | None = None
     attributes: dict[str, str | int | float | bool | None] = {}
 
     def facts(self) -> LeadFacts:
@@ -47,6 +51,9 @@ class AccountInExample(Part):
     name: str | None = None
     domain: str | None = None
     owner: Name | None = None
+    customer: bool | None = None
+    parent: str | None = None
+    through: str | None = None
 
     def facts(self) -> AccountFacts:
         return AccountFacts(**self.model_dump())
@@ -65,6 +72,10 @@ class RepInExample(Part):
     """Leads the rep has open."""
     assigned_today: Annotated[int, Field(ge=0)] = 0
     """Leads pushed to the rep today."""
+    assigned_this_week: Annotated[int, Field(ge=0)] = 0
+    """Leads pushed to the rep since Monday."""
+    assigned_this_month: Annotated[int, Field(ge=0)] = 0
+    """Leads pushed to the rep since the first of the month."""
     conversion_rate: Annotated[float, Field(ge=0, le=1)] | None = None
     """0..1."""
     closed: Annotated[int, Field(ge=0)] = 0
@@ -73,6 +84,12 @@ class RepInExample(Part):
     """ISO 3166 alpha-2."""
     languages: tuple[str, ...] = ()
     """BCP 47."""
+    industries: tuple[str, ...] = ()
+    """Industries the rep knows."""
+    seniority: Annotated[int, Field(ge=1, le=5)] | None = None
+    """1..5."""
+    depth: Annotated[int, Field(ge=1, le=5)] | None = None
+    """Technical depth, 1..5."""
 
 
 class Expected(Part):
