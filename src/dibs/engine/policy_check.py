@@ -61,7 +61,8 @@ def conditions_in(policy: Policy) -> Iterator[tuple[Path, str, Knows]]:
     for index, points in enumerate(policy.qualify.score):
         yield ("qualify", "score", index, "when"), points.when, SCORING
     for name, territory in policy.territories.items():
-        yield ("territories", name, "when"), territory.when, ROUTING
+        if territory.when is not None:
+            yield ("territories", name, "when"), territory.when, ROUTING
     for index, rule in enumerate(policy.route):
         if rule.when is not None:
             yield ("route", index, "when"), rule.when, ROUTING
@@ -172,7 +173,7 @@ def teams_in(policy: Policy) -> Iterator[tuple[Path, str, str]]:
         if push.team:
             yield (*path, "team"), push.team, "push"
     for name, territory in policy.territories.items():
-        if territory.owner.team:
+        if territory.owner and territory.owner.team:
             yield ("territories", name, "owner", "team"), territory.owner.team, "push"
     for index, rule in enumerate(policy.route):
         if rule.fallback and rule.fallback.team:
@@ -205,7 +206,7 @@ def teams_in(policy: Policy) -> Iterator[tuple[Path, str, str]]:
 def reps_in(policy: Policy) -> Iterator[tuple[Path, str]]:
     """Every rep a policy names, outside its examples."""
     for name, territory in policy.territories.items():
-        if territory.owner.rep:
+        if territory.owner and territory.owner.rep:
             yield ("territories", name, "owner", "rep"), territory.owner.rep
     for team, rules in policy.teams.items():
         for handle in rules.weights:
@@ -226,7 +227,8 @@ def _teams_named(policy: Policy) -> Iterator[Found]:
     owned = {
         territory.owner.team
         for territory in policy.territories.values()
-        if any(push.to == "territory.owner" and push.by == "weighted_round_robin" for _, push in pushes_in(policy))
+        if territory.owner
+        and any(push.to == "territory.owner" and push.by == "weighted_round_robin" for _, push in pushes_in(policy))
     }
     for team, rules in policy.teams.items():
         if team not in pushed_to:

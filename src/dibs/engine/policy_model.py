@@ -177,9 +177,9 @@ class Policy(Part):
     """How `by: best_match` chooses."""
     availability: Availability = Availability()
     """When reps are taken for away."""
-    sla: Annotated[tuple[Sla, ...], BeforeValidator(_as_list), Field(max_length=50)] = ()
+    sla: Annotated[tuple[Sla, ...], BeforeValidator(_as_list, tuple[Sla, ...] | Sla), Field(max_length=50)] = ()
     """How soon leads must be contacted; of several, the first whose condition holds. One may stand without the list."""
-    idle: Annotated[tuple[Idle, ...], BeforeValidator(_as_list), Field(max_length=50)] = ()
+    idle: Annotated[tuple[Idle, ...], BeforeValidator(_as_list, tuple[Idle, ...] | Idle), Field(max_length=50)] = ()
     """What becomes of leads that their reps left alone; of several, the first whose condition holds. One may stand without the list."""
     credits: Credits | None = None
     """Points that reps earn by claims and conversions."""
@@ -193,7 +193,8 @@ class Policy(Part):
         onward = [rule.fallback for rule in self.route if rule.fallback]
         if self.qualify.stale:
             onward.append(self.qualify.stale.then)
+        onward += [idle.then for idle in self.idle]
         found = {push.team for push in pushes} | {on.team for on in onward}
-        found |= {territory.owner.team for territory in self.territories.values()}
+        found |= {territory.owner.team for territory in self.territories.values() if territory.owner}
         found |= {team for pool in self.pools.values() for team in pool.teams or ()}
         return frozenset(self.teams) | frozenset(team for team in found if team)
