@@ -241,3 +241,24 @@ def test_the_managers_queue_is_nobodys_team() -> None:
     assert check(START, People(teams={"closers": 1}, reps=frozenset())).problems == ()
     other = check(START.replace("review: managers", "review: bosses"), People(teams={"closers": 1}, reps=frozenset()))
     assert [each.code for each in other.problems] == ["unknown_team"]
+
+
+@pytest.mark.parametrize(
+    ("sla", "code", "path", "at"),
+    [
+        ("sla: {first_contact: 5m, when: 'lead.contry == null', then: {reassign: 1}}", "unknown_fact", "sla.when", "lead.contry"),
+        ("sla:\n  first_contact: 5m\n  when: lead.contry\n  then: {reassign: 1}", "unknown_fact", "sla.when", "lead.contry"),
+        ("sla: {first_contct: 5m, first_contact: 5m, then: {reassign: 1}}", "unknown_field", "sla.first_contct", "first_contct"),
+        ("sla: {first_contact: 5m, then: {reassign: 99}}", "out_of_range", "sla.then.reassign", "99"),
+        ("sla: {first_contact: 5m, then: {}}", "sla_without_end", "sla.then", "{}"),
+        ("sla: [{first_contact: 5m, then: {reassign: 1}}, {first_contact: 5m, then: {}}]", "sla_without_end", "sla[1].then", "{}"),
+        ("sla:\n  - {first_contact: 5m, thn: {}, then: {reassign: 1}}", "unknown_field", "sla[0].thn", "thn"),
+        ("idle: {after: 3d, then: {}}", "exactly_one", "idle.then", "{}"),
+        ("idle: [{after: 3d, then: {}}]", "exactly_one", "idle[0].then", "{}"),
+    ],
+)  # fmt: skip
+def test_what_may_stand_in_a_list_is_told_of_as_the_author_wrote_it(sla: str, code: str, path: str, at: str) -> None:
+    text = START.replace("route:", f"{sla}\nroute:")
+    (problem,) = check(text).problems
+    assert (problem.code, problem.path) == (code, path)
+    assert pointed_at(text, problem).startswith(at)

@@ -90,6 +90,8 @@ def _path(value: Any, loc: Iterable[str | int]) -> tuple[Path, bool]:
     for step in loc:
         if step == "[key]":
             return tuple(path), True
+        if isinstance(step, int) and isinstance(value, Mapping):
+            continue  # one thing, written without the list that it may stand in
         inside = isinstance(value, Mapping) and step in value
         if not inside and not (isinstance(value, tuple) and isinstance(step, int) and step < len(value)):
             break
@@ -114,10 +116,13 @@ def fields_at(path: Path) -> tuple[str, ...]:
     here: Any = whole
     for step in path:
         here = _unfolded(whole, here)
+        if isinstance(step, str) and "items" in here:
+            here = _unfolded(whole, here["items"])  # one thing, written without the list
         inner = here.get("items") if isinstance(step, int) else here.get("properties", {}).get(step)
         by_name = [*here.get("patternProperties", {}).values(), here.get("additionalProperties")]
         here = inner or by_name[0] or {}
-    return tuple(_unfolded(whole, here).get("properties", ()))
+    here = _unfolded(whole, here)
+    return tuple(_unfolded(whole, here.get("items", here)).get("properties", ()))
 
 
 @cache

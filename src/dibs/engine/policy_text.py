@@ -95,8 +95,10 @@ class Located:
     ) -> Problem:
         """A problem at the value at ``path``, at its key, or at the character ``at`` of its text.
 
-        A path that is not in the document (a default, a missing field) stands for the nearest part around it that is.
+        A path that is not in the document (a default, a missing field) stands for the nearest part around it that is; where one thing
+        stands without the list that it may stand in, the path goes without its place there.
         """
+        path = self._as_written(path)
         known = path
         while known and known not in self._values:
             known = known[:-1]
@@ -108,6 +110,13 @@ class Located:
         if at is not None and known == path and isinstance(node, ScalarNode):
             line, column = self._within(node, at)
         return Problem(code, message, line + 1, column + 1, spelt(path), severity)
+
+    def _as_written(self, path: Path) -> Path:
+        written: Path = ()
+        for step in path:
+            if not (isinstance(step, int) and isinstance(self._values.get(written), MappingNode)):
+                written = (*written, step)
+        return written
 
     def _read(self, node: Node, path: Path) -> Any:
         self._values[path] = node
