@@ -253,6 +253,8 @@ def test_the_managers_queue_is_nobodys_team() -> None:
         ("sla: {first_contact: 5m, then: {}}", "sla_without_end", "sla.then", "{}"),
         ("sla: [{first_contact: 5m, then: {reassign: 1}}, {first_contact: 5m, then: {}}]", "sla_without_end", "sla[1].then", "{}"),
         ("sla:\n  - {first_contact: 5m, thn: {}, then: {reassign: 1}}", "unknown_field", "sla[0].thn", "thn"),
+        ("timezone: Asia/Tokio", "timezone", "timezone", "Asia/Tokio"),
+        ("matching: {account_at: 50%}", "matching_overlap", "matching", "{"),
         ("idle: {after: 3d, then: {}}", "exactly_one", "idle.then", "{}"),
         ("idle: [{after: 3d, then: {}}]", "exactly_one", "idle[0].then", "{}"),
     ],

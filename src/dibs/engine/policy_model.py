@@ -45,7 +45,7 @@ def _as_list(value: Any) -> Any:
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise PydanticCustomError("timezone", f"there is no time zone {name}; write it as Asia/Tokyo") from None
     return name
 
