@@ -253,6 +253,50 @@ class MoveItem(WorkspaceRow):
         ]
 
 
+class Comparison(WorkspaceRow):
+    """Past leads put through two policies, to see what the second would have done otherwise; see ``distribution.comparing``.
+
+    ``before`` and ``after`` are numbers of versions, ``after`` ``None`` for a draft, whose text is ``draft``. The leads are those received
+    from ``since`` on and before ``until``. ``state``: ``waiting``, ``running``, ``done`` or ``failed``; ``total`` leads to go through,
+    ``passed`` of them done. ``result``: who would get how many. Kept for some weeks.
+    """
+
+    before = models.IntegerField()
+    after = models.IntegerField(null=True)
+    draft = models.TextField(default="", blank=True)
+    name = models.CharField(max_length=200)
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    state = models.CharField(max_length=8, default="waiting")
+    total = models.IntegerField(default=0)
+    passed = models.IntegerField(default=0)
+    changed = models.IntegerField(default=0)
+    result = models.JSONField(default=dict)
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=now)
+    finished_at = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=500, default="", blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "-created_at"], name="comparison_latest")]
+
+
+class Difference(WorkspaceRow):
+    """A lead that the second policy of a comparison would have sent elsewhere; ``before`` and ``after`` say where each would.
+
+    No foreign-key constraint on ``lead``: a comparison of yesterday need not keep a lead from being deleted.
+    """
+
+    comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, db_index=False, related_name="differences")
+    lead = models.ForeignKey(Lead, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    nth = models.IntegerField()
+    before = models.JSONField()
+    after = models.JSONField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["comparison", "nth"], name="difference_nth")]
+
+
 class Choice(WorkspaceRow):
     """A claim, and what was on offer to the rep at that moment: worked out afterwards from the log, see ``distribution.choices``.
 

@@ -27,4 +27,6 @@ class Migration(migrations.Migration):
         Isolate("distribution_result"),
         Isolate("distribution_move"),
         Isolate("distribution_moveitem"),
+        Isolate("distribution_comparison"),
+        Isolate("distribution_difference"),
     ]
