@@ -71,6 +71,15 @@ class Company:
             return self.client.generic("POST", f"/api/v1{path}", headers=sent)
         return self.client.post(f"/api/v1{path}", json.dumps(body), content_type="application/json", headers=sent)
 
+    def call(self, who: Any, method: str, path: str, body: Any = None) -> Any:
+        """Any method, with a body where one is given."""
+        headers = {"Authorization": f"Bearer {self.token(who)}"}
+        if body is None:
+            return self.client.generic(method, f"/api/v1{path}", headers=headers)
+        return self.client.generic(
+            method, f"/api/v1{path}", json.dumps(body), content_type="application/json", headers=headers
+        )
+
     def lead(self, **fields: Any) -> UUID:
         """A lead placed by the policy."""
         enter(self.workspace.id)

@@ -12,9 +12,10 @@ from django.db import connection
 
 from dibs.crm.arrival import Arrival
 from dibs.distribution import acting, claiming, floors, policies, tiering
+from dibs.distribution.hours import working_hours
 from dibs.distribution.models import Credit
 from dibs.distribution.placing import place
-from dibs.distribution.reading import STANDING_COLUMNS, standing_of, working_hours
+from dibs.distribution.reading import STANDING_COLUMNS, standing_of
 from dibs.distribution.ticking import tick
 from dibs.engine.claim import sight
 from dibs.engine.decision import Refusal
@@ -25,7 +26,7 @@ from dibs.people.models import Rep, Workspace
 from dibs.simulation.floor import Floor, FloorRep
 from tests.conformance.days import Happening
 from tests.conformance.drawn import TEAMS, Person
-from tests.making import make_user
+from tests.making import MONDAY, make_user
 
 #: Refusals after which "next" tries the next lead in line.
 ABOUT_THIS_LEAD = {"already_claimed", "not_claimable", "reclaim_too_soon", "not_the_head", "not_in_your_tier"}
@@ -71,7 +72,7 @@ class InMemory:
             FloorRep(
                 RepFacts(
                     person.handle,
-                    hours=working_hours(person.timezone, person.hours, None),
+                    hours=working_hours(person.timezone, person.hours, person.country, today=MONDAY.date()),
                     country=person.country or None,
                     languages=person.languages,
                 ),

@@ -20,6 +20,7 @@ from django.db import DatabaseError, connection, transaction
 from dibs.delivery.outbox import lead_payload
 from dibs.delivery.wake import wake
 from dibs.distribution import policies
+from dibs.distribution.hours import hours_of
 from dibs.distribution.lines import Before, in_line, line, low_score_waits, take_back
 from dibs.distribution.reading import (
     LEAD_SELECT,
@@ -27,7 +28,6 @@ from dibs.distribution.reading import (
     TIER_COLUMNS,
     Row,
     TierKept,
-    hours_of,
     in_tier,
     lead_clock,
     lead_facts,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -16,8 +16,9 @@ from uuid import UUID
 from django.db import connection
 
 from dibs.crm.models import Lead
+from dibs.distribution.hours import HOURS_COLUMNS, HOURS_WIDTH, hours_from, since_and_until
 from dibs.engine import calendar, rotate
-from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts, WorkingHours
+from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts
 from dibs.engine.fairplay import Standing, on_day
 from dibs.engine.roster import Roster
 from dibs.engine.rulebook import Rulebook
@@ -220,10 +221,6 @@ class Crew:
         return {rep: (handle, self.names[handle]) for rep, handle in self.handles.items()}
 
 
-#: How far back an absence counts that is over: what a week's claim floor expects is less for it.
-_A_WEEK = timedelta(days=8)
-
-
 def crew(workspace_id: UUID, now: datetime, *, lock_turns_of: Iterable[str] = ()) -> Crew:
     """Every rep with hours, absences (those of the last week too) and load, every team, every rotation.
 
@@ -238,7 +235,7 @@ def crew(workspace_id: UUID, now: datetime, *, lock_turns_of: Iterable[str] = ()
                 "SELECT 1 FROM people_team WHERE workspace_id = %s AND slug = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
                 [workspace_id, teams_to_lock],
             )
-        cursor.execute(_REPS, [now - _A_WEEK, workspace_id])
+        cursor.execute(_REPS, [*since_and_until(now), workspace_id])
         reps = cursor.fetchall()
         cursor.execute(
             """
@@ -271,65 +268,38 @@ def crew(workspace_id: UUID, now: datetime, *, lock_turns_of: Iterable[str] = ()
     )
 
 
-_REPS = """
-    SELECT rep.id, rep.handle, rep.name, rep.country, rep.timezone, rep.languages, rep.hours, rep.available, rep.active,
-           coalesce(standing.open_leads, 0), standing.day, coalesce(standing.assigned_today, 0),
-           (SELECT json_agg(json_build_array(away.starts, away.ends))
-            FROM people_timeoff away WHERE away.rep_id = rep.id AND away.ends > %s)
+_REPS = f"""
+    SELECT rep.id, rep.handle, rep.name, rep.country, {HOURS_COLUMNS},
+           rep.languages, rep.available, rep.active, rep.industries, rep.seniority, rep.depth,
+           coalesce(standing.open_leads, 0), standing.day, coalesce(standing.assigned_today, 0)
     FROM people_rep rep LEFT JOIN distribution_standing standing ON standing.rep_id = rep.id
     WHERE rep.workspace_id = %s ORDER BY rep.id
 """
 
 
 def _rep_facts(row: Sequence[Any], now: datetime) -> RepFacts:
-    _, handle, _, country, timezone, languages, hours, available, active, open_leads, day, assigned, away = row
-    working = working_hours(timezone, hours, away)
+    _, handle, _, country, *rest = row
+    hours, rest = rest[:HOURS_WIDTH], rest[HOURS_WIDTH:]
+    languages, available, active, industries, seniority, depth, open_leads, day, assigned = rest
+    timezone = hours[0]
     return RepFacts(
         handle=handle,
         active=active,
         available=available,
-        hours=working,
+        hours=hours_from(hours, now),
         open_leads=open_leads,
         assigned_today=_assigned_today(assigned, day, timezone, now),
         country=country or None,
         languages=tuple(languages),
+        industries=tuple(industries),
+        seniority=seniority,
+        depth=depth,
     )
 
 
 def _assigned_today(assigned: int, day: date | None, timezone: str, now: datetime) -> int:
     """Of the leads assigned on the day that the rep's standing counts, those that count today."""
     return on_day(Standing(day=day, assigned_today=assigned), calendar.local_day(timezone, now)).assigned_today
-
-
-def working_hours(timezone: str, hours: Any, away: Any) -> WorkingHours | None:
-    """A rep's hours and absences as the engine wants them; ``None``: always at work, never away."""
-    if isinstance(hours, str):
-        hours = json.loads(hours)
-    if isinstance(away, str):
-        away = json.loads(away)
-    if hours is None and not away:
-        return None
-    every_day = dict.fromkeys(range(1, 8), (0, 24 * 60))
-    return WorkingHours(
-        timezone=timezone,
-        days=every_day if hours is None else {int(day): (span[0], span[1]) for day, span in hours.items()},
-        away=tuple((datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in away or ()),
-    )
-
-
-def hours_of(workspace_id: UUID, rep_id: UUID, now: datetime) -> WorkingHours | None:
-    """One rep's hours and absences, those of the last week too."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT rep.timezone, rep.hours, (SELECT json_agg(json_build_array(away.starts, away.ends))
-                FROM people_timeoff away WHERE away.rep_id = rep.id AND away.ends > %s)
-            FROM people_rep rep WHERE rep.workspace_id = %s AND rep.id = %s
-            """,
-            [now - _A_WEEK, workspace_id, rep_id],
-        )
-        row = cursor.fetchone()
-    return working_hours(*row) if row else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from dibs.distribution.reading import working_hours
+from dibs.distribution.hours import HOURS_COLUMNS, HOURS_WIDTH, hours_from, since_and_until
 from dibs.engine import calendar
 from dibs.insight.sight import Eyes
 from dibs.people.caller import Caller
@@ -29,7 +29,8 @@ class RepLoad:
 
 @dataclass(frozen=True, slots=True)
 class RepCard:
-    """A rep. ``at_work``: within working hours, not away, and available. ``load`` is ``None`` for who may not see it."""
+    """A rep. ``at_work``: active, available, and nothing keeps them. ``absence``: what does, as `calendar.absence` has it, or
+    ``switched_off`` by themselves or who leads them. ``load`` is ``None`` for who may not see it."""
 
     id: UUID
     handle: str
@@ -41,6 +42,7 @@ class RepCard:
     active: bool
     available: bool
     at_work: bool
+    absence: str | None
     load: RepLoad | None
 
 
@@ -58,10 +60,8 @@ def reps_in_sight(caller: Caller, now: datetime) -> list[RepCard]:
     eyes = Eyes(caller, now)
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            SELECT rep.id, rep.handle, rep.name, rep.country, rep.timezone, rep.languages, rep.active, rep.available, rep.hours,
-                   (SELECT json_agg(json_build_array(away.starts, away.ends)) FROM people_timeoff away
-                    WHERE away.rep_id = rep.id AND away.ends > %s),
+            f"""
+            SELECT rep.id, rep.handle, rep.name, rep.country, {HOURS_COLUMNS}, rep.languages, rep.active, rep.available,
                    array(SELECT team.slug::text FROM people_membership member JOIN people_team team ON team.id = member.team_id
                          WHERE member.rep_id = rep.id ORDER BY team.slug),
                    coalesce(standing.holding, 0), coalesce(standing.open_leads, 0), standing.day,
@@ -70,16 +70,20 @@ def reps_in_sight(caller: Caller, now: datetime) -> list[RepCard]:
             FROM people_rep rep LEFT JOIN distribution_standing standing ON standing.rep_id = rep.id
             WHERE rep.workspace_id = %s ORDER BY rep.name, rep.id
             """,
-            [now, caller.workspace_id],
+            [*since_and_until(now), caller.workspace_id],
         )
         rows = cursor.fetchall()
     cards = []
     for row in rows:
-        rep_id, handle, name, country, timezone, languages, active, available, hours, away, teams, *counters = row
+        rep_id, handle, name, country, *rest = row
+        working, rest = hours_from(rest[:HOURS_WIDTH], now), rest[HOURS_WIDTH:]
+        timezone = row[4]
+        languages, active, available, teams, *counters = rest
         holding, open_leads, day, claims, assigned, skips, lapses = counters
         if day != calendar.local_day(timezone, now):
             claims = assigned = 0
         seen = eyes.sees_all or rep_id == caller.rep_id or (eyes.leads_a_team and rep_id in eyes.reports)
+        absence = calendar.absence(working, now) if available else "switched_off"
         cards.append(
             RepCard(
                 id=rep_id,
@@ -91,7 +95,8 @@ def reps_in_sight(caller: Caller, now: datetime) -> list[RepCard]:
                 teams=tuple(teams),
                 active=active,
                 available=available,
-                at_work=active and available and calendar.at_work(working_hours(timezone, hours, away), now),
+                at_work=active and absence is None,
+                absence=absence if active else None,
                 load=RepLoad(holding, open_leads, claims, assigned, skips, lapses) if seen else None,
             )
         )

@@ -8,7 +8,8 @@ from datetime import date, datetime, timedelta
 from django.db import connection
 
 from dibs.distribution import announcing, policies
-from dibs.distribution.reading import hours_of, standing_now, with_record
+from dibs.distribution.hours import hours_of
+from dibs.distribution.reading import standing_now, with_record
 from dibs.distribution.rulebooks import policy_of
 from dibs.distribution.tiering import Kept, kept_tiers
 from dibs.engine import announcing as rules_of

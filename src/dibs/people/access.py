@@ -18,6 +18,7 @@ class Action(Enum):
     """What a caller may want. The value is what a refusal and the documentation call it."""
 
     SEE_SELF = "see_self"
+    SET_SELF = "set_self"
     SEND_LEADS = "send_leads"
     SEE_LEADS = "see_leads"
     SEE_POOLS = "see_pools"
@@ -52,6 +53,8 @@ _INTEGRATION = frozenset({Role.INTEGRATION.value})
 ACCESS = MappingProxyType(
     {
         Action.SEE_SELF: Granted(_PEOPLE | _INTEGRATION, "self"),
+        # One's own switch, time off and calendar.
+        Action.SET_SELF: Granted(_PEOPLE, "self:write"),
         # Who sends a lead under its source's id may change one that is here: not for managers, who see their own teams' only.
         Action.SEND_LEADS: Granted(frozenset({Role.OPS.value}) | _INTEGRATION, "leads:write"),
         Action.SEE_LEADS: Granted(_PEOPLE | _INTEGRATION, "leads:read"),

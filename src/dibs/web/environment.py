@@ -30,6 +30,7 @@ def environment(**options: Any) -> Environment:
         in_words=lambda text: wording.condition_in_words(text, wording.active_language()),
     )
     environment.filters.update(
+        absence=shown.absence,
         ago=shown.ago,
         called=shown.called,
         clock=shown.clock,

@@ -129,6 +129,19 @@ def value_of(lead: Mapping[str, Any], name: str) -> str:
     return str(value)
 
 
+def absence(why: str | None) -> str:
+    """What keeps a rep from being given leads now, as `calendar.absence` has it, or ``switched_off``; nothing: available."""
+    words = {
+        None: _("Available"),
+        "switched_off": _("Not available"),
+        "away": _("Away"),
+        "holiday": _("Public holiday"),
+        "busy": _("In an appointment"),
+        "off_hours": _("Outside working hours"),
+    }
+    return words.get(why, _("Not available"))
+
+
 def initials(name: str) -> str:
     """One or two letters for a face."""
     words = name.split()

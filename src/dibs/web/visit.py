@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from dibs.delivery.live import stream_token
 from dibs.delivery.notices import unread
 from dibs.delivery.wording import active_language, language_of, say, sentence
-from dibs.distribution.reading import working_hours
+from dibs.distribution.hours import hours_of
 from dibs.engine import calendar
 from dibs.engine.decision import Reason, Refusal
 from dibs.insight.fair_play import open_to
@@ -44,6 +44,19 @@ class Tab:
     address: str
     label: str
     count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """``absence``: what keeps a rep from being given leads now, as `calendar.absence` has it, or ``switched_off``; ``until`` when they
+    work, else."""
+
+    absence: str | None = None
+    until: datetime | None = None
+
+
+#: Who works for longer than this at a stretch works around the clock.
+_A_DAY = timedelta(days=1)
 
 
 class Visit:
@@ -118,20 +131,23 @@ class Visit:
         said = [sentence(self.tell(refusal.reasons[0], by), self.caller.language)]
         return [*said, self.tell(refusal.remedy)] if refusal.remedy else said
 
-    def on_duty(self) -> tuple[bool, datetime | None]:
-        """Whether the rep is at work and available now, and until when today."""
+    def on_duty(self) -> Duty:
+        """Whether the rep can be given leads now, until when today, and what keeps them if not."""
         rep = self.rep
         if rep is None or not rep.available:
-            return False, None
-        hours = working_hours(rep.timezone, rep.hours, None)
-        if hours is None:
-            return True, None
-        local = self.now.astimezone(ZoneInfo(rep.timezone))
-        span = hours.days.get(local.isoweekday())
-        if not calendar.at_work(hours, self.now) or span is None:
-            return False, None
-        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-        return True, midnight + timedelta(minutes=span[1])
+            return Duty(None if rep is None else "switched_off")
+        hours = hours_of(rep.workspace_id, rep.id, self.now)
+        absence = calendar.absence(hours, self.now)
+        if hours is None or absence is not None:
+            return Duty(absence)
+        until = self.now
+        for starts, ends in calendar.working_spans(hours, self.now):
+            if starts > until:
+                break
+            until = ends
+            if until - self.now > _A_DAY:
+                return Duty()
+        return Duty(None, until)
 
     def tabs(self) -> list[Tab]:
         tabs = []
@@ -158,14 +174,12 @@ class Visit:
     def show(self, template: str, *, status: int = 200, **context: Any) -> HttpResponse:
         """The page, in its frame."""
         stream = getattr(self.request, "stream_url", "")
-        on_duty, until = self.on_duty()
         context |= {
             "visit": self,
             "caller": self.caller,
             "now": self.now,
             "stream": f"{stream}?token={stream_token(self.caller.user_id)}" if stream else "",
-            "on_duty": on_duty,
-            "on_duty_until": until,
+            "duty": self.on_duty(),
         }
         return render(self.request, template, context, status=status)
 
