@@ -51,6 +51,34 @@ class Account(WorkspaceRow):
         return self.name
 
 
+class AccountGram(models.Model):
+    """Three letters in a row of an account's name, as ``crm.grams`` cuts it: how a name written otherwise is found among a million.
+
+    Row-level security lets no index answer "is like", but "is equal" it does. No constraints but the key: each would be a look into
+    another table for each of a dozen rows an account has.
+    """
+
+    pk = models.CompositePrimaryKey("workspace_id", "gram", "account_id")
+    workspace = models.ForeignKey(
+        "people.Workspace", on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
+    )
+    gram = models.CharField(max_length=3)
+    account = models.ForeignKey(
+        Account, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="grams"
+    )
+
+
+class GramCount(models.Model):
+    """How many accounts have these three letters: the rarest are looked for first."""
+
+    pk = models.CompositePrimaryKey("workspace_id", "gram")
+    workspace = models.ForeignKey(
+        "people.Workspace", on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
+    )
+    gram = models.CharField(max_length=3)
+    accounts = models.IntegerField()
+
+
 class Contact(WorkspaceRow):
     """A person at an account."""
 
@@ -241,6 +269,23 @@ class Helper(WorkspaceRow):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["lead", "rep"], name="helper_once")]
+
+
+class KnownBy(models.Model):
+    """What the person of a lead is known by: a mailbox of their own (``name`` is ""), or a telephone number, or a mailbox that others
+    have too, each with the person's name. See ``crm.persons``.
+
+    The key makes two arrivals of one person at the same moment one lead and one touch: it lets one of them in first. A row stays
+    when its lead has ended, until the person comes again.
+    """
+
+    pk = models.CompositePrimaryKey("workspace_id", "value", "name")
+    workspace = models.ForeignKey(
+        "people.Workspace", on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
+    )
+    value = models.CharField(max_length=320)
+    name = models.CharField(max_length=100)
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+")
 
 
 class Touch(WorkspaceRow):
