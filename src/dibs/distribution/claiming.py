@@ -257,7 +257,7 @@ class _Seen:
 
 _FACTS = f"""
     SELECT caller.id, caller.role, {{scopes}}, rep.id, rep.handle, rep.name, rep.active, rep.available, rep.timezone,
-           rep.country, rep.languages,
+           rep.country, rep.languages, rep.industries, rep.seniority, rep.depth,
            ARRAY(SELECT team.slug::text FROM people_membership member JOIN people_team team ON team.id = member.team_id
                  WHERE member.rep_id = rep.id),
            policy.id, holder.handle, holder.name, account.name,
@@ -286,7 +286,7 @@ _BY_USER = (
     _FACTS.format(scopes="NULL::text[]", caller="people_user caller")
     + "WHERE caller.id = %s AND caller.workspace_id = %s AND caller.is_active AND %s::timestamptz IS NOT NULL"
 )
-_BEFORE_STANDING = 17
+_BEFORE_STANDING = 20
 _BEFORE_LEAD = _BEFORE_STANDING + 1 + len(STANDING_COLUMNS) + len(TIER_COLUMNS)
 
 
@@ -296,10 +296,8 @@ def _read(statement: str, workspace_id: UUID, who: Any, lead_id: UUID, now: date
         row = cursor.fetchone()
     if row is None:
         return None
-    user, role, scopes, rep_id, handle, name, active, available, timezone, country, languages, *about = row[
-        :_BEFORE_STANDING
-    ]
-    teams, policy, holder, holder_name, account, had_at = about
+    user, role, scopes, rep_id, handle, name, active, available, timezone, country, *about = row[:_BEFORE_STANDING]
+    languages, industries, seniority, depth, teams, policy, holder, holder_name, account, had_at = about
     version, *stands = row[_BEFORE_STANDING:_BEFORE_LEAD]
     counters, tier = stands[: len(STANDING_COLUMNS)], stands[len(STANDING_COLUMNS) :]
     lead = row[_BEFORE_LEAD:]
@@ -312,6 +310,9 @@ def _read(statement: str, workspace_id: UUID, who: Any, lead_id: UUID, now: date
             available=bool(available),
             country=country or None,
             languages=tuple(languages or ()),
+            industries=tuple(industries or ()),
+            seniority=seniority,
+            depth=depth,
         ),
         rep_name=name or "",
         timezone=timezone or "UTC",

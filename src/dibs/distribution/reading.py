@@ -322,8 +322,8 @@ def with_record(workspace_id: UUID, rep_id: UUID, rep: RepFacts, book: Rulebook,
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT rep.country, rep.languages, rep.active, rep.available, rep.timezone, coalesce(standing.open_leads, 0), standing.day,
-                   coalesce(standing.assigned_today, 0), {", ".join(f"standing.{column}" for column in TIER_COLUMNS)}
+            SELECT rep.country, rep.languages, rep.industries, rep.seniority, rep.depth, rep.active, rep.available, rep.timezone,
+                   coalesce(standing.open_leads, 0), standing.day, coalesce(standing.assigned_today, 0), {", ".join(f"standing.{column}" for column in TIER_COLUMNS)}
             FROM people_rep rep LEFT JOIN distribution_standing standing ON standing.rep_id = rep.id
             WHERE rep.workspace_id = %s AND rep.id = %s
             """,
@@ -332,11 +332,15 @@ def with_record(workspace_id: UUID, rep_id: UUID, rep: RepFacts, book: Rulebook,
         row = cursor.fetchone()
     if row is None:
         return rep
-    country, languages, active, available, timezone, open_leads, day, assigned, tier, on, closed, converted = row
+    country, languages, industries, seniority, depth, active, available, timezone, *counted = row
+    open_leads, day, assigned, tier, on, closed, converted = counted
     rep = replace(
         rep,
         country=country or None,
         languages=tuple(languages),
+        industries=tuple(industries),
+        seniority=seniority,
+        depth=depth,
         active=active,
         available=available,
         open_leads=open_leads,

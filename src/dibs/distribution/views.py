@@ -133,7 +133,8 @@ def _askers(workspace_id: UUID, reps: list[UUID], since: datetime) -> dict[UUID,
             earlier.setdefault(rep_id, []).append((at, tier))
         cursor.execute(
             """
-            SELECT rep.id, rep.handle, rep.country, rep.languages, standing.tier, coalesce(standing.closed, 0), coalesce(standing.converted, 0),
+            SELECT rep.id, rep.handle, rep.country, rep.languages, rep.industries, rep.seniority, rep.depth, standing.tier,
+                   coalesce(standing.closed, 0), coalesce(standing.converted, 0),
                    array(SELECT team.slug::text FROM people_membership member JOIN people_team team ON team.id = member.team_id
                          WHERE member.rep_id = rep.id)
             FROM people_rep rep LEFT JOIN distribution_standing standing ON standing.rep_id = rep.id
@@ -142,7 +143,8 @@ def _askers(workspace_id: UUID, reps: list[UUID], since: datetime) -> dict[UUID,
             [workspace_id, reps],
         )
         found = {}
-        for rep_id, handle, country, languages, tier, closed, converted, teams in cursor.fetchall():
+        for rep_id, handle, country, languages, industries, seniority, depth, *rest in cursor.fetchall():
+            tier, closed, converted, teams = rest
             rate = converted / closed if closed else None
             facts = RepFacts(
                 handle,
@@ -151,6 +153,9 @@ def _askers(workspace_id: UUID, reps: list[UUID], since: datetime) -> dict[UUID,
                 conversion_rate=rate,
                 country=country or None,
                 languages=tuple(languages),
+                industries=tuple(industries),
+                seniority=seniority,
+                depth=depth,
             )
             found[rep_id] = _Asker(facts, frozenset(teams), tuple(earlier.get(rep_id, ())))
     return found
