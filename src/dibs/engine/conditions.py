@@ -83,7 +83,9 @@ class ConditionRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
+class Token:
+    """A piece of a condition's text: a name with its dots, a number, a string or a sign."""
+
     kind: str
     text: str
     start: int
@@ -106,7 +108,7 @@ class Condition:
     def __init__(self, text: str, rewritten: str, facts: frozenset[str], expression: Any) -> None:
         self.text, self.rewritten, self.facts = text, rewritten, facts
         self._eval = expression.eval
-        tokens = _tokens(rewritten)
+        tokens = tokens_of(rewritten)
         self.needs = _needs(tokens)
         self.strict = _is_strict(tokens)
 
@@ -120,7 +122,7 @@ class Condition:
         """
         if len(text) > _LONGEST:
             raise ConditionRefused("condition_too_long", f"a condition may have {_LONGEST:,} characters at most")
-        tokens = _tokens(text)
+        tokens = tokens_of(text)
         facts = _facts_asked(tokens, frozenset(about), unknown or {})
         edits = _null_questions(tokens)
         while True:
@@ -149,6 +151,14 @@ class Condition:
         except RuntimeError:
             return False
 
+    def judged(self, activation: Activation) -> bool | None:
+        """`holds`, with what it does not tell apart: ``False`` is a plain no, ``None`` an error, such as an unknown fact."""
+        try:
+            value = self._eval(activation.laid).value()
+        except RuntimeError:
+            return None
+        return value if isinstance(value, bool) else None
+
     def constant(self) -> bool:
         """The value of a condition that asks no facts."""
         return self._eval(environment().Activation({})).value() is True
@@ -173,15 +183,16 @@ def environment() -> Any:
     return cel.NewEnv(variables=variables, extensions=[ext_strings.ExtStrings()])
 
 
-def _tokens(text: str) -> list[_Token]:
+def tokens_of(text: str) -> list[Token]:
+    """The pieces of a condition, without spaces and comments."""
     return [
-        _Token(found.lastgroup or "sign", found.group(), found.start())
+        Token(found.lastgroup or "sign", found.group(), found.start())
         for found in _TOKEN.finditer(text)
         if found.lastgroup != "space"
     ]
 
 
-def _fact_of(token: _Token) -> str | None:
+def _fact_of(token: Token) -> str | None:
     """The fact a dotted name starts with: ``lead.country`` of ``lead.country.startsWith``."""
     parts = re.split(r"\s*\.\s*", token.text)
     if parts[0] == "now":
@@ -189,7 +200,7 @@ def _fact_of(token: _Token) -> str | None:
     return ".".join(parts[:2]) if parts[0] in (*SUBJECTS, "absent") else None
 
 
-def _facts_asked(tokens: list[_Token], about: frozenset[str], unknown: Mapping[str, str]) -> frozenset[str]:
+def _facts_asked(tokens: list[Token], about: frozenset[str], unknown: Mapping[str, str]) -> frozenset[str]:
     """The facts a condition asks; raise `ConditionRefused` at the first that does not exist or is not known there."""
     asked = set()
     for place, token in enumerate(tokens):
@@ -220,7 +231,7 @@ _MACROS = frozenset(
 _PLAIN_STRING = re.compile(r"""(["'])([^"'\\]*)\1""")
 
 
-def _needs(tokens: list[_Token]) -> frozenset[str] | None:
+def _needs(tokens: list[Token]) -> frozenset[str] | None:
     """See `Condition.needs`. An attribute counts by itself where its name stands in the text."""
     needs = set()
     for place, token in enumerate(tokens):
@@ -244,7 +255,7 @@ def _needs(tokens: list[_Token]) -> frozenset[str] | None:
     return frozenset(needs)
 
 
-def _is_strict(tokens: list[_Token]) -> bool:
+def _is_strict(tokens: list[Token]) -> bool:
     """Whether an error anywhere keeps the whole from being true: no part of it can make up for another.
 
     Only ``||``, ``?`` and the macros can; and ``&&``, whose false swallows an error, where something around it may turn that
@@ -276,7 +287,7 @@ _AFTER = frozenset({")", "&&", "||", "?", ":", ",", "]"})
 Edit = tuple[int, int, str]
 
 
-def _null_questions(tokens: list[_Token]) -> list[Edit]:
+def _null_questions(tokens: list[Token]) -> list[Edit]:
     """The edits that turn ``fact == null`` and ``fact != null`` into questions; any other ``null`` is refused."""
     edits: list[Edit] = []
     for place, token in enumerate(tokens):
@@ -297,7 +308,7 @@ def _null_questions(tokens: list[_Token]) -> list[Edit]:
     return edits
 
 
-def _compared_fact(tokens: list[_Token], null: int) -> tuple[int, int, str, str | None, str] | None:
+def _compared_fact(tokens: list[Token], null: int) -> tuple[int, int, str, str | None, str] | None:
     """(first token, last token, fact, attribute's key as CEL, sign) of the comparison that this ``null`` stands in."""
     if null >= 2 and tokens[null - 1].text in ("==", "!="):
         sign, last = tokens[null - 1].text, null
@@ -353,7 +364,7 @@ def _place(complaint: re.Match[str], rewritten: str, edits: list[Edit]) -> int:
     return _original(sum(len(row) + 1 for row in before) + max(column - 1, 0), edits)
 
 
-def _made_fractional(error: str, rewritten: str, tokens: list[_Token], edits: list[Edit]) -> Edit | None:
+def _made_fractional(error: str, rewritten: str, tokens: list[Token], edits: list[Edit]) -> Edit | None:
     """The edit that makes the whole number beside a refused operator fractional, if that is what was wrong."""
     complaint = _COMPLAINT.search(error)
     if complaint is None or "no matching overload for '_" not in complaint[3]:
@@ -376,7 +387,7 @@ def _made_fractional(error: str, rewritten: str, tokens: list[_Token], edits: li
     return number.start, number.end, number.text + ".0"
 
 
-def _refusal(error: str, rewritten: str, edits: list[Edit], tokens: list[_Token]) -> ConditionRefused:
+def _refusal(error: str, rewritten: str, edits: list[Edit], tokens: list[Token]) -> ConditionRefused:
     """The runtime's complaint in words that help, at the place in the text as written."""
     if "recursion" in error:
         return ConditionRefused("condition_too_deep", "the condition is nested too deeply; split it into several rules")
