@@ -89,10 +89,10 @@ def place(workspace_id: UUID, arrivals: Sequence[Arrival], *, now: datetime) -> 
         known = crew(workspace_id, now, lock_turns_of=teams if locked else ())
 
         # Decide.
-        outcomes, roster = _decide(workspace_id, arrivals, active, known, accounts, now)
+        outcomes, roster = decide(workspace_id, arrivals, active, known, accounts, now)
         if roster.passes is not known.roster.passes and not locked:
             known = crew(workspace_id, now, lock_turns_of=teams)
-            outcomes, roster = _decide(workspace_id, arrivals, active, known, accounts, now)
+            outcomes, roster = decide(workspace_id, arrivals, active, known, accounts, now)
 
         # Write.
         number = active.number if active else None
@@ -104,7 +104,7 @@ def place(workspace_id: UUID, arrivals: Sequence[Arrival], *, now: datetime) -> 
     return [_placed(outcome, known) for outcome in outcomes]
 
 
-def _decide(
+def decide(
     workspace_id: UUID,
     arrivals: Sequence[Arrival],
     active: Active | None,
@@ -112,6 +112,7 @@ def _decide(
     accounts: Mapping[str, tuple[UUID, AccountFacts]],
     now: datetime,
 ) -> tuple[list[Outcome], Roster]:
+    """What becomes of the arrivals, in their order, and the roster after that. Nothing is written: a dry run asks the same."""
     roster = known.roster
     outcomes = []
     for arrival in arrivals:
