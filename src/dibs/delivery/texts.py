@@ -18,6 +18,9 @@ TEXTS: Mapping[str, str] = {
     "no_account": _("No account with the domain {domain}"),
     "matched_account": _("Belongs to the account {account}"),
     "in_territory": _("In the territory {territory}"),
+    "in_territory_of": _("In the territory {territory}, a part of {above}"),
+    "owned_as": _("{territory} has the owner of {other}"),
+    "territory_changed": _("It lies in the territory {after} now, and lay in {before}"),
     "routed": _("“{rule}” was the first rule that matched"),
     "no_rule_matched": _("No rule matched"),
     "passed_over": _("{rep} was passed over: {because}"),
@@ -112,7 +115,12 @@ WITHOUT: Mapping[tuple[str, str], str] = {
     ("assigned_by", "why"): _("{by} gave it to {rep}"),
     ("returned", "why"): _("{by} sent it back to {pool}"),
     ("converted", "amount"): _("Became business"),
+    ("territory_changed", "before"): _("It lies in the territory {after} now"),
+    ("territory_changed", "after"): _("It lies in no territory now, and lay in {before}"),
 }
+
+#: Reasons whose parameters are all territories.
+BETWEEN_TERRITORIES = frozenset({"in_territory_of", "owned_as", "territory_changed"})
 
 #: ``chosen``, by the way of choosing.
 CHOSEN: Mapping[str, str] = {

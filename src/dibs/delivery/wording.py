@@ -127,6 +127,8 @@ def _own_words(code: str, params: Mapping[str, Any]) -> dict[str, str]:
             "days": _span(86_400 * int(params.get("days") or 1)),
             "conversion_rate": "0%" if rate is None else percent(rate),
         }
+    if code in texts.BETWEEN_TERRITORIES:
+        return {name: titled(str(value)) for name, value in params.items() if value is not None}
     if code == "credited":
         return {name: figure(float(params.get(name) or 0)) for name in ("points", "times")}
     return {"per": _span(params["per"])} if code == "claim_rate" and "per" in params else {}

@@ -15,6 +15,12 @@ PLACING: Mapping[str, tuple[str, ...]] = {
     "no_account": ("domain",),
     "matched_account": ("account", "domain", "owner"),
     "in_territory": ("territory",),
+    # "above": the territory that it is a part of
+    "in_territory_of": ("territory", "above"),
+    # it has the owner of the "other": its parent's, or one it names
+    "owned_as": ("territory", "other"),
+    # "before" and "after" None: in none
+    "territory_changed": ("before", "after"),
     # "tried": the rules before it, each {"rule", "when", "because"}; because is "false", or "unknown" with the "fact"
     "routed": ("rule", "index", "when", "tried"),
     "no_rule_matched": ("tried",),

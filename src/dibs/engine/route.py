@@ -27,13 +27,14 @@ from dibs.engine.decision import (
 )
 from dibs.engine.due import due_in_pool, due_when_contacted_by, due_when_stale
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
-from dibs.engine.policy_market import Territory
+from dibs.engine.policy_market import Owner
 from dibs.engine.policy_model import Rule
 from dibs.engine.policy_ways import Onward, Pull, Push
 from dibs.engine.qualify import qualify
 from dibs.engine.roster import Roster
 from dibs.engine.rotate import next_rep, take
 from dibs.engine.rulebook import CompiledRule, Rulebook
+from dibs.engine.territories import Lies
 
 #: The review queue for leads that no rule names another for.
 MANAGERS = "managers"
@@ -43,7 +44,7 @@ MANAGERS = "managers"
 class Case:
     """All that is asked about when a place is sought for one lead: what stays the same while rules are tried.
 
-    ``lead`` carries its score and rank; ``activation`` is its facts laid out for the policy's conditions.
+    ``lead`` carries its score and rank; ``activation`` is its facts laid out for the policy's conditions; ``territory`` where it lies.
     """
 
     book: Rulebook
@@ -53,8 +54,7 @@ class Case:
     now: datetime
     seed: str
     activation: Activation
-    territory_name: str | None
-    territory: Territory | None
+    territory: Lies | None
 
     @classmethod
     def of(
@@ -66,23 +66,43 @@ class Case:
         now: datetime,
         seed: str,
     ) -> Case:
-        """The case of a lead, with the first territory whose condition holds."""
+        """The case of a lead, with the territory that it lies in."""
         activation = book.activation(lead, account, now=now)
-        name, territory = book.territory(activation) or (None, None)
-        return cls(book, lead, account, clock, now, seed, activation, name, territory)
+        return cls(book, lead, account, clock, now, seed, activation, book.territory(lead, activation, now))
+
+    @property
+    def territory_name(self) -> str | None:
+        """What the territory is called."""
+        return None if self.territory is None else self.territory.name
+
+    @property
+    def territory_owner(self) -> Owner | None:
+        """Whose it is: a team or a rep."""
+        return None if self.territory is None else self.territory.owner
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Where a lead would go (``None``: nobody could be given it), the roster after that, and why."""
+    """Where a lead would go (``None``: nobody could be given it), the roster after that, and why. ``awaits``: the team that it was to
+    be pushed to and of which nobody could be given it."""
 
     to: Where | None
     roster: Roster
     reasons: tuple[Reason, ...]
+    awaits: str | None = None
 
     def because(self, *reasons: Reason) -> Given:
         """The same, with these reasons before its own."""
-        return Given(self.to, self.roster, reasons + self.reasons)
+        return Given(self.to, self.roster, reasons + self.reasons, self.awaits)
+
+    def after(self, tried: Given) -> Given:
+        """The same, after something else was ``tried`` that would have come first: with its reasons, and for its team."""
+        return Given(self.to, self.roster, tried.reasons + self.reasons, tried.awaits or self.awaits)
+
+    @property
+    def still_awaits(self) -> str | None:
+        """The team that the lead awaits where it goes: none, if somebody has it now."""
+        return None if isinstance(self.to, Assigned | Offered) else self.awaits
 
 
 def place(
@@ -104,7 +124,8 @@ def place(
     given = route(case, roster)
     to, due = landed(case, given)
     reasons = scored.reasons + given.reasons
-    return Placement(to, due, reasons, scored.score, scored.rank, case.territory_name), given.roster
+    placement = Placement(to, due, reasons, scored.score, scored.rank, case.territory_name, given.still_awaits)
+    return placement, given.roster
 
 
 def route(case: Case, roster: Roster) -> Given:
@@ -113,11 +134,11 @@ def route(case: Case, roster: Roster) -> Given:
     if matched is None:
         given = reviewed(MANAGERS, roster, None).because(_no_rule(case))
     else:
-        given = _by_rule(case, matched.rule, roster, f"route[{matched.index}]").because(
+        given = by_rule(case, matched.rule, roster, f"route[{matched.index}]").because(
             _routed(case.book, matched.index, case.activation.missing)
         )
-    name = case.territory_name
-    return given if name is None else given.because(_in_territory(name))
+    lies = case.territory
+    return given if lies is None else given.because(_in_territory(lies.name, lies.above[0] if lies.above else None))
 
 
 def landed(case: Case, given: Given, escalated: int | None = None) -> tuple[Where, Due | None]:
@@ -132,10 +153,10 @@ def landed(case: Case, given: Given, escalated: int | None = None) -> tuple[Wher
     return given.to, _due_at(case, given.to, given.roster, escalated)
 
 
-def push_to(case: Case, push: Push, roster: Roster, rule: str, *, outright: bool = False) -> Given:
+def push_to(case: Case, push: Push, roster: Roster, rule: str | None, *, outright: bool = False) -> Given:
     """Give the lead to a rep as a push says, if one is eligible. ``outright``: assigned even where the push would offer."""
     within = None if outright else push.accept_within
-    owner = case.territory.owner if case.territory is not None else None
+    owner = case.territory_owner
     match push.to:
         case "account.owner":
             handle = case.account.owner if case.account is not None else None
@@ -149,6 +170,8 @@ def push_to(case: Case, push: Push, roster: Roster, rule: str, *, outright: bool
         case _:
             assert push.team is not None
             given = _to_team(case, push.team, push.by, roster, rule)
+    if push.to == "territory.owner" and case.territory is not None and case.territory.through is not None:
+        given = given.because(_owned_as(case.territory.name, case.territory.through))
     if within is None or not isinstance(given.to, Assigned):
         return given
     rep, team, until = given.to.rep, given.to.team, case.now + within
@@ -156,7 +179,7 @@ def push_to(case: Case, push: Push, roster: Roster, rule: str, *, outright: bool
     return Given(Offered(rep, until, team), given.roster, (*given.reasons, reason))
 
 
-def go_on(case: Case, onward: Onward, roster: Roster, rule: str) -> Given:
+def go_on(case: Case, onward: Onward, roster: Roster, rule: str | None) -> Given:
     """Send the lead on to a team, a pool or a review. Only a team can answer that there is nobody."""
     if onward.pool is not None:
         return _waits(case, onward.pool, roster, rule)
@@ -183,7 +206,7 @@ def last_pull(book: Rulebook) -> Pull | None:
     return next((route.rule.pull for route in reversed(book.routes) if route.rule.pull is not None), None)
 
 
-def _by_rule(case: Case, rule: Rule, roster: Roster, path: str) -> Given:
+def by_rule(case: Case, rule: Rule, roster: Roster, path: str) -> Given:
     """Do what the matching rule says, and if nobody can be given the lead, what remains."""
     if rule.pull is not None:
         return _waits(case, rule.pull.pool, roster, path)
@@ -193,10 +216,10 @@ def _by_rule(case: Case, rule: Rule, roster: Roster, path: str) -> Given:
         return Given(InNurture(), roster, (Reason("in_nurture", rule=path),))
     given = push_to(case, rule.push, roster, path)
     if given.to is None and rule.fallback is not None:
-        reasons = (*given.reasons, _fell_back(rule.fallback, f"{path}.fallback"))
-        given = go_on(case, rule.fallback, roster, f"{path}.fallback").because(*reasons)
+        fallback = go_on(case, rule.fallback, roster, f"{path}.fallback")
+        given = fallback.because(_fell_back(rule.fallback, f"{path}.fallback")).after(given)
     if given.to is None:
-        given = somewhere(case, roster).because(*given.reasons)
+        given = somewhere(case, roster).after(given)
     return given
 
 
@@ -215,15 +238,15 @@ def _due_at(case: Case, to: Where, roster: Roster, escalated: int) -> Due | None
             return None
 
 
-def _to_team(case: Case, team: str, by: str, roster: Roster, rule: str) -> Given:
+def _to_team(case: Case, team: str, by: str, roster: Roster, rule: str | None) -> Given:
     chosen = next_rep(case.book, team, by, roster, case.clock, case.now, case.seed)
     if chosen.rep is None:
-        return Given(None, roster, (*chosen.passed_over, Reason("nobody_eligible", {"to": team}, rule)))
+        return Given(None, roster, (*chosen.passed_over, Reason("nobody_eligible", {"to": team}, rule)), team)
     reason = Reason("chosen", {"rep": chosen.rep, "team": team, "by": by}, rule)
     return Given(Assigned(chosen.rep, team), take(roster, team, chosen), (*chosen.passed_over, reason))
 
 
-def _to_rep(case: Case, handle: str | None, by: str, roster: Roster, rule: str, *, offered: bool) -> Given:
+def _to_rep(case: Case, handle: str | None, by: str, roster: Roster, rule: str | None, *, offered: bool) -> Given:
     """To a rep whose lead it is by name. Their caps don't count, and their hours only if they have to accept: it is theirs
     tomorrow morning too. Gone, switched off, on leave, or having declined it, does count."""
     nobody = Reason("nobody_eligible", {"to": by}, rule)
@@ -258,8 +281,16 @@ def _pooled(pool: str, rule: str | None) -> tuple[Reason, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _in_territory(name: str) -> Reason:
-    return Reason("in_territory", {"territory": name}, f"territories.{name}")
+def _in_territory(name: str, above: str | None) -> Reason:
+    path = f"territories.{name}"
+    if above is None:
+        return Reason("in_territory", {"territory": name}, path)
+    return Reason("in_territory_of", {"territory": name, "above": above}, path)
+
+
+@lru_cache(maxsize=1024)
+def _owned_as(name: str, other: str) -> Reason:
+    return Reason("owned_as", {"territory": name, "other": other}, f"territories.{name}")
 
 
 def _fell_back(onward: Onward, rule: str) -> Reason:

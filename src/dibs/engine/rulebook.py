@@ -11,9 +11,9 @@ from dibs.engine.asking import Facts, Questions
 from dibs.engine.conditions import Activation, Condition
 from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts
 from dibs.engine.policy_fair_play import Tier
-from dibs.engine.policy_market import Territory
 from dibs.engine.policy_model import Policy, Rule
-from dibs.engine.policy_time import Sla
+from dibs.engine.policy_time import Idle, Sla
+from dibs.engine.territories import Lies, Market
 
 
 class Knows(NamedTuple):
@@ -31,6 +31,7 @@ ROUTING = Knows(("lead", "account", "now"))
 TIER = Knows(("rep",))
 SIGHT = Knows(("lead", "rep", "now"))
 FIRST_CONTACT = Knows(("lead", "now"))
+LEFT_ALONE = Knows(("lead", "now"))
 CREDITS = Knows(("lead", "now"))
 
 
@@ -53,12 +54,12 @@ class Rulebook:
         "_route",
         "_scoring",
         "_scoring_facts",
-        "_territory",
+        "idles",
+        "market",
         "points",
         "policy",
         "routes",
         "slas",
-        "territories",
         "tiers",
     )
 
@@ -70,10 +71,11 @@ class Rulebook:
         self.points: tuple[tuple[Condition, int, str], ...] = tuple(
             (Condition.of(points.when, *SCORING), points.add, points.when) for points in policy.qualify.score
         )
-        self.territories: tuple[tuple[str, Condition, Territory], ...] = tuple(
-            (name, Condition.of(territory.when or "true", *ROUTING), territory)
+        territories = {
+            name: Condition.of(territory.when, *ROUTING)
             for name, territory in policy.territories.items()
-        )
+            if territory.when is not None
+        }
         self.routes: tuple[CompiledRule, ...] = tuple(
             CompiledRule(index, rule, compiled(rule.when, ROUTING)) for index, rule in enumerate(policy.route)
         )
@@ -83,13 +85,17 @@ class Rulebook:
         self.slas: tuple[tuple[Sla, Condition | None], ...] = tuple(
             (sla, compiled(sla.when, FIRST_CONTACT)) for sla in policy.sla
         )
-        conditions = [condition for _, condition, _ in self.territories]
+        self.idles: tuple[tuple[Idle, Condition | None], ...] = tuple(
+            (idle, compiled(idle.when, LEFT_ALONE)) for idle in policy.idle
+        )
+        conditions = list(territories.values())
         conditions += [route.when for route in self.routes if route.when]
         conditions += [condition for _, when, only in self.tiers for condition in (when, only) if condition]
         conditions += [when for _, when in self.slas if when]
+        conditions += [when for _, when in self.idles if when]
         self._facts = Facts(conditions)
         self._route = Questions([route.when for route in self.routes], self._facts, first=True)
-        self._territory = Questions([condition for _, condition, _ in self.territories], self._facts, first=True)
+        self.market = Market(policy.territories, policy.timezone, territories, self._facts)
         # Points are counted before score and rank are known, so they have facts of their own.
         scoring = [condition for condition, _, _ in self.points]
         self._scoring_facts = Facts(scoring)
@@ -124,16 +130,22 @@ class Rulebook:
         place = self._route.first(activation)
         return None if place is None else self.routes[place]
 
-    def territory(self, activation: Activation) -> tuple[str, Territory] | None:
-        """The first territory that the lead lies in, and its name."""
-        place = self._territory.first(activation)
-        return None if place is None else (self.territories[place][0], self.territories[place][2])
+    def territory(self, lead: LeadFacts, activation: Activation, now: datetime) -> Lies | None:
+        """The territory that the lead lies in, as far down the tree as it goes."""
+        return self.market.of(lead, activation, now)
 
     def sla(self, activation: Activation) -> tuple[int, Sla] | None:
         """The first time for first contact whose condition holds, and its place."""
         for index, (sla, when) in enumerate(self.slas):
             if when is None or when.holds(activation):
                 return index, sla
+        return None
+
+    def idle(self, activation: Activation) -> tuple[int, Idle] | None:
+        """The first rule on leads left alone whose condition holds, and its place."""
+        for index, (idle, when) in enumerate(self.idles):
+            if when is None or when.holds(activation):
+                return index, idle
         return None
 
     def scored(self, lead: LeadFacts, account: AccountFacts | None, now: datetime) -> tuple[int, ...]:

@@ -181,7 +181,7 @@ def _try_again(case: Case, step: Step, index: int, roster: Roster) -> Due:
 
 def _frees_up_at(case: Case, push: Push, roster: Roster) -> datetime:
     """The earliest moment after now at which somebody whom this push asks may be free: back at work, or off a cap."""
-    owner = case.territory.owner if push.to == "territory.owner" and case.territory is not None else None
+    owner = case.territory_owner if push.to == "territory.owner" else None
     territory = owner.team if owner is not None else None
     earliest: datetime | None = None
     for handle in roster.teams.get(push.team or territory or "", ()):

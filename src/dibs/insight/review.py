@@ -32,7 +32,17 @@ _AFTER: Mapping[str, str] = {
 _SAMPLE = 2_000
 #: Codes that say where a lead is, or what was found out about it, but not why a person has to decide.
 _NOT_WHY = frozenset(
-    {"scored", "no_domain", "no_account", "matched_account", "in_territory", "in_review", "passed_over", "fell_back"}
+    {
+        "scored",
+        "no_domain",
+        "no_account",
+        "matched_account",
+        "in_territory",
+        "in_territory_of",
+        "in_review",
+        "passed_over",
+        "fell_back",
+    }
 )
 
 
