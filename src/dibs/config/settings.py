@@ -148,6 +148,9 @@ STREAM_PORT = int(os.environ.get("DIBS_STREAM_PORT", "8001"))
 #: Whoever brings this token may read /metrics from elsewhere; without one only this machine may.
 METRICS_TOKEN = os.environ.get("DIBS_METRICS_TOKEN", "")
 
+#: Whether reps' calendars may lie on this machine or its network, and not on the public internet alone.
+PRIVATE_CALENDARS = os.environ.get("DIBS_PRIVATE_CALENDARS", "") == "1"
+
 LOGGING_CONFIG = None
 logs.set_up(json=os.environ.get("DIBS_LOG", "") == "json", level=os.environ.get("DIBS_LOG_LEVEL", "INFO"))
 

@@ -21,8 +21,20 @@ from dibs.people.caller import Caller
 from dibs.people.tenancy import enter, new_id
 
 #: What a notice can be about. ``rules_announced``: rules that will change; ``rules_changed``: that have; ``rules_kept``: that will
-#: not, though it was announced; ``tier_changed``: another tier; ``below_floor``: fewer claims than the policy expects.
-Kind = Literal["rules_announced", "rules_changed", "rules_kept", "tier_changed", "below_floor"]
+#: not, though it was announced; ``tier_changed``: another tier; ``below_floor``: fewer claims than the policy expects; ``leads_moved``:
+#: many leads came to them at once, or went to others; ``availability``: somebody else switched them off, or back on;
+#: ``calendar_failing``: their calendar can't be read.
+Kind = Literal[
+    "rules_announced",
+    "rules_changed",
+    "rules_kept",
+    "tier_changed",
+    "below_floor",
+    "leads_moved",
+    "availability",
+    "calendar_failing",
+    "lead_touched",
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 #: How long notices are kept. What they told of stays in the log.
@@ -81,6 +93,16 @@ def tell_more(
     rows = [(new_id(), workspace_id, user_id, at, kind, reasons) for user_id, reasons in wanted if user_id not in have]
     insert_rows("delivery_notice", _COLUMNS, rows)
     return have | {row[2]: row[0] for row in rows}
+
+
+def has_been_told(workspace_id: UUID, user_id: UUID, kind: Kind, since: datetime) -> bool:
+    """Whether this person got a notice of this kind after that moment."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM delivery_notice WHERE workspace_id = %s AND user_id = %s AND kind = %s AND at > %s LIMIT 1",
+            [workspace_id, user_id, kind, since],
+        )
+        return cursor.fetchone() is not None
 
 
 def _json(reasons: Iterable[Reason]) -> str:

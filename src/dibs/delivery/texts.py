@@ -17,6 +17,8 @@ TEXTS: Mapping[str, str] = {
     "no_domain": _("No company domain to find an account by"),
     "no_account": _("No account with the domain {domain}"),
     "matched_account": _("Belongs to the account {account}"),
+    "in_family": _("It is of the family of {parent}, whose rep is {owner}"),
+    "near_account": _("It may belong to the account {account}: a person decides"),
     "in_territory": _("In the territory {territory}"),
     "in_territory_of": _("In the territory {territory}, a part of {above}"),
     "owned_as": _("{territory} has the owner of {other}"),
@@ -53,9 +55,12 @@ TEXTS: Mapping[str, str] = {
     "already_ended": _("It is over with this lead: it is {state}"),
     "no_pool": _("The pool it was in, {pool}, is no longer in the policy"),
     "not_led": _("You see this lead as a rep; it is not among those you lead"),
+    "owns_it": _("{rep} has this lead, and so is on its team already"),
+    "nobodys": _("Nobody has this lead, so it has no team"),
     "too_busy": _("Too many people are at it right now"),
     # What would make a refusal a yes.
     "choose_another": _("Choose another lead."),
+    "choose_somebody": _("Choose somebody else."),
     "choose_pool": _("Choose a pool for it."),
     "ask_manager": _("Ask your manager."),
     "ask_its_manager": _("Ask who leads its team, or do what any rep may."),
@@ -78,6 +83,12 @@ TEXTS: Mapping[str, str] = {
     "sla_missed": _("{rep} made no contact within {within}"),
     "stale": _("Nothing happened for {after}"),
     "pool_gone": _("The pool {pool} is no longer in the policy"),
+    "sla_near": _("{rep} has to make the first contact by {at}"),
+    "idle_near": _("{rep} has left it alone; at {at} it goes to somebody else"),
+    "idle": _("{rep} left it alone for {after}"),
+    "kept_by_hand": _("A manager gave it to {rep}, so it stays there"),
+    "freed": _("Somebody of {team} can take it now; it had waited since {since}"),
+    "given_to": _("Given to {rep} by name"),
     "claim_floor": _("{rep} had made {have} of the {count} claims expected {per}, so it was assigned"),
     # What became of a rep's standing.
     "tier_set": _("In the tier {tier}. Closed in {over}: {closed}, converted: {conversion_rate}"),
@@ -91,6 +102,11 @@ TEXTS: Mapping[str, str] = {
     "announcement_cancelled": _("The rules stay as they are: what was to change at {at} will not"),
     # What people and programs did.
     "enriched": _("New facts: {fields}"),
+    "merged": _("{by} merged it into another lead of the same person"),
+    "merged_with": _("{by} merged another lead of the same person into it"),
+    "unmerged": _("{by} took it apart again: it is a lead of its own"),
+    "belongs_to": _("{by} said that it belongs to the account {account}"),
+    "belongs_no_more": _("{by} said that it does not belong to the account {account}"),
     "skipped": _("Looked at and passed by"),
     "accepted": _("Accepted"),
     "rejected": _("Declined: {why}"),
@@ -100,6 +116,26 @@ TEXTS: Mapping[str, str] = {
     "returned": _("{by} sent it back to {pool}: {why}"),
     "converted": _("Became business worth {amount}"),
     "retired": _("Given up: {why}"),
+    "helper_added": _("{rep} is on its team now, to see it and help"),
+    "helper_removed": _("{rep} is no longer on its team"),
+    # What a rep is told of their availability.
+    "switched_away": _("{by} set you to not available: no leads are given to you until you are set back"),
+    "switched_back": _("{by} set you to available: leads can be given to you again"),
+    "calendar_failing": _(
+        "Your calendar at {host} can't be read since {since}: {problem}. What it said last still holds"
+    ),
+    # Why many leads were moved at once.
+    "moved_by": _("{by} moved it along with others: {why}"),
+    "on_leave": _("{rep} is going on leave: {why}"),
+    "has_left": _("{rep} is leaving: {why}"),
+    "border_moved": _("The borders of the territories have moved: {why}"),
+    "move_undone": _("{by} undid the move: it is back where it was"),
+    "stays": _("It stays where it is"),
+    "changed_since": _("It has changed hands since, so it was left alone"),
+    "by_hand": _("A manager gave it to its owner, so it stays there"),
+    "gone": _("There is no such lead any more"),
+    "failed": _("No place could be worked out for it"),
+    "undone": _("The move was undone before its turn came"),
 }
 
 #: What to say instead where a parameter has no value, as (code, parameter).
@@ -114,6 +150,10 @@ WITHOUT: Mapping[tuple[str, str], str] = {
     ("released", "why"): _("Given back"),
     ("assigned_by", "why"): _("{by} gave it to {rep}"),
     ("returned", "why"): _("{by} sent it back to {pool}"),
+    ("moved_by", "why"): _("{by} moved it along with others"),
+    ("on_leave", "why"): _("{rep} is going on leave"),
+    ("has_left", "why"): _("{rep} is leaving"),
+    ("border_moved", "why"): _("The borders of the territories have moved"),
     ("converted", "amount"): _("Became business"),
     ("territory_changed", "before"): _("It lies in the territory {after} now"),
     ("territory_changed", "after"): _("It lies in no territory now, and lay in {before}"),
@@ -169,6 +209,16 @@ NO_OWNER: Mapping[str, str] = {
 
 #: Texts that depend on a number: the parameter that counts, and the text for one and for many.
 COUNTED: Mapping[str, tuple[str, object]] = {
+    "touched": (
+        "count",
+        ngettext_lazy("The person came again: {touch}", "The person came again: {touch} ({count})"),
+    ),
+    "came_again": (
+        "count",
+        ngettext_lazy(
+            "The person of a lead of yours came again", "The person of a lead of yours came again, {count} times"
+        ),
+    ),
     "holding_cap": (
         "have",
         ngettext_lazy(
@@ -204,6 +254,14 @@ COUNTED: Mapping[str, tuple[str, object]] = {
             "{rep} has made {have} of the {count} claims expected {per}: {missing} are missing",
         ),
     ),
+    "leads_moved_in": (
+        "count",
+        ngettext_lazy("{by} moved a lead to you", "{by} moved {count} leads to you"),
+    ),
+    "leads_moved_out": (
+        "count",
+        ngettext_lazy("{by} moved a lead of yours to others", "{by} moved {count} leads of yours to others"),
+    ),
     "contact_first": (
         "count",
         ngettext_lazy("Contact one of your leads first.", "Contact {count} of your leads first."),
@@ -226,6 +284,18 @@ COUNTED: Mapping[str, tuple[str, object]] = {
 
 #: Values that stand for themselves in logs and have a word of their own for people, by parameter.
 WORDS: Mapping[str, Mapping[str, str]] = {
+    "problem": {
+        "bad_address": _("it points to something that is no web address"),
+        "private_address": _("it is not on the public internet"),
+        "no_answer": _("it does not answer"),
+        "bad_certificate": _("its certificate is not good"),
+        "not_there": _("there is nothing at the address, or it is not open to us"),
+        "http_error": _("it answers with an error"),
+        "redirects": _("it sends us on and on"),
+        "too_large": _("it is larger than 5 MB"),
+        "not_a_calendar": _("what it sends is no calendar"),
+        "too_much": _("there is too much in it"),
+    },
     "rank": {"hot": _("hot"), "warm": _("warm"), "cool": _("cool")},
     "state": {
         "new": _("new"),
@@ -256,6 +326,17 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "cherry_pick": _("any, with everything in sight"),
     },
     "sees": {"full": _("everything"), "preview": _("a preview"), "none": _("nothing")},
+    "touch": {
+        "form": _("another message"),
+        "visit": _("a visit"),
+        "page": _("pages looked at"),
+        "open": _("mails opened"),
+        "click": _("links followed"),
+        "call": _("a call"),
+        "mail": _("a mail"),
+        "meeting": _("a meeting"),
+        "other": _("something else"),
+    },
     "kind": {"call": _("call"), "mail": _("mail"), "meeting": _("meeting"), "message": _("message")},
     "why": {
         "no_interest": _("no interest"),

@@ -16,7 +16,7 @@ from django.utils.timezone import now as moment
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from dibs.distribution import sooner
+from dibs.distribution import calendars, sooner
 from dibs.distribution.choices import watch
 from dibs.distribution.floors import look_at_floors
 from dibs.distribution.models import PolicyVersion
@@ -52,6 +52,13 @@ def watch_claims(timestamp: int) -> int:
 def sample_pools(timestamp: int) -> int:
     """Note how each pool stands; returns how many pools were noted."""
     return in_each_workspace(sample)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="refresh_calendars", queueing_lock="refresh_calendars")
+def refresh_calendars(timestamp: int) -> int:
+    """Ask for the calendars of reps that are due; returns how many answered."""
+    return in_each_workspace(calendars.refresh)
 
 
 @app.task(name=sooner.JOB, retry=RetryStrategy(max_attempts=5, exponential_wait=3))

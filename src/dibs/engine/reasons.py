@@ -13,7 +13,10 @@ PLACING: Mapping[str, tuple[str, ...]] = {
     "scored": ("score", "rank", "parts"),
     "no_domain": (),
     "no_account": ("domain",),
-    "matched_account": ("account", "domain", "owner"),
+    # "parts": what the score (0..1) is made of, each {"part", "like", "score"}; "through": the one above it whose owner it has
+    "matched_account": ("account", "score", "parts", "owner", "through"),
+    "in_family": ("parent", "owner"),
+    "near_account": ("account", "score", "parts"),
     "in_territory": ("territory",),
     # "above": the territory that it is a part of
     "in_territory_of": ("territory", "above"),
@@ -76,12 +79,16 @@ ACTING: Mapping[str, tuple[str, ...]] = {
     "no_pool": ("pool",),
     # who leads others sees this one as a rep alone
     "not_led": (),
+    # on who can be on a lead's team
+    "owns_it": ("rep",),
+    "nobodys": (),
     "too_busy": (),
 }
 
 #: What would make a refusal a yes.
 REMEDIES: Mapping[str, tuple[str, ...]] = {
     "choose_another": (),
+    "choose_somebody": (),
     "choose_pool": (),
     "ask_manager": (),
     "ask_its_manager": (),
@@ -112,6 +119,17 @@ TIME: Mapping[str, tuple[str, ...]] = {
     "stale": ("after",),
     "reassign_limit": ("limit",),
     "pool_gone": ("pool",),
+    # a rep's first contact is due at "at"; or a lead will have been left alone for too long then
+    "sla_near": ("rep", "at"),
+    "idle_near": ("rep", "at"),
+    # left alone for so many seconds, working time where the policy says so
+    "idle": ("rep", "after"),
+    # it was due to be taken off the rep to whom a manager gave it, and was not
+    "kept_by_hand": ("rep",),
+    # somebody of the team that it was to go to can be given it now; it has waited since
+    "freed": ("team", "since"),
+    # by name, whatever their hours and caps
+    "given_to": ("rep",),
     # "per" is day or week; "count" what was expected, days off and time off taken off
     "claim_floor": ("rep", "have", "count", "per"),
 }
@@ -150,6 +168,43 @@ ACTS: Mapping[str, tuple[str, ...]] = {
     "returned": ("pool", "by", "why"),
     "converted": ("amount", "currency", "note"),
     "retired": ("why", "note"),
+    # of people who came again; "touch" is a kind of touch, "at" when
+    "touched": ("touch", "count", "at"),
+    "came_again": ("lead", "count"),
+    # two leads of one person, made one and taken apart again; "into" and "lead" are ids
+    "merged": ("into", "by"),
+    "merged_with": ("lead", "by"),
+    "unmerged": ("by",),
+    "belongs_to": ("account", "by"),
+    "belongs_no_more": ("account", "by"),
+    "helper_added": ("rep", "by"),
+    "helper_removed": ("rep", "by"),
+}
+
+#: Why many leads were moved at once, who was told of it, and why one of them was not; written by ``dibs.distribution``.
+MOVING: Mapping[str, tuple[str, ...]] = {
+    "moved_by": ("by", "why"),
+    "on_leave": ("rep", "by", "why"),
+    "has_left": ("rep", "by", "why"),
+    "border_moved": ("by", "why"),
+    "move_undone": ("by",),
+    "leads_moved_in": ("count", "by", "why"),
+    "leads_moved_out": ("count", "by", "why"),
+    "stays": (),
+    "changed_since": (),
+    "by_hand": (),
+    "gone": (),
+    "failed": (),
+    # it had not been moved yet when the move was undone
+    "undone": (),
+}
+
+#: What a rep is told of their availability; written by ``dibs.distribution``.
+AVAILABILITY: Mapping[str, tuple[str, ...]] = {
+    "switched_away": ("by",),
+    "switched_back": ("by",),
+    # "problem": what keeps the calendar at this host from being read
+    "calendar_failing": ("host", "since", "problem"),
 }
 
 CODES: Mapping[str, tuple[str, ...]] = {
@@ -161,4 +216,6 @@ CODES: Mapping[str, tuple[str, ...]] = {
     **STANDING,
     **ANNOUNCING,
     **ACTS,
+    **MOVING,
+    **AVAILABILITY,
 }

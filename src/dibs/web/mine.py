@@ -133,6 +133,10 @@ def _notice_title(kind: str) -> str:
         "rules_kept": _("Rules stay as they are"),
         "tier_changed": _("Another tier"),
         "below_floor": _("Fewer claims than expected"),
+        "lead_touched": _("A lead came again"),
+        "leads_moved": _("Leads were moved"),
+        "availability": _("Your availability"),
+        "calendar_failing": _("Your calendar can't be read"),
     }.get(kind, kind)
 
 
