@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.db import connection, transaction
 
-from dibs.delivery.outbox import Event, lead_payload, post
+from dibs.delivery.outbox import Event, lead_payload_json, post
 from dibs.delivery.wake import wake
 from dibs.distribution.reading import STANDING_COLUMNS, Crew, Row, standing_of
 from dibs.engine import fairplay
@@ -27,7 +27,7 @@ from dibs.engine.facts import LeadClock
 from dibs.engine.lifecycle import HELD, check_move
 from dibs.engine.roster import Roster
 from dibs.people.bulk import insert_rows, update_rows
-from dibs.people.tenancy import new_id
+from dibs.people.tenancy import new_id, new_token
 
 DECISION_COLUMNS = (
     "id",
@@ -65,7 +65,7 @@ _CREDIT_COLUMNS = (
 to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 #: Kinds of decision that change facts and not the state, so the state table does not speak of them.
-_STILL = frozenset({"enriched", "skipped", "opened"})
+_STILL = frozenset({"enriched", "touched", "skipped", "opened", "helped"})
 
 
 @dataclass(slots=True)
@@ -131,7 +131,7 @@ def columns_of(clock: LeadClock, crew: Crew, *, by: str, review: str | None = No
         "pool": clock.pool,
         "review": review,
         "owner_id": crew.ids[clock.owner] if clock.owner else None,
-        "claim": uuid4() if held else None,
+        "claim": new_token() if held else None,
         "taken_by": by if held else None,
         "waiting_since": clock.waiting_since,
         "lock_expires_at": clock.lock_expires_at,
@@ -222,7 +222,8 @@ def log(
             )
         )
         review = outcome.changes.get("review", lead.get("review"))
-        payload = lead_payload(lead["id"], pool, lead["state"], outcome.state, names.get(rep) if rep else None, review)
+        told = names.get(rep) if rep else None
+        payload = lead_payload_json(lead["id"], pool, lead["state"], outcome.state, told, review)
         events.append((f"lead.{outcome.kind}", lead["id"], payload))
     insert_rows("distribution_decision", DECISION_COLUMNS, decisions)
     post(workspace_id, events, now)
