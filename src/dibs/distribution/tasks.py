@@ -16,10 +16,10 @@ from django.utils.timezone import now as moment
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from dibs.distribution import calendars, sooner
+from dibs.distribution import calendars, comparing, sooner
 from dibs.distribution.choices import watch
 from dibs.distribution.floors import look_at_floors
-from dibs.distribution.models import PolicyVersion
+from dibs.distribution.models import Comparison, PolicyVersion
 from dibs.distribution.samples import sample
 from dibs.distribution.tiering import retier_all
 from dibs.people.models import Workspace
@@ -69,6 +69,17 @@ def bring_forward(workspace: str, replaced: str) -> int:
             return sooner.catch_up(UUID(workspace), UUID(replaced), moment())
     except PolicyVersion.DoesNotExist:
         return 0  # the workspace is no more
+    finally:
+        connection.close()
+
+
+@app.task(name=comparing.JOB, retry=RetryStrategy(max_attempts=3, exponential_wait=3))
+def compare_policies(workspace: str, comparison: str) -> int:
+    """Put past leads through two policies; returns how many leads that were. Done already, or gone: nothing is done."""
+    try:
+        with within(workspace):
+            asked = Comparison.objects.filter(id=comparison, state__in=("waiting", "running")).first()
+            return comparing.go_through(asked).total if asked is not None else 0
     finally:
         connection.close()
 
