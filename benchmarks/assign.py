@@ -168,7 +168,7 @@ def _run(kind: str, number: int, workers: int) -> Run:
 
     from dibs.people.tenancy import enter
 
-    workspace_id = _workspace(f"{kind}-{number}-{workers}")
+    workspace_id = workspace_of(f"{kind}-{number}-{workers}")
     with connection.cursor() as cursor:
         if kind == "waiting":
             first = number * 10 + workers * 1_000_000  # numbers, and so ids, that no other run has
@@ -186,7 +186,7 @@ def _run(kind: str, number: int, workers: int) -> Run:
     return run
 
 
-def _workspace(slug: str) -> UUID:
+def workspace_of(slug: str) -> UUID:
     from dibs.distribution.joining import join
     from dibs.distribution.policies import publish
     from dibs.people.models import Workspace
