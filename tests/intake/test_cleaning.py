@@ -13,7 +13,7 @@ import pytest
 
 from dibs.crm.models import Lead
 from dibs.intake.cleaning import FIELDS, FLAGS, TEXTS, Cleaned, Place, Wrong, clean
-from dibs.intake.companies import company_key
+from dibs.crm.companies import company_key
 from dibs.intake.countries import country_code
 from dibs.intake.emails import clean_email, is_free_mail, registered_domain
 

@@ -38,14 +38,42 @@ class Arrival:
     currency: str | None = None
     message: str | None = None
     consent: bool | None = None
+    touches: int | None = None
+    pages: int | None = None
+    opens: int | None = None
+    last_touch_at: datetime | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     lead_id: UUID = field(default_factory=new_id)
 
 
+#: What a touch can be: another message that would have been a lead of its own (``form``), a visit, pages looked at, mails opened, links
+#: followed, somebody rang, wrote, met, or something else.
+TOUCHES = ("form", "visit", "page", "open", "click", "call", "mail", "meeting", "other")
+#: Touches that were meant for somebody: who has the lead is told of them at once.
+MEANT = frozenset({"form", "call", "mail", "meeting"})
+
+
+@dataclass(frozen=True, slots=True)
+class Touching:
+    """The person of a lead came again, or did something. ``kind`` is of `TOUCHES`; ``count``: so many at once. ``source`` and
+    ``external_id`` name it as they name a lead, so that the same touch sent twice is one; ``detail`` is what was said of it."""
+
+    at: datetime
+    kind: str
+    source: str
+    external_id: str | None = None
+    count: int = 1
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Enrichment:
-    """New facts on a lead that is already here: field name to value; ``attributes`` are merged into those it has."""
+    """New facts on a lead that is already here: field name to value; ``attributes`` are merged into those it has.
+
+    With ``touch``, they are what the person said now: of who they are the lead takes what it lacks, of what they want all.
+    """
 
     lead_id: UUID
     facts: Mapping[str, Any]
+    touch: Touching | None = None

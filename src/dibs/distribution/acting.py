@@ -15,15 +15,16 @@ from uuid import UUID
 
 from django.db import connection
 
+from dibs.distribution.families import accounts_by_id
 from dibs.distribution.lines import sees
-from dibs.distribution.reading import accounts_by_id, has_opened, lead_facts, seed_for, standing_now, with_record
+from dibs.distribution.reading import has_opened, lead_facts, seed_for, standing_now, with_record
 from dibs.distribution.scene import Acted, Answer, Refused, Scene, act
 from dibs.distribution.ticking import settle
 from dibs.distribution.writing import Outcome, begin_standings
 from dibs.engine import claim as judge
 from dibs.engine import consequences, fairplay, timeline
 from dibs.engine.decision import Assigned, Due, InPool, Placement, Reason, Refusal
-from dibs.engine.due import due_in_pool, due_when_owned
+from dibs.engine.due import due_in_pool, due_when_idle, due_when_owned
 from dibs.engine.facts import LeadClock
 from dibs.people.caller import Caller
 from dibs.people.tenancy import enter
@@ -64,7 +65,7 @@ def contact(
         raise ValueError(f"kind is one of {', '.join(CONTACT_KINDS)}")
 
     def decide(scene: Scene) -> Outcome:
-        after = consequences.contacted(scene.clock, now)
+        after = consequences.contacted(scene.clock, now, _due_when_idle(scene))
         return scene.still_with("contacted", after, Reason("contacted", {"kind": kind, "note": note}))
 
     return act(caller, lead_id, now, decide, kind="contacted", claim=claim)
@@ -74,9 +75,8 @@ def accept(caller: Caller, lead_id: UUID, now: datetime, *, claim: UUID | None =
     """The rep takes the offer."""
 
     def decide(scene: Scene) -> Outcome:
-        return scene.still_with(
-            "accepted", consequences.accepted(scene.clock, _first_contact_due(scene)), Reason("accepted")
-        )
+        after = consequences.accepted(scene.clock, _first_contact_due(scene), now)
+        return scene.still_with("accepted", after, Reason("accepted"))
 
     return act(caller, lead_id, now, decide, kind="accepted", claim=claim)
 
@@ -94,11 +94,9 @@ def reject(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "", claim
             scene.known.roster,
             now,
             seed_for(scene.row, scene.active.digest),
+            why,
         )
-        placement = _with(moved.placement, Reason("rejected", {"why": why}))
-        done = scene.goes_to(
-            "rejected", placement, consequences.moved(scene.clock, replace(moved, placement=placement), now)
-        )
+        done = scene.goes_to("rejected", moved.placement, consequences.moved(scene.clock, moved, now))
         assert scene.held_by is not None
         done.passed_over = (scene.held_by, "declined")
         return done
@@ -291,7 +289,8 @@ def assigned(scene: Scene, handle: str, why: str) -> Outcome:
         due=_first_contact_due(scene, handle),
         reasons=(Reason("assigned_by", {"rep": handle, "by": scene.caller.name, "why": why}),),
     )
-    return scene.goes_to("assigned", placement, consequences.placed(scene.clock, placement, scene.now))
+    after = consequences.placed(scene.clock, placement, scene.now, by_hand=True)
+    return scene.goes_to("assigned", placement, after)
 
 
 def returned(scene: Scene, pool: str, why: str) -> Outcome:
@@ -312,6 +311,14 @@ def _first_contact_due(scene: Scene, handle: str | None = None) -> Due | None:
         return None
     rep = scene.known.roster.reps.get(handle or scene.caller.handle or "")
     return due_when_owned(scene.active.book, lead_facts(scene.row), rep, scene.now)
+
+
+def _due_when_idle(scene: Scene) -> Due | None:
+    """When the lead, from this act on, will have been left alone for too long."""
+    if scene.active is None or scene.clock.owner is None:
+        return None
+    book, rep = scene.active.book, scene.known.roster.reps.get(scene.clock.owner)
+    return due_when_idle(book, book.activation(lead_facts(scene.row), now=scene.now), rep, scene.now, scene.now)
 
 
 def _account(scene: Scene) -> Any:

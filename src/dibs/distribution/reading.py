@@ -18,7 +18,7 @@ from django.db import connection
 from dibs.crm.models import Lead
 from dibs.distribution.hours import HOURS_COLUMNS, HOURS_WIDTH, hours_from, since_and_until
 from dibs.engine import calendar, rotate
-from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts
+from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
 from dibs.engine.fairplay import Standing, on_day
 from dibs.engine.roster import Roster
 from dibs.engine.rulebook import Rulebook
@@ -92,6 +92,11 @@ def lead_clock(row: Mapping[str, Any], owner: str | None, passed_over: frozenset
         reassigned=row["reassigned"],
         passed_over=passed_over,
         claimed_at=row["claimed_at"],
+        by_hand=row["by_hand"],
+        sla_at=row["sla_at"],
+        warned=row["warned"],
+        acted_at=row["acted_at"],
+        awaits=row["awaits"],
     )
 
 
@@ -109,43 +114,6 @@ def lock_leads(workspace_id: UUID, lead_ids: Iterable[UUID]) -> dict[UUID, Row]:
         )
         rows = [lead_row(values) for values in cursor.fetchall()]
     return {row["id"]: row for row in rows}
-
-
-def accounts_by_domain(workspace_id: UUID, domains: Iterable[str | None]) -> dict[str, tuple[UUID, AccountFacts]]:
-    """The account of each registered domain that has one."""
-    wanted = sorted({domain for domain in domains if domain})
-    if not wanted:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT account.id, account.name, account.domain, owner.handle
-            FROM crm_account account LEFT JOIN people_rep owner ON owner.id = account.owner_id
-            WHERE account.workspace_id = %s AND account.domain = ANY(%s)
-            """,
-            [workspace_id, wanted],
-        )
-        return {
-            domain: (account_id, AccountFacts(name=name, domain=domain, owner=owner))
-            for account_id, name, domain, owner in cursor.fetchall()
-        }
-
-
-def accounts_by_id(workspace_id: UUID, ids: Iterable[UUID | None]) -> dict[UUID, AccountFacts]:
-    """The accounts that leads were matched to."""
-    wanted = sorted({account for account in ids if account})
-    if not wanted:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT account.id, account.name, account.domain, owner.handle
-            FROM crm_account account LEFT JOIN people_rep owner ON owner.id = account.owner_id
-            WHERE account.workspace_id = %s AND account.id = ANY(%s)
-            """,
-            [workspace_id, wanted],
-        )
-        return {row[0]: AccountFacts(name=row[1], domain=row[2], owner=row[3]) for row in cursor.fetchall()}
 
 
 def passed_over(workspace_id: UUID, lead_ids: Iterable[UUID]) -> dict[UUID, frozenset[str]]:

@@ -16,11 +16,11 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from dibs.distribution import policies
+from dibs.distribution.families import accounts_by_id
 from dibs.distribution.reading import (
     LEAD_SELECT,
     Crew,
     Row,
-    accounts_by_id,
     crew,
     lead_clock,
     lead_facts,

@@ -65,7 +65,7 @@ _CREDIT_COLUMNS = (
 to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 #: Kinds of decision that change facts and not the state, so the state table does not speak of them.
-_STILL = frozenset({"enriched", "touched", "skipped", "opened", "helped"})
+_STILL = frozenset({"enriched", "touched", "skipped", "opened", "helped", "warned"})
 
 
 @dataclass(slots=True)
@@ -141,6 +141,11 @@ def columns_of(clock: LeadClock, crew: Crew, *, by: str, review: str | None = No
         "due_for": clock.due_for,
         "escalated": clock.escalated,
         "reassigned": clock.reassigned,
+        "by_hand": clock.by_hand,
+        "sla_at": clock.sla_at,
+        "warned": clock.warned,
+        "acted_at": clock.acted_at,
+        "awaits": clock.awaits,
     }
 
 

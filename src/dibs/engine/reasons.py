@@ -28,6 +28,10 @@ PLACING: Mapping[str, tuple[str, ...]] = {
     "routed": ("rule", "index", "when", "tried"),
     "no_rule_matched": ("tried",),
     "chosen": ("rep", "team", "by"),
+    # the numbers behind the choice: "expected" conversion and the one "drawn" from what results leave possible (0..1), times "strengths"
+    # (1 and up), times what "load" leaves of it (0..1), is the "value"; "candidates": the same of all who were weighed, the best
+    # first, each with the leads "closed" and "converted" that it comes from
+    "best_match": ("rep", "expected", "drawn", "strengths", "load", "value", "candidates"),
     "passed_over": ("rep", "because"),
     "nobody_eligible": ("to",),
     "fell_back": ("to",),
@@ -43,9 +47,15 @@ CAUSES: tuple[str, ...] = (
     "inactive",
     "unavailable",
     "away",
+    "holiday",
     "off_hours",
+    "busy",
     "open_at_most",
+    "per_hour",
     "per_day",
+    "per_week",
+    "per_month",
+    "not_among",
     "declined_before",
 )
 

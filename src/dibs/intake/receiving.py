@@ -1,7 +1,8 @@
 """Leads come in: what was sent is kept as it was sent, cleaned, and given to distribution to place.
 
 The same thing sent twice is one thing: a row is known by its source, its external id and the digest of what it said. Known and
-the same: unchanged. Known and different: the lead is enriched by what is new. Unknown: a lead is placed.
+the same: unchanged. Known and different: the lead is enriched by what is new. Unknown: a lead is placed, or touched, if its person
+came before.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from dibs.crm.arrival import Arrival, Enrichment
-from dibs.distribution.placing import AlreadyHere, Placed, enrich, place
+from dibs.distribution.persons import kept_instead
+from dibs.distribution.placing import AlreadyHere, Placed, arrive
 from dibs.intake.cleaning import FIELDS, Place
 from dibs.intake.codes import ROWS
 from dibs.intake.preparing import Prepared, Sent, Taken, prepare
@@ -30,13 +32,15 @@ _TRIES = 6
 #: What a lead keeps from when it came first, whatever is sent later.
 _FIXED = frozenset({"source", "external_id", "received_at"})
 _COMPARED = sorted(FIELDS - _FIXED)
+#: Constraints that say that another sender was first.
+_ONCE = ("raw_payload_once", "lead_external_once", "touch_external_once")
 
-Outcome = Literal["placed", "enriched", "unchanged", "refused"]
+Outcome = Literal["placed", "touched", "enriched", "unchanged", "refused"]
 
 
 @dataclass(slots=True)
 class Received:
-    """What became of a row. ``placed`` says where the lead is now, of one placed or enriched. ``code``, ``field`` and
+    """What became of a row. ``placed`` says where the lead is now, of one placed, touched or enriched. ``code``, ``field`` and
     ``message`` say why a row was refused; ``flags`` what was doubted and kept."""
 
     outcome: Outcome
@@ -97,7 +101,7 @@ def take_in(workspace_id: UUID, prepared: Prepared, *, now: datetime, enriching:
 
 def _will_pass(problem: Exception) -> bool:
     if isinstance(problem, IntegrityError):
-        return "raw_payload_once" in str(problem) or "lead_external_once" in str(problem)
+        return any(name in str(problem) for name in _ONCE)
     return isinstance(problem, AlreadyHere) or isinstance(problem.__cause__, DeadlockDetected | SerializationFailure)
 
 
@@ -145,21 +149,25 @@ def _take_wave(
             answers[row.at] = _unknown(row)
             continue
         else:
-            arrival = arrivals[row.at] = _arrival(row, now)
+            arrival = arrivals[row.at] = arrival_of(row, now)
             lead_id = arrival.lead_id
         kept.append((row, lead_id))
     changes = _changes(known)
 
-    # Write: the payloads first, then what was made of them. Leads that are here go before new ones, because they are locked
-    # and the rotations after them, as everywhere.
+    # Write: the payloads first, then what was made of them.
     _keep(workspace_id, kept, now)
-    enriched = {placed.lead_id: placed for placed in enrich(workspace_id, changes, now=now)}
+    places, changed = arrive(workspace_id, list(arrivals.values()), changes, now=now)
+    enriched = {placed.lead_id: placed for placed in changed}
     for row, lead_id in known:
         now_at = enriched.get(lead_id)
         answers[row.at] = Received("enriched" if now_at else "unchanged", lead_id, now_at, row.flags)
-    places = place(workspace_id, list(arrivals.values()), now=now)
     for at, placed in zip(arrivals, places, strict=True):
-        answers[at] = Received("placed", placed.lead_id, placed, arrivals[at].flags)
+        answers[at] = Received("touched" if placed.touched else "placed", placed.lead_id, placed, arrivals[at].flags)
+    _are_of(
+        workspace_id,
+        [(arrivals[at].lead_id, place.lead_id) for at, place in zip(arrivals, places, strict=True) if place.touched],
+        [row for row in wave if row.at in arrivals],
+    )
 
 
 def _said_before(workspace_id: UUID, rows: Sequence[Taken]) -> dict[tuple[str, str, bytes], UUID | None]:
@@ -184,20 +192,25 @@ def _said_before(workspace_id: UUID, rows: Sequence[Taken]) -> dict[tuple[str, s
 
 
 def _leads_here(workspace_id: UUID, rows: Sequence[Taken]) -> dict[tuple[str, str], UUID]:
-    """The leads that are here under the rows' sources and external ids."""
+    """The leads that are here under the rows' sources and external ids, or were touched by what came under them; of a lead that was
+    merged into another, that one."""
     named = [row for row in rows if row.external_id]
     if not named:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(
             # LATERAL with a limit: one look into the index for each, never a scan of all the leads for a thousand of them.
-            "SELECT said.source, said.external_id, lead.id "
+            "SELECT said.source, said.external_id, lead.id, lead.merged "
             "FROM unnest(%b::text[], %b::text[]) AS said(source, external_id), "
-            "LATERAL (SELECT id FROM crm_lead WHERE workspace_id = %s AND source = said.source "
+            "LATERAL (SELECT id, merged_into_id IS NOT NULL AS merged FROM crm_lead WHERE workspace_id = %s AND source = said.source "
+            "AND external_id = said.external_id AND external_id IS NOT NULL "
+            "UNION ALL SELECT lead_id, true FROM crm_touch WHERE workspace_id = %s AND source = said.source "
             "AND external_id = said.external_id AND external_id IS NOT NULL LIMIT 1) lead",
-            [[row.source for row in named], [row.external_id for row in named], workspace_id],
+            [[row.source for row in named], [row.external_id for row in named], workspace_id, workspace_id],
         )
-        return {(source, external_id): lead for source, external_id, lead in cursor.fetchall()}
+        here = {(source, external_id): (lead, merged) for source, external_id, lead, merged in cursor.fetchall()}
+    instead = kept_instead(workspace_id, {lead for lead, merged in here.values() if merged})
+    return {key: instead.get(lead, lead) for key, (lead, _) in here.items()}
 
 
 def _unknown(row: Taken) -> Received:
@@ -209,7 +222,7 @@ def _unknown(row: Taken) -> Received:
     return Received("refused", code=code, field="external_id", message=message)
 
 
-def _arrival(row: Taken, now: datetime) -> Arrival:
+def arrival_of(row: Taken, now: datetime) -> Arrival:
     facts = {"received_at": now} | row.facts | {"source": row.source}
     return Arrival(**facts, attributes=row.attributes, flags=row.flags)
 
@@ -246,6 +259,28 @@ def _flags_after(flags: Sequence[str], row: Taken) -> list[str]:
     anew = tuple(f"{name}_" for name in {*row.facts, *(flag.rpartition("_")[0] for flag in row.flags)} if name)
     kept = [flag for flag in flags if not flag.startswith(anew)] if anew else list(flags)
     return list(dict.fromkeys([*kept, *row.flags]))
+
+
+def _are_of(workspace_id: UUID, touched: Sequence[tuple[UUID, UUID]], rows: Sequence[Taken]) -> None:
+    """Payloads that were kept for leads of their own are of the leads that they turned out to touch."""
+    if not touched:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE intake_rawpayload raw SET lead = became.lead "
+            "FROM unnest(%b::text[], %b::text[], %b::bytea[]) AS said(source, external_id, digest), "
+            "unnest(%s::uuid[], %s::uuid[]) AS became(meant, lead) "
+            "WHERE raw.workspace_id = %s AND raw.source = said.source AND raw.external_id = said.external_id "
+            "AND raw.digest = said.digest AND raw.lead = became.meant",
+            [
+                [row.source for row in rows],
+                [row.external_id for row in rows],
+                [row.digest for row in rows],
+                [meant for meant, _ in touched],
+                [lead for _, lead in touched],
+                workspace_id,
+            ],
+        )
 
 
 def _keep(workspace_id: UUID, rows: Sequence[tuple[Taken, UUID]], now: datetime) -> None:

@@ -57,7 +57,8 @@ class Floor:
         """A lead comes in."""
         clock = LeadClock(id=lead_id, state="new", received_at=facts.received_at)
         lead = self.leads[lead_id] = FloorLead(facts, clock)
-        lead.account, _ = match.account_of(facts, [account] if account is not None else [])
+        known = [match.Likeness(account, domains="same")] if account is not None and facts.domain else []
+        lead.account = match.account_of(self.book.policy.matching, facts, known).account
         placement, roster = route.place(self.book, facts, lead.account, clock, self.roster(now), now, self._seed(lead))
         self._take(lead, placement, consequences.placed(clock, placement, now), roster, now)
         return placement

@@ -1,0 +1,34 @@
+"""A name cut into pieces that a name written a little otherwise shares: what candidates are found by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+#: Letters in a piece.
+LENGTH = 3
+#: Of a longer name only so many letters count.
+LONGEST = 80
+
+
+@lru_cache(maxsize=65536)
+def grams_of(key: str) -> frozenset[str]:
+    """The pieces of a name as names are compared (`crm.companies.company_key`): of each word the letters in threes, a blank before
+    and after it counted in; of scripts that write no blanks in twos, which say as much.
+
+    >>> sorted(grams_of("acme"))
+    [' ac', 'acm', 'cme', 'me ']
+    """
+    return frozenset(gram for word in key[:LONGEST].split() for gram in _of_word(word))
+
+
+def _of_word(word: str) -> Iterator[str]:
+    if ord(max(word)) < _DENSE:
+        word, length = f" {word} ", LENGTH
+    else:
+        length = LENGTH - 1
+    yield from (word[at : at + length] for at in range(max(1, len(word) - length + 1)))
+
+
+#: From here on, scripts write syllables or words with a letter: kana, Han, Hangul.
+_DENSE = 0x2E80

@@ -1,0 +1,257 @@
+"""Which accounts new leads may belong to, and how like they are: the candidates come from indexes, the engine judges them.
+
+By registered domain, by the name as names are compared, by telephone number; and where neither domain nor name is one that is known,
+by the letters of the name in threes, the rarest first. A workspace without accounts pays one look for a whole batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from rapidfuzz import fuzz
+
+from dibs.crm.companies import company_key
+from dibs.crm.grams import grams_of
+from dibs.distribution.families import Relative, relatives
+from dibs.engine import match
+from dibs.engine.facts import LeadFacts
+from dibs.engine.match import Domains, Judged, Likeness
+from dibs.engine.policy_market import Matching
+
+#: Accounts with the very same name, or number, that are looked at: more say nothing about any of them.
+_SAME = 8
+#: Accounts with a like name that are looked at, those first that share most.
+_LIKE = 12
+#: For a name, at least so many of its rarest pieces are looked up, and more as long as no more than so many accounts have them in all.
+_RAREST, _POSTINGS = 5, 1_500
+#: A piece that more accounts have than this says too little to be worth reading who they are.
+_COMMON = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A candidate as it is read."""
+
+    id: UUID
+    name_key: str
+    domain: str | None
+    phone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What was found for one lead. ``account_id``: the account it belongs to; ``near_id``: the one that a person is asked about."""
+
+    judged: Judged
+    account_id: UUID | None = None
+    near_id: UUID | None = None
+
+
+#: Without a policy nothing is matched.
+UNMATCHED = Match(Judged(None, ()))
+
+
+def match_accounts(
+    workspace_id: UUID, leads: Sequence[tuple[LeadFacts, Mapping[str, Any]]], matching: Matching
+) -> list[Match]:
+    """For each lead, its facts and its columns, the account that it belongs to."""
+    if not leads or not _any_accounts(workspace_id):
+        return [Match(match.account_of(matching, facts, ())) for facts, _ in leads]
+    keys = [company_key(facts.company) if facts.company else "" for facts, _ in leads]
+    domains = {facts.domain.lower() for facts, _ in leads if facts.domain}
+    phones = {phone for facts, columns in leads if (phone := _phone(facts, columns))}
+    found = _Found(_exactly(workspace_id, domains, {key for key in keys if key}, phones))
+    like = _like(
+        workspace_id,
+        {
+            key
+            for key, (facts, _) in zip(keys, leads, strict=True)
+            if key and key not in found.by_key and (facts.domain or "").lower() not in found.by_domain
+        },
+    )
+    found.add(account for accounts in like.values() for account in accounts)
+    candidates = [
+        found.of(facts, key, _phone(facts, columns), like) for key, (facts, columns) in zip(keys, leads, strict=True)
+    ]
+    families = relatives(workspace_id, {account.id for accounts in candidates for account in accounts})
+    return [
+        _judged(matching, facts, key, _phone(facts, columns), accounts, families)
+        for key, (facts, columns), accounts in zip(keys, leads, candidates, strict=True)
+    ]
+
+
+def _phone(facts: LeadFacts, columns: Mapping[str, Any]) -> str | None:
+    """The lead's number, if it is one."""
+    phone = facts.phone
+    return phone if phone and phone.startswith("+") and "phone_invalid" not in columns["flags"] else None
+
+
+class _Found:
+    """Accounts at hand, by what leads may have in common with them."""
+
+    def __init__(self, accounts: Iterable[Account]) -> None:
+        self.by_domain: dict[str, list[Account]] = {}
+        self.by_key: dict[str, list[Account]] = {}
+        self.by_phone: dict[str, list[Account]] = {}
+        self._known: set[UUID] = set()
+        self.add(accounts)
+
+    def add(self, accounts: Iterable[Account]) -> None:
+        for account in accounts:
+            if account.id in self._known:
+                continue
+            self._known.add(account.id)
+            for index, value in (
+                (self.by_domain, account.domain),
+                (self.by_key, account.name_key),
+                (self.by_phone, account.phone),
+            ):
+                if value:
+                    index.setdefault(value, []).append(account)
+
+    def of(self, facts: LeadFacts, key: str, phone: str | None, like: Mapping[str, Sequence[Account]]) -> list[Account]:
+        """The accounts that a lead may belong to."""
+        some = [
+            *self.by_domain.get((facts.domain or "").lower(), ()),
+            *self.by_key.get(key, ()),
+            *self.by_phone.get(phone or "", ()),
+            *like.get(key, ()),
+        ]
+        return list({account.id: account for account in some}.values())
+
+
+def _judged(
+    matching: Matching,
+    facts: LeadFacts,
+    key: str,
+    phone: str | None,
+    accounts: Sequence[Account],
+    families: Mapping[UUID, Relative],
+) -> Match:
+    accounts = [account for account in accounts if account.id in families]  # One may be gone by now.
+    judged = match.account_of(
+        matching,
+        facts,
+        [
+            Likeness(
+                account=families[account.id].facts,
+                domains=_domains(facts.domain, account.domain),
+                name=alike(key, account.name_key) if key and account.name_key else None,
+                phone=phone is not None and phone == account.phone,
+                family=families[account.id].top,
+            )
+            for account in accounts
+        ],
+    )
+    return Match(
+        judged,
+        accounts[judged.at].id if judged.at is not None else None,
+        accounts[judged.near].id if judged.near is not None else None,
+    )
+
+
+def alike(one: str, other: str) -> float:
+    """How like two names are, as names are compared, 0..1: letter by letter, whatever the order of words and the blanks between them.
+    A name that is a whole part of the other is like it by how much of it that is."""
+    if one == other:
+        return 1.0
+    best = max(fuzz.token_sort_ratio(one, other), fuzz.ratio(one.replace(" ", ""), other.replace(" ", "")))
+    shorter, longer = sorted((set(one.split()), set(other.split())), key=len)
+    if len(shorter) > 1 and shorter < longer:
+        share = sum(map(len, shorter)) / sum(map(len, longer))
+        best = max(best, 55 + 35 * share)
+    return float(best) / 100
+
+
+def _domains(one: str | None, other: str | None) -> Domains | None:
+    if not one or not other:
+        return None
+    one = one.lower()
+    if one == other:
+        return "same"
+    return "other_ending" if one.partition(".")[0] == other.partition(".")[0] else "other"
+
+
+def _any_accounts(workspace_id: UUID) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM crm_account WHERE workspace_id = %s)", [workspace_id])
+        return bool(cursor.fetchone()[0])
+
+
+_COLUMNS = "account.id, account.name_key, account.domain, account.phone"
+
+
+def _exactly(workspace_id: UUID, domains: set[str], keys: set[str], phones: set[str]) -> list[Account]:
+    """Accounts with one of these domains, names or numbers."""
+    asked = [
+        (
+            f"SELECT {_COLUMNS} FROM unnest(%s::text[]) AS said(value), LATERAL (SELECT * FROM crm_account "
+            f"WHERE workspace_id = %s AND {column} = said.value LIMIT {_SAME}) account",
+            values,
+        )
+        for column, values in (("domain", domains), ("name_key", keys), ("phone", phones))
+        if values
+    ]
+    if not asked:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            " UNION ALL ".join(question for question, _ in asked),
+            [value for _, values in asked for value in (sorted(values), workspace_id)],
+        )
+        return [Account(*row) for row in cursor.fetchall()]
+
+
+def _like(workspace_id: UUID, keys: set[str]) -> dict[str, list[Account]]:
+    """For each of these names the accounts with the likest: those that share most of its rarest pieces."""
+    wanted = {key: grams_of(key) for key in keys}
+    pieces = sorted(set().union(*wanted.values()))
+    if not pieces:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT gram, accounts FROM crm_gramcount WHERE workspace_id = %s AND gram = ANY(%s)",
+            [workspace_id, pieces],
+        )
+        counts = dict(cursor.fetchall())
+        asked = [(key, gram, 1 / counts[gram]) for key, grams in wanted.items() for gram in _rarest(grams, counts)]
+        if not asked:
+            return {}
+        cursor.execute(
+            f"""
+            WITH asked AS MATERIALIZED (
+                SELECT * FROM unnest(%s::text[], %s::text[], %s::float8[]) AS said(key, gram, worth)
+            ), shared AS (
+                SELECT asked.key, posted.account_id, sum(asked.worth) AS worth, count(*) AS pieces
+                FROM asked, LATERAL (
+                    SELECT account_id FROM crm_accountgram WHERE workspace_id = %s AND gram = asked.gram
+                ) posted
+                GROUP BY asked.key, posted.account_id
+            ), best AS (
+                SELECT key, account_id, row_number() OVER (PARTITION BY key ORDER BY pieces DESC, worth DESC, account_id) AS nth FROM shared
+            )
+            SELECT best.key, {_COLUMNS} FROM best JOIN crm_account account ON account.id = best.account_id
+            WHERE best.nth <= {_LIKE} AND account.workspace_id = %s
+            """,
+            [*(list(column) for column in zip(*asked, strict=True)), workspace_id, workspace_id],
+        )
+        found: dict[str, list[Account]] = {}
+        for key, *account in cursor.fetchall():
+            found.setdefault(key, []).append(Account(*account))
+    return found
+
+
+def _rarest(grams: Iterable[str], counts: Mapping[str, int]) -> list[str]:
+    """The pieces to look up: those that fewest accounts have, until these are many."""
+    chosen: list[str] = []
+    seen = 0
+    for gram in sorted((gram for gram in grams if counts.get(gram, 0) > 0), key=lambda gram: (counts[gram], gram)):
+        seen += counts[gram]
+        if chosen and (counts[gram] > _COMMON or (len(chosen) >= _RAREST and seen > _POSTINGS)):
+            break
+        chosen.append(gram)
+    return chosen

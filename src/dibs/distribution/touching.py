@@ -1,0 +1,272 @@
+"""Leads that are here, looked at again: new facts on them, and touches by their people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from dibs.crm.arrival import MEANT, Arrival, Enrichment, Touching
+from dibs.crm.lookup import FIELDS, lookup_of
+from dibs.delivery import notices
+from dibs.distribution.families import accounts_by_id
+from dibs.distribution.policies import Active
+from dibs.distribution.reading import Crew, Row, crew, lead_clock, lead_facts, lock_leads, passed_over, seed_for
+from dibs.distribution.writing import Outcome, placing, to_json, write, write_turns
+from dibs.engine import consequences, qualify, route, timeline
+from dibs.engine.decision import InPool, Reason
+from dibs.engine.facts import AccountFacts
+from dibs.engine.lifecycle import ENDED, HELD, WAITING
+from dibs.engine.roster import Roster
+from dibs.people.bulk import insert_rows
+from dibs.people.models import Rep
+from dibs.people.tenancy import new_id
+
+#: What a lead takes from a touch even where it has it: what the person wants now. Of who they are it takes what it lacks.
+_NEWEST = frozenset({"product", "use_case", "message", "deal_value", "currency", "consent", "attributes"})
+#: Under which attribute stands where the person came from last.
+LAST_SOURCE = "last_source"
+#: Which column counts a kind of touch, beside ``touches``.
+_COUNTED = {"page": "pages", "open": "opens"}
+#: What names an arrival and says nothing of it.
+_NAMES = frozenset(
+    {"source", "external_id", "received_at", "lead_id", "flags", "attributes", "touches", "pages", "opens"}
+)
+_TOLD = tuple(known.name for known in fields(Arrival) if known.name not in _NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a lead is now. ``touched``: it was here already, and its person came again."""
+
+    lead_id: UUID
+    state: str
+    pool: str | None
+    owner: str | None
+    review: str | None
+    score: int | None
+    rank: str | None
+    touched: bool = False
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+
+def placed_of(outcome: Outcome, known: Crew) -> Placed:
+    """Where the lead is after this outcome."""
+    row = outcome.lead | dict(outcome.changes)
+    owner = row["owner_id"]
+    return Placed(
+        lead_id=row["id"],
+        state=row["state"],
+        pool=row["pool"] if row["state"] == "pooled" else None,
+        owner=known.handles.get(owner) if owner else None,
+        review=row["review"],
+        score=row["score"],
+        rank=row["rank"],
+    )
+
+
+def again(arrival: Arrival, lead_id: UUID, now: datetime) -> Enrichment:
+    """What an arrival is to the open lead of its person."""
+    told = {name: value for name in _TOLD if (value := getattr(arrival, name)) is not None}
+    facts = {**told, "attributes": {**arrival.attributes, LAST_SOURCE: arrival.source}}
+    for name in ("touches", "pages", "opens"):
+        if (count := getattr(arrival, name)) is not None:
+            facts[name] = count
+    detail = {name: value for name, value in told.items() if isinstance(value, str | int | bool)}
+    at = min(arrival.received_at, now)
+    return Enrichment(lead_id, facts, Touching(at, "form", arrival.source, arrival.external_id, detail=detail))
+
+
+@dataclass(slots=True)
+class _New:
+    """What is new of one lead: columns by name, and the touches."""
+
+    given: dict[str, Any] = field(default_factory=dict)
+    touches: list[Touching] = field(default_factory=list)
+
+
+def look_again(
+    workspace_id: UUID, active: Active | None, changes: Sequence[Enrichment], now: datetime
+) -> dict[UUID, Placed]:
+    """Write new facts and touches on leads that are here, in the caller's transaction. Those that wait are qualified and routed again;
+    those that somebody holds get a new score and stay, and who has them is told of a touch. Unknown leads are left out.
+
+    A touch on a lead that has ended is not written: where it is, is the answer.
+    """
+    if not changes:
+        return {}
+    # Read.
+    rows = lock_leads(workspace_id, {change.lead_id for change in changes})
+    known = crew(workspace_id, now, lock_turns_of=active.book.policy.team_names() if active else ())
+    accounts = accounts_by_id(workspace_id, (row["account_id"] for row in rows.values()))
+    skipped = passed_over(workspace_id, rows)
+
+    # Decide.
+    roster = known.roster
+    outcomes: dict[UUID, Outcome] = {}
+    new = _by_lead(changes, rows)
+    for lead_id, told in new.items():
+        row = rows[lead_id]
+        if told.touches and row["state"] in ENDED:
+            outcomes[lead_id] = Outcome(lead=row, kind="touched", changes={}, reasons=())
+            continue
+        outcomes[lead_id], roster = _looked_at(
+            active, row, told, known, accounts.get(row["account_id"]), skipped.get(lead_id, frozenset()), roster, now
+        )
+
+    # Write.
+    written = [outcome for lead_id, outcome in outcomes.items() if outcome.reasons]
+    write_turns(workspace_id, known.roster, roster, known.ids)
+    write(workspace_id, written, now=now, policy_version=active.number if active else None, crew=known)
+    touches = [(outcome, new[outcome.lead["id"]].touches) for outcome in written if new[outcome.lead["id"]].touches]
+    _keep(workspace_id, touches)
+    _tell(workspace_id, touches, now)
+    return {lead_id: placed_of(outcome, known) for lead_id, outcome in outcomes.items()}
+
+
+def _looked_at(
+    active: Active | None,
+    row: Row,
+    new: _New,
+    known: Crew,
+    account: AccountFacts | None,
+    skipped: frozenset[str],
+    roster: Roster,
+    now: datetime,
+) -> tuple[Outcome, Roster]:
+    """What comes of what is new of one lead, and the roster after that."""
+    given = new.given
+    facts = lead_facts(row | given)
+    seed = seed_for(row, active.digest) if active else ""
+    because = _because(row, new)
+    still = "touched" if new.touches else "enriched"
+    outcome = Outcome(lead=row, kind=still, changes=given, reasons=because, seed=seed)
+    if active and row["state"] in WAITING:
+        clock = lead_clock(row, None, skipped)
+        placement, routed = route.place(active.book, facts, account, clock, roster, now, seed)
+        if row["state"] != "pooled":
+            placement = timeline.new_wait(active.book, placement, now)
+        # In the same line still, its steps so far stay.
+        stays = row["state"] == "pooled" and placement.to == InPool(row["pool"])
+        after = consequences.placed(clock, placement, now, escalated=row["escalated"] if stays else 0)
+        outcome.changes = given | placing(placement, after, known, by="assigned")
+        outcome.kind = still if stays else "requalified"
+        outcome.reasons = (*because, *placement.reasons)
+        outcome.felt = consequences.felt(clock, after, now, known.day)
+        roster = routed
+    elif active:
+        scored = qualify.qualify(active.book, facts, account, now)
+        outcome.changes = given | {"score": scored.score, "rank": scored.rank}
+        outcome.reasons = (*because, *scored.reasons)
+    if new.touches and row["state"] in HELD:
+        outcome.changes = {**outcome.changes, "acted_at": now}
+    if not given.keys().isdisjoint(FIELDS):
+        outcome.changes = {**outcome.changes, "lookup": lookup_of(row | given)}
+    return outcome, roster
+
+
+def _because(row: Row, new: _New) -> tuple[Reason, ...]:
+    because = [
+        Reason("touched", {"kind": touch.kind, "count": touch.count, "at": touch.at.isoformat()})
+        for touch in new.touches
+    ]
+    changed = sorted(_changed(row, new.given))
+    if changed or not because:
+        because.append(Reason("enriched", {"fields": changed}))
+    return tuple(because)
+
+
+def _by_lead(changes: Sequence[Enrichment], rows: Mapping[UUID, Row]) -> dict[UUID, _New]:
+    """What is new of each lead that is here, later ones over earlier ones."""
+    new: dict[UUID, _New] = {}
+    for change in changes:
+        if change.lead_id not in rows:
+            continue
+        row = rows[change.lead_id]
+        told = new.setdefault(change.lead_id, _New())
+        facts = dict(change.facts)
+        now_there = row | told.given
+        if change.touch is not None:
+            told.touches.append(change.touch)
+            facts = {name: value for name, value in facts.items() if name in _NEWEST or now_there[name] is None}
+            facts |= _counted(now_there, change)
+        if "attributes" in facts:
+            facts["attributes"] = now_there["attributes"] | dict(facts["attributes"])
+        told.given.update(facts)
+    return new
+
+
+def _counted(row: Mapping[str, Any], change: Enrichment) -> dict[str, Any]:
+    """The lead's counts with this touch: an arrival that says how often the person came before counts for as often."""
+    touch, counts = change.touch, {}
+    assert touch is not None
+    column = _COUNTED.get(touch.kind, "touches")
+    counts[column] = (row[column] or 0) + touch.count
+    if touch.kind == "form":
+        counts["touches"] = (row["touches"] or 1) + (change.facts.get("touches") or touch.count)
+        for name in ("pages", "opens"):
+            if (more := change.facts.get(name)) is not None:
+                counts[name] = (row[name] or 0) + more
+    last = row["last_touch_at"]
+    return {**counts, "last_touch_at": touch.at if last is None else max(last, touch.at)}
+
+
+def _changed(row: Row, given: Mapping[str, Any]) -> set[str]:
+    changed = {
+        name
+        for name, value in given.items()
+        if name not in {"attributes", "touches", "last_touch_at"} and row.get(name) != value
+    }
+    if "attributes" in given:
+        old = row["attributes"]
+        changed |= {f"attributes.{name}" for name, value in given["attributes"].items() if old.get(name) != value}
+    return changed
+
+
+def _keep(workspace_id: UUID, touches: Sequence[tuple[Outcome, Sequence[Touching]]]) -> None:
+    insert_rows(
+        "crm_touch",
+        ("id", "workspace_id", "lead_id", "at", "kind", "source", "external_id", "count", "detail"),
+        [
+            (
+                new_id(),
+                workspace_id,
+                outcome.lead["id"],
+                touch.at,
+                touch.kind,
+                touch.source,
+                touch.external_id,
+                touch.count,
+                to_json(dict(touch.detail)),
+            )
+            for outcome, several in touches
+            for touch in several
+        ],
+    )
+
+
+def _tell(workspace_id: UUID, touches: Sequence[tuple[Outcome, Sequence[Touching]]], now: datetime) -> None:
+    """Let who has a lead know that its person wrote, rang or came again; not of each page they look at."""
+    told = {
+        (outcome.lead["owner_id"], outcome.lead["id"]): sum(touch.count for touch in meant)
+        for outcome, several in touches
+        if outcome.lead["state"] in HELD and (meant := [touch for touch in several if touch.kind in MEANT])
+    }
+    if not told:
+        return
+    users = dict(Rep.objects.filter(id__in={rep for rep, _ in told}).values_list("id", "user_id"))
+    notices.tell_each(
+        workspace_id,
+        [
+            (users[rep], (Reason("came_again", {"lead": str(lead), "count": count}),))
+            for (rep, lead), count in told.items()
+            if rep in users
+        ],
+        "lead_touched",
+        now,
+    )
