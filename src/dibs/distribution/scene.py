@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import DeadlockDetected
 
+from dibs.crm.models import Helper
 from dibs.distribution import policies
 from dibs.distribution.overseeing import oversees
 from dibs.distribution.policies import Active
@@ -24,7 +25,7 @@ from dibs.engine import consequences, credits
 from dibs.engine.credits import Earned, What
 from dibs.engine.decision import Placement, Reason, Refusal
 from dibs.engine.facts import LeadClock
-from dibs.engine.lifecycle import ENDED
+from dibs.engine.lifecycle import ENDED, HELD
 from dibs.people.caller import Caller
 from dibs.people.models import Role
 from dibs.people.tenancy import enter
@@ -38,6 +39,23 @@ _OVER_ALL = frozenset({"assigned", "returned"})
 _FOR_WHO_HAS_IT = frozenset({"retired", "released", "converted"})
 #: Acts on a lead that waits, where there is no owner to ask about.
 _ON_WAITING = frozenset({"skipped", "opened"})
+#: Acts on a lead's team: for who has the lead or leads them, and to leave it for who is on it.
+_OF_ITS_TEAM = frozenset({"helped", "left_team"})
+
+
+#: Columns that an act changes while the lead stays in the same hands.
+_OF_ITS_CLOCK = (
+    "state",
+    "lock_expires_at",
+    "contacted_at",
+    "due_at",
+    "due_for",
+    "reassigned",
+    "sla_at",
+    "warned",
+    "acted_at",
+    "awaits",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +104,14 @@ class Scene:
         book = self.active.book if self.active else None
         return self.caller.role != Role.INTEGRATION and oversees(self.caller, self.row, book, self.now, self._leads)
 
+    @property
+    def helps(self) -> bool:
+        """Whether the caller is on the team of a lead that another rep has."""
+        rep_id = self.caller.rep_id
+        if rep_id is None or self.held_by in {None, rep_id}:
+            return False
+        return Helper.objects.filter(workspace_id=self.caller.workspace_id, lead_id=self.row["id"], rep_id=rep_id).exists()
+
     def _leads(self, rep_id: UUID) -> bool:
         handle, teams = self.known.handles.get(rep_id), self.known.roster.teams
         return any(handle in teams.get(team, ()) for team in self.caller.manages)
@@ -93,8 +119,7 @@ class Scene:
     def still_with(self, kind: str, after: LeadClock, *reasons: Reason) -> Outcome:
         """The lead stays in the same hands, or ends in them; the lease stays too."""
         before = self.clock
-        names = ("state", "lock_expires_at", "contacted_at", "due_at", "due_for")
-        changes = {name: getattr(after, name) for name in names}
+        changes = {name: getattr(after, name) for name in _OF_ITS_CLOCK}
         if after.state in ENDED:
             changes["ended_at"] = self.now
         earned = self._earned(kind)
@@ -216,12 +241,25 @@ def may_do(scene: Scene, kind: str, claim: UUID | None) -> Refusal | None:
         if row["state"] != "pooled":
             return Refusal((Reason("not_waiting"),), remedy=Reason("choose_another"))
         return None
+    if kind in _OF_ITS_TEAM:
+        return _may_say_who_helps(scene, kind)
     if kind in _OVER_ALL:
         if not scene.is_led:
             return Refusal((Reason("not_led"),), remedy=Reason("ask_its_manager"))
     elif not (kind in _FOR_WHO_HAS_IT and scene.is_led):
         token_matches = claim is None or claim == row["claim"]
-        refusal = judge.may_act(scene.clock, caller.handle or "", token_matches, scene.now)
+        # Who helps may log a contact for who has the lead.
+        who = scene.clock.owner if kind == "contacted" and scene.helps else caller.handle
+        refusal = judge.may_act(scene.clock, who or "", token_matches, scene.now)
         if refusal:
             return refusal
     return judge.may_move(scene.clock, kind)
+
+
+def _may_say_who_helps(scene: Scene, kind: str) -> Refusal | None:
+    """Whether the caller may say who is on the lead's team: one that somebody has."""
+    if scene.row["state"] not in HELD:
+        return Refusal((Reason("nobodys"),), remedy=Reason("choose_another"))
+    if scene.is_led or (kind == "left_team" and scene.helps):
+        return None
+    return judge.may_act(scene.clock, scene.caller.handle or "", True, scene.now)

@@ -69,9 +69,10 @@ def _range(eyes: Eyes) -> tuple[str, list[Any]]:
     if eyes.sees_all:
         return "true", []
     mine = [caller.rep_id] if caller.rep_id else []
-    held = f"(lead.owner_id = ANY(%s) AND NOT {_LAPSED})"
+    held = f"((lead.owner_id = ANY(%s) OR (lead.id = ANY(%s) AND lead.owner_id IS NOT NULL)) AND NOT {_LAPSED})"
+    helps = sorted(eyes.helps)
     if not eyes.leads_a_team:
-        return held, [mine, eyes.now]
+        return held, [mine, helps, eyes.now]
     pools = [
         name for name, pool in (eyes.book.policy.pools.items() if eyes.book else ()) if caller.oversees(pool.teams)
     ]
@@ -79,7 +80,7 @@ def _range(eyes: Eyes) -> tuple[str, list[Any]]:
         f"({held} OR ((lead.state = 'pooled' OR {_LAPSED}) AND lead.pool = ANY(%s)) "
         "OR (lead.state = 'review' AND lead.review = ANY(%s)) "
         "OR (lead.owner_id IS NULL AND lead.state NOT IN ('pooled', 'review')))",
-        [[*mine, *eyes.reports], eyes.now, eyes.now, pools, [ANY_MANAGER, *caller.manages]],
+        [[*mine, *eyes.reports], helps, eyes.now, eyes.now, pools, [ANY_MANAGER, *caller.manages]],
     )
 
 

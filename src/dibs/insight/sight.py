@@ -169,6 +169,18 @@ class Eyes:
             )
             return frozenset(row[0] for row in cursor.fetchall())
 
+    @cached_property
+    def helps(self) -> frozenset[UUID]:
+        """The leads on whose team the caller is: seen in full while somebody has them, and as anybody sees them while they wait."""
+        if self.caller.rep_id is None:
+            return frozenset()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT lead_id FROM crm_helper WHERE workspace_id = %s AND rep_id = %s",
+                [self.caller.workspace_id, self.caller.rep_id],
+            )
+            return frozenset(row[0] for row in cursor.fetchall())
+
     def window(self, pool: str) -> Window:
         """What the caller sees of the leads that wait in this pool."""
         if pool not in self._windows:
@@ -201,7 +213,9 @@ class Eyes:
                 return _NOTHING
             return _EVERYTHING if window.opens and self._has_opened(row["id"]) else window
         owner = row["owner_id"]
-        return _EVERYTHING if owner is not None and owner == self.caller.rep_id else _NOTHING
+        if owner is None:
+            return _NOTHING
+        return _EVERYTHING if owner == self.caller.rep_id or row["id"] in self.helps else _NOTHING
 
     def oversees(self, row: Mapping[str, Any]) -> bool:
         """Whether the caller leads where this lead is; to see it as a rep, be it in full, is less."""
