@@ -207,7 +207,8 @@ class Move(WorkspaceRow):
     """Many open leads handed on in one step, looked at first and undone if need be: by the policy, to a rep, a team or a pool.
 
     ``kind``: ``bulk``, ``leave``, ``leaving`` or ``border``. ``scope`` says which leads, ``to`` where they go. ``state``: ``planned``,
-    ``running``, ``done``, ``undoing``, ``undone``, ``failed`` or ``dropped``.
+    ``waiting`` (for the leave that it is for to begin, at ``started_at``), ``running``, ``done``, ``undoing``, ``undone``, ``failed``
+    (``problem`` is a code) or ``dropped``.
     """
 
     kind = models.CharField(max_length=8)
@@ -233,8 +234,9 @@ class Move(WorkspaceRow):
 
 
 class MoveItem(WorkspaceRow):
-    """One lead of a move. ``before``: its columns as they were; ``planned``: where it would go; ``version``: the lead's, after it was
-    moved: one that has changed since is not undone. ``state``: ``planned``, ``moved``, ``kept``, ``refused``, ``undone`` or ``changed``.
+    """One lead of a move. ``before``: where it was, and once it is moved its ``columns`` as they were; ``planned``: where it would go, and
+    once it is moved where it went; ``version``: the lead's, after it was moved: one that has changed since is not undone. ``state``:
+    ``planned``, ``moved``, ``kept``, ``refused``, ``undone`` or ``changed``; ``code`` says why it is none of the good ones.
     """
 
     move = models.ForeignKey(Move, on_delete=models.CASCADE, related_name="items")

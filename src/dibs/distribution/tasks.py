@@ -16,7 +16,7 @@ from django.utils.timezone import now as moment
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from dibs.distribution import calendars, comparing, sooner
+from dibs.distribution import calendars, comparing, moving, moving_on, sooner
 from dibs.distribution.choices import watch
 from dibs.distribution.floors import look_at_floors
 from dibs.distribution.models import Comparison, PolicyVersion
@@ -59,6 +59,23 @@ def sample_pools(timestamp: int) -> int:
 def refresh_calendars(timestamp: int) -> int:
     """Ask for the calendars of reps that are due; returns how many answered."""
     return in_each_workspace(calendars.refresh)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="carry_on_moves", queueing_lock="carry_on_moves")
+def carry_on_moves(timestamp: int) -> int:
+    """Go on with moves that stopped on the way, and begin those whose leave begins; returns how many leads were looked at."""
+    return in_each_workspace(lambda workspace_id, now: moving_on.carry_on_all(workspace_id, now, moment))
+
+
+@app.task(name=moving.JOB, retry=RetryStrategy(max_attempts=5, exponential_wait=3))
+def carry_on_move(workspace: str, move: str) -> int:
+    """Do what is left of a move that was started or undone; returns how many leads were looked at."""
+    try:
+        with within(workspace):
+            return moving_on.carry_on(UUID(workspace), UUID(move), moment)
+    finally:
+        connection.close()
 
 
 @app.task(name=sooner.JOB, retry=RetryStrategy(max_attempts=5, exponential_wait=3))
