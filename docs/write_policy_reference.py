@@ -21,12 +21,18 @@ SECTIONS: Mapping[str, str] = {
     "Ranks": "`qualify.rank`",
     "Stale": "`qualify.stale`",
     "Territory": "`territories.<name>`",
+    "Sizes": "`territories.<name>.employees`",
     "Owner": "`territories.<name>.owner`",
     "Rule": "`route[]`",
     "Push": "`push`",
     "Pull": "`pull`",
-    "Onward": "`fallback`, `stale.then`",
+    "Onward": "`fallback`, `stale.then`, `idle[].then`",
+    "Matching": "`matching`",
     "TeamRules": "`teams.<name>`",
+    "Caps": "`teams.<name>.reps.<handle>`",
+    "BestMatch": "`best_match`",
+    "Strengths": "`best_match.strengths`",
+    "Availability": "`availability`",
     "Pool": "`pools.<name>`",
     "Step": "`pools.<name>.escalate[]`",
     "FairPlay": "`fair_play`",
@@ -35,8 +41,9 @@ SECTIONS: Mapping[str, str] = {
     "Mix": "`fair_play.mix`",
     "Tier": "`tiers[]`",
     "Tiering": "`tiering`",
-    "Sla": "`sla`",
-    "Consequence": "`sla.then`",
+    "Sla": "`sla[]`",
+    "Consequence": "`sla[].then`",
+    "Idle": "`idle[]`",
     "Credits": "`credits`",
     "Weight": "`credits.weights[]`",
     "Example": "`examples[]`",
@@ -64,6 +71,8 @@ This page is made from the models themselves.
 | duration | `90s`, `15m`, `24h`, `30d`, `2w`, or joined: `1h30m`; longer than nothing, ten years at most |
 | share | `30%` or `0.3`; above 0%, at most 100% |
 | name | small letters, digits, `-` and `_`, at most 50, as pools, teams and territories are called and reps' handles are |
+| day | `2027-01-31`; it begins and ends in the policy's `timezone` |
+| country | two capital letters, ISO 3166-1 alpha-2: `JP`, `GB` |
 | condition | an expression in CEL, see [Conditions](#conditions) |
 | moment | `2026-03-02T09:00:00Z`; without a zone it is UTC |
 """
@@ -77,7 +86,8 @@ others; a fact of the wrong name or type is refused when the policy is checked.
 
 Where a condition stands says what it may ask: `qualify.score` the lead (but not its score and rank, which are only being
 counted), the account and `now`; `territories` and `route` the lead, the account and `now`; `tiers[].when` the rep; `tiers[].only`
-the lead, the rep and `now`; `sla.when` and `credits.weights[].when` the lead and `now`.
+the lead, the rep and `now`; `push.among` the lead, the account, the rep and `now`; `best_match.strengths.technical` the lead, the account and
+`now`; `sla[].when`, `idle[].when` and `credits.weights[].when` the lead and `now`.
 
 **What is not known.** A condition on a fact that is not known is false, also one that denies: `lead.country != "JP"` is false
 for a lead without a country. `lead.country == null` and `lead.country != null` ask whether it is known. With `||`, what is true
@@ -112,7 +122,14 @@ def _table(whole: Mapping[str, Any], part: Mapping[str, Any]) -> Iterator[str]:
     for name, field in part["properties"].items():
         default = "must be given" if name in required else _default(field.get("default"))
         row = f"| `{name}` | {_value(whole, field)} | {default} |"
-        yield row + (f" {_plain(field.get('description', ''))} |" if described else "")
+        # A field that is described as its model is has no description of its own in the schema.
+        meaning = field.get("description") or whole["$defs"].get(_named(field), {}).get("description", "")
+        yield row + (f" {_plain(meaning)} |" if described else "")
+
+
+def _named(field: Mapping[str, Any]) -> str:
+    """The model that a field refers to."""
+    return str(field.get("$ref", "")).rpartition("/")[2]
 
 
 def _value(whole: Mapping[str, Any], field: Mapping[str, Any]) -> str:
@@ -122,8 +139,8 @@ def _value(whole: Mapping[str, Any], field: Mapping[str, Any]) -> str:
             return "share"
         kinds = [_value(whole, way) for way in ways if way.get("type") != "null"]
         return " or ".join(dict.fromkeys(kinds))
-    if reference := field.get("$ref"):
-        name = reference.rpartition("/")[2]
+    if "$ref" in field:
+        name = _named(field)
         return f"[`{_heading(name)}`](#{_anchor(SECTIONS[name])})"
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
@@ -133,7 +150,11 @@ def _value(whole: Mapping[str, Any], field: Mapping[str, Any]) -> str:
         return "condition"
     if field.get("format") == "date-time":
         return "moment"
+    if field.get("format") == "date":
+        return "day"
     if pattern := field.get("pattern"):
+        if "[A-Z]{2}" in pattern:
+            return "country"
         return "duration" if "wdhms" in pattern else "name"
     if field.get("type") == "array":
         return "list of " + _value(whole, field["items"])

@@ -16,8 +16,9 @@ from dibs.engine.policy_model import Policy
 from dibs.engine.policy_odds import rules_at_odds
 from dibs.engine.policy_reading import did_you_mean
 from dibs.engine.policy_text import Path
+from dibs.engine.policy_tree import tree
 from dibs.engine.policy_ways import Push
-from dibs.engine.rulebook import CREDITS, FIRST_CONTACT, ROUTING, SCORING, SIGHT, TIER, Knows
+from dibs.engine.rulebook import AMONG, CREDITS, FIRST_CONTACT, ROUTING, SCORING, SIGHT, TIER, Knows
 
 #: The review queue of all managers; every other queue is a team's.
 REVIEWERS = "managers"
@@ -50,6 +51,7 @@ def findings(policy: Policy, people: People | None = None) -> Iterator[Found]:
         _pools_named, _teams_named, _pools_seen, _steps, _scores, _owners, _odd_ends, rules_at_odds,
     )  # fmt: skip
     yield from _in_order(policy, compiled)
+    yield from tree(policy, compiled)
     for check in checks:
         yield from check(policy)
     if people is not None:
@@ -76,14 +78,18 @@ def conditions_in(policy: Policy) -> Iterator[tuple[Path, str, Knows]]:
             yield ("sla", index, "when"), sla.when, FIRST_CONTACT
     for index, weight in enumerate(policy.credits.weights if policy.credits else ()):
         yield ("credits", "weights", index, "when"), weight.when, CREDITS
+    for path, push in pushes_in(policy):
+        if push.among is not None:
+            yield (*path, "among"), push.among, AMONG
+    if (technical := policy.best_match.strengths.technical) is not None:
+        yield ("best_match", "strengths", "technical"), technical, ROUTING
 
 
 def _in_order(policy: Policy, compiled: dict[Path, Condition]) -> Iterator[Found]:
-    """Rules, territories, tiers and weights of which the first that matches wins: those that can never be reached."""
+    """Rules, tiers and weights of which the first that matches wins: those that can never be reached."""
     weights = policy.credits.weights if policy.credits else ()
     lists: tuple[tuple[str, str, list[tuple[Path, str, str | None]]], ...] = (
         ("rule", "lead", [(("route", i), rule.name, rule.when) for i, rule in enumerate(policy.route)]),
-        ("territory", "lead", [(("territories", name), name, t.when) for name, t in policy.territories.items()]),
         ("tier", "rep", [(("tiers", i), tier.name, tier.when) for i, tier in enumerate(policy.tiers)]),
         (
             "weight",
@@ -209,8 +215,9 @@ def reps_in(policy: Policy) -> Iterator[tuple[Path, str]]:
         if territory.owner and territory.owner.rep:
             yield ("territories", name, "owner", "rep"), territory.owner.rep
     for team, rules in policy.teams.items():
-        for handle in rules.weights:
-            yield ("teams", team, "weights", handle), handle
+        for part in ("weights", "reps"):
+            for handle in getattr(rules, part):
+                yield ("teams", team, part, handle), handle
 
 
 def _teams_named(policy: Policy) -> Iterator[Found]:

@@ -61,11 +61,12 @@ class Territory(Part):
     countries: tuple[Country, ...] = ()
     """Their country is one of these, ISO 3166 alpha-2."""
     regions: tuple[Text, ...] = ()
-    """Their region is one of these, whatever the case."""
+    """Their region is one of these, whatever the case and the accents."""
     postal_codes: tuple[PostalCodes, ...] = ()
-    """Their postal code is one of these, begins like one (`SW1*`), or lies in a range (`100-0000..109-9999`, both ends in)."""
+    """Their postal code is one of these, whole or by the part before its space or hyphen (`SW1A`), begins like one (`SW1*`), or lies in a
+    range (`100-0000..109-9999`, both ends in), however it is spaced."""
     industries: tuple[Text, ...] = ()
-    """Their industry is one of these, whatever the case."""
+    """Their industry is one of these, whatever the case and the accents."""
     employees: Sizes | None = None
     """Their company is of this size."""
     parent: Name | None = None

@@ -86,7 +86,7 @@ def in_circle(territories: Territories, name: str) -> bool:
     """Whether a territory is a part of itself, by way of its parents."""
     over = above(territories, name)
     last = over[-1] if over else name
-    return territories[last].parent in (name, *over)
+    return territories[last].parent == name
 
 
 def children(territories: Territories) -> dict[str | None, tuple[str, ...]]:
