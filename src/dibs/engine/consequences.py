@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from dibs.engine import fairplay
-from dibs.engine.decision import Assigned, Due, Grant, InPool, Moved, Offered, Placement
+from dibs.engine.decision import Assigned, Due, Grant, InPool, Kept, Moved, Offered, Placement, Warned
 from dibs.engine.facts import LeadClock
 from dibs.engine.lifecycle import ENDED, HELD
 
@@ -18,10 +18,16 @@ Felt = tuple[tuple[str, fairplay.Event], ...]
 
 
 def placed(
-    clock: LeadClock, placement: Placement, now: datetime, *, escalated: int = 0, reassigned: int | None = None
+    clock: LeadClock,
+    placement: Placement,
+    now: datetime,
+    *,
+    escalated: int = 0,
+    reassigned: int | None = None,
+    by_hand: bool = False,
 ) -> LeadClock:
     """The lead where the placement puts it, with the steps of its pool that it has behind it. Its place in line stays unless
-    the placement begins a new one; ``reassigned`` stays unless given."""
+    the placement begins a new one; ``reassigned`` stays unless given. ``by_hand``: a manager gave it to the rep by name."""
     to, pool, since = placement.to, clock.pool, clock.waiting_since or now
     if isinstance(to, InPool):
         pool, since = to.pool, to.since or since
@@ -39,6 +45,11 @@ def placed(
         escalated=escalated,
         reassigned=clock.reassigned if reassigned is None else reassigned,
         claimed_at=None,
+        by_hand=by_hand,
+        sla_at=due.contact_by if due is not None else None,
+        warned=False,
+        acted_at=now if isinstance(to, Assigned) else None,
+        awaits=placement.awaits,
     )
 
 
@@ -50,19 +61,61 @@ def moved(clock: LeadClock, answer: Moved, now: datetime) -> LeadClock:
 def claimed(clock: LeadClock, rep: str, grant: Grant, now: datetime) -> LeadClock:
     """The lead locked to the rep who took it."""
     until = grant.lock_expires_at
-    locked = replace(clock, state="owned", owner=rep, lock_expires_at=until, contacted_at=None, claimed_at=now)
+    locked = replace(
+        clock,
+        state="owned",
+        owner=rep,
+        lock_expires_at=until,
+        contacted_at=None,
+        claimed_at=now,
+        by_hand=False,
+        sla_at=grant.due.contact_by if grant.due is not None else None,
+        warned=False,
+        acted_at=now,
+        awaits=None,
+    )
     return _with_due(locked, grant.due)
 
 
-def accepted(clock: LeadClock, due: Due | None) -> LeadClock:
+def accepted(clock: LeadClock, due: Due | None, now: datetime) -> LeadClock:
     """The offer taken: the lead is the rep's, with a time for first contact if the policy sets one."""
-    return _with_due(replace(clock, state="owned", lock_expires_at=None), due)
+    taken = replace(clock, state="owned", lock_expires_at=None, warned=False, acted_at=now, awaits=None)
+    return _with_due(replace(taken, sla_at=due.contact_by if due is not None else None), due)
 
 
-def contacted(clock: LeadClock, now: datetime) -> LeadClock:
-    """The clock stopped by a first contact; a later contact changes nothing."""
+def contacted(clock: LeadClock, now: datetime, due: Due | None = None) -> LeadClock:
+    """The clock stopped by a first contact, and whoever had the lead before them forgotten. ``due``: when the lead, from this contact on,
+    will have been left alone for too long (see ``due.due_when_idle``)."""
     first = clock.contacted_at or now
-    return _with_due(replace(clock, state="working", contacted_at=first, lock_expires_at=None), None)
+    working = replace(
+        clock,
+        state="working",
+        contacted_at=first,
+        lock_expires_at=None,
+        reassigned=0,
+        warned=False,
+        acted_at=now,
+        awaits=None,
+    )
+    return _with_due(working, due)
+
+
+def touched(clock: LeadClock, at: datetime) -> LeadClock:
+    """The person of the lead did something: it is not left alone since then, even if its due time stays until it is asked about."""
+    if clock.acted_at is None or clock.acted_at >= at:
+        return clock
+    return replace(clock, acted_at=at, warned=clock.warned and clock.contacted_at is None)
+
+
+def kept(clock: LeadClock, answer: Kept) -> LeadClock:
+    """Nothing happened to the lead; it is looked at again."""
+    return replace(_with_due(clock, answer.due), awaits=answer.awaits or clock.awaits)
+
+
+def warned(clock: LeadClock, answer: Warned) -> LeadClock:
+    """Its rep was told that its time is about to run out; or that it has, and with it what it was due for."""
+    by = answer.due.contact_by if answer.due is not None else None
+    return replace(_with_due(clock, answer.due), warned=not answer.over, sla_at=by if answer.over else clock.sla_at)
 
 
 def ended(clock: LeadClock, state: str) -> LeadClock:

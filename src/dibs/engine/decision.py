@@ -28,10 +28,12 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The next moment at which something must happen to a lead, and what."""
+    """The next moment at which something must happen to a lead, and what. ``contact_by``: until when its rep has to contact it, where
+    the policy sets a time for that."""
 
     at: datetime
     why: DueFor
+    contact_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +128,28 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Nothing happens to the lead now, but it is to be looked at again at ``due``."""
+    """Nothing happens to the lead now, but it is to be looked at again at ``due``. ``awaits``: the team that it was to be pushed to and
+    of which nobody could be given it; ``None``: it awaits whom it did."""
 
     due: Due | None
     reasons: tuple[Reason, ...] = ()
+    awaits: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """The lead stays whose it is, and its rep and who leads them are told: its time is about to run out. ``over``: it has run out, on a
+    lead that a manager gave to its rep, which rules do not take away."""
+
+    due: Due | None
+    reasons: tuple[Reason, ...]
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Time moved the lead. ``kind`` is a key of ``lifecycle.TRANSITIONS``; ``lapsed`` the rep whose lock or offer ran out.
+    """Time moved the lead. ``kind`` is a key of ``lifecycle.TRANSITIONS``; ``lapsed`` the rep whose lock, offer or time for first
+    contact ran out, ``off`` the one it was taken off, whatever for.
 
     ``escalated`` and ``reassigned`` are the lead's counters from now on.
     """
@@ -144,3 +159,4 @@ class Moved:
     lapsed: str | None = None
     escalated: int = 0
     reassigned: int = 0
+    off: str | None = None

@@ -42,7 +42,8 @@ def due_when_stale(book: Rulebook, rank: str | None, waiting_since: datetime, no
 
 
 def due_when_owned(book: Rulebook, lead: LeadFacts, rep: RepFacts | None, now: datetime) -> Due | None:
-    """When the first contact is due on a lead that became the rep's ``now``, or ``None`` if the policy sets no time for it.
+    """When something must happen to a lead that became the rep's ``now``: a warning that its first contact is due soon, the end of the
+    time for that, or of the time that it may be left alone; ``None`` if the policy sets no time for either.
 
     Counted from when the rep got it, not from when it was received: a rep can't be late for what was not theirs. With
     ``hours: business`` only the rep's working hours count.
@@ -54,7 +55,39 @@ def due_when_contacted_by(book: Rulebook, activation: Activation, rep: RepFacts 
     """`due_when_owned` for a lead whose facts are laid out already."""
     found = book.sla(activation)
     if found is None:
-        return None
+        return due_when_idle(book, activation, rep, now, now)
     _, sla = found
     hours = rep.hours if rep is not None and sla.hours == "business" else None
-    return Due(after_working(hours, now, sla.first_contact), "sla")
+    by = after_working(hours, now, sla.first_contact)
+    if sla.warn is not None:
+        soon = after_working(hours, now, sla.first_contact * sla.warn)
+        if soon < by:
+            return Due(soon, "warn", by)
+    return Due(by, "sla", by)
+
+
+def due_when_idle(
+    book: Rulebook,
+    activation: Activation,
+    rep: RepFacts | None,
+    acted_at: datetime,
+    now: datetime,
+    *,
+    warned: bool = False,
+) -> Due | None:
+    """When a lead that its rep has will have been left alone for too long, or when they are to be warned that it is, unless they have
+    been ``warned``; ``None`` if it may be left alone. Never before ``now``.
+
+    ``acted_at``: the rep's last act on it, or the person's last touch.
+    """
+    found = book.idle(activation)
+    if found is None:
+        return None
+    _, idle = found
+    hours = rep.hours if rep is not None and idle.hours == "business" else None
+    ends = after_working(hours, acted_at, idle.after)
+    if idle.warn is not None and not warned and ends > now:
+        soon = after_working(hours, acted_at, idle.after * idle.warn)
+        if soon < ends:
+            return Due(max(soon, now), "warn")
+    return Due(max(ends, now), "idle")
