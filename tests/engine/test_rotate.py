@@ -25,7 +25,7 @@ def give(
     got = []
     for n in range(start, start + count):
         chosen = next_rep(rules, "closers", by, roster, LEAD, MONDAY, f"lead-{n}")
-        roster = take(roster, "closers", chosen)
+        roster = take(roster, "closers", chosen, MONDAY)
         if chosen.rep:
             got.append(chosen.rep)
     return roster, got
@@ -61,7 +61,7 @@ def test_whoever_declined_the_lead_is_not_offered_it_again() -> None:
 def test_declining_one_lead_costs_no_other_turn() -> None:
     declined = LeadClock("lead", "new", passed_over=frozenset({"aiko"}))
     roster = team("aiko", "bo", passes={"aiko": 3.0, "bo": 3.5})
-    roster = take(roster, "closers", next_rep(book(), "closers", "round_robin", roster, declined, MONDAY, "s"))
+    roster = take(roster, "closers", next_rep(book(), "closers", "round_robin", roster, declined, MONDAY, "s"), MONDAY)
     assert roster.passes["closers"] == {"aiko": 3.0, "bo": 4.5}
 
 
@@ -69,7 +69,7 @@ def test_nobody_is_an_answer() -> None:
     chosen = next_rep(book(), "closers", "round_robin", team(RepFacts("x", active=False)), LEAD, MONDAY, "s")
     assert chosen.rep is None
     assert next_rep(book(), "no-such-team", "round_robin", team("x"), LEAD, MONDAY, "s").rep is None
-    assert take(team("x"), "closers", chosen) == team("x")
+    assert take(team("x"), "closers", chosen, MONDAY) == team("x")
 
 
 def test_equal_reps_take_turns() -> None:
@@ -93,9 +93,25 @@ def test_least_open_levels_the_load() -> None:
     )
 
 
-def test_first_available_follows_the_teams_order() -> None:
-    assert give(book(), team("zoe", "amy"), 3, "first_available")[1] == ["zoe"] * 3
-    assert give(book(), team(RepFacts("zoe", available=False), "amy"), 2, "first_available")[1] == ["amy"] * 2
+def pushed(handle: str, *ago: int, **facts: Any) -> RepFacts:
+    """A rep to whom leads were pushed so many minutes ago."""
+    return RepFacts(handle, pushed_at=tuple(MONDAY - timedelta(minutes=n) for n in ago), **facts)
+
+
+def test_first_available_is_whoever_has_gone_longest_without_a_lead() -> None:
+    reps = pushed("zoe", 50, 5), pushed("amy", 10), pushed("bea", 30)
+    assert give(book(), team(*reps), 3, "first_available")[1] == ["bea", "amy", "zoe"]
+    off = pushed("bea", 30, available=False)
+    assert give(book(), team(reps[0], reps[1], off), 2, "first_available")[1] == ["amy", "zoe"]
+
+
+def test_first_available_begins_with_whoever_never_had_one_and_not_with_the_first_of_the_list() -> None:
+    assert give(book(), team(pushed("zoe", 9000), "amy"), 2, "first_available")[1] == ["amy", "zoe"]
+    firsts = Counter(
+        next_rep(book(), "closers", "first_available", team("a", "b", "c"), LEAD, MONDAY, str(n)).rep
+        for n in range(300)
+    )
+    assert all(60 <= firsts[name] <= 140 for name in "abc")
 
 
 def test_ties_break_by_seed_and_not_by_name_or_place() -> None:
@@ -110,7 +126,7 @@ def test_ties_break_by_seed_and_not_by_name_or_place() -> None:
 
 def test_a_roster_is_a_value_and_a_push_changes_only_what_it_says() -> None:
     before = team("a", "b", passes={"a": 1.0, "b": 1.0})
-    after = before.pushed("closers", "a", weight=2.0)
+    after = before.pushed("closers", "a", weight=2.0, at=MONDAY)
     assert before == team("a", "b", passes={"a": 1.0, "b": 1.0})
     assert after.passes == {"closers": {"a": 1.5, "b": 1.0}}
     assert (after.reps["a"].open_leads, after.reps["a"].assigned_today) == (1, 1)
@@ -187,7 +203,7 @@ def test_two_reps_differ_by_no_more_than_one_turn_each_while_both_are_there(
                 "nobody passed over silently"
             )
             assert (chosen.rep in able) if able else chosen.rep is None
-            roster = take(roster, "closers", chosen)
+            roster = take(roster, "closers", chosen, MONDAY)
             history.append((chosen.rep, able))
             turns += 1
     for one, other in itertools.combinations(HANDLES, 2):

@@ -129,6 +129,10 @@ def _own_words(code: str, params: Mapping[str, Any]) -> dict[str, str]:
         }
     if code in texts.BETWEEN_TERRITORIES:
         return {name: titled(str(value)) for name, value in params.items() if value is not None}
+    if code == "best_match":
+        given = {name: params.get(name) or 0.0 for name in ("expected", "drawn", "value", "strengths", "load")}
+        shares = {name: percent(float(given[name])) for name in ("expected", "drawn", "value")}
+        return shares | {name: figure(float(given[name])) for name in ("strengths", "load")}
     if code == "credited":
         return {name: figure(float(params.get(name) or 0)) for name in ("points", "times")}
     return {"per": _span(params["per"])} if code == "claim_rate" and "per" in params else {}

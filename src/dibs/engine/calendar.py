@@ -1,8 +1,10 @@
-"""When a rep is at work: hours of the week in the rep's own time zone, minus time off.
+"""When a rep is at work: hours of the week in the rep's own time zone, minus time off and public holidays.
 
 A shift is a wall-clock span of one local day, turned into absolute time before anything is compared, so that a change of
 the clocks makes a shift an hour shorter or longer, as it does for the person. A shift whose end is before its start,
 or is above 1440, runs past midnight into the next day.
+
+Appointments are work: no lead is pushed to somebody in one, but working time runs on.
 """
 
 from __future__ import annotations
@@ -18,6 +20,10 @@ from dibs.engine.facts import WorkingHours
 HORIZON = timedelta(days=400)
 
 _DAY = timedelta(days=1)
+
+#: Half-open, in UTC or aware at least.
+Span = tuple[datetime, datetime]
+Spans = tuple[Span, ...]
 
 
 @lru_cache(maxsize=8192)
@@ -38,17 +44,26 @@ def local_day(timezone: str, now: datetime) -> date:
 
 @lru_cache(maxsize=4096)
 def absence(hours: WorkingHours | None, now: datetime) -> str | None:
-    """Why a rep is not at work: ``away`` (time off), ``off_hours``, or ``None`` for at work. No hours known means always at work."""
+    """Why a rep cannot be given a lead now: ``away`` (time off), ``holiday``, ``off_hours`` or ``busy`` (in an appointment), whichever
+    lasts longest; ``None`` for at work and free. No hours known means always at work."""
     if hours is None:
         return None
-    if any(start <= now < end for start, end in hours.away):
+    if _within(hours.away, now):
         return "away"
-    return None if _on_shift(hours, now) else "off_hours"
+    if _within(hours.holidays, now):
+        return "holiday"
+    if not _on_shift(hours, now):
+        return "off_hours"
+    return "busy" if _within(hours.busy, now) else None
 
 
 def at_work(hours: WorkingHours | None, now: datetime) -> bool:
-    """Whether the rep works at this moment."""
-    return absence(hours, now) is None
+    """Whether the rep works at this moment, if only in an appointment."""
+    return absence(hours, now) in (None, "busy")
+
+
+def _within(spans: Spans, now: datetime) -> bool:
+    return any(start <= now < end for start, end in spans)
 
 
 def _on_shift(hours: WorkingHours, now: datetime) -> bool:
@@ -61,7 +76,7 @@ def _on_shift(hours: WorkingHours, now: datetime) -> bool:
     return False
 
 
-def working_spans(hours: WorkingHours, since: datetime) -> Iterator[tuple[datetime, datetime]]:
+def working_spans(hours: WorkingHours, since: datetime) -> Iterator[Span]:
     """Half-open spans of work in order, none before ``since``, up to `HORIZON` ahead."""
     first = local_day(hours.timezone, since) - _DAY
     done = since
@@ -70,16 +85,19 @@ def working_spans(hours: WorkingHours, since: datetime) -> Iterator[tuple[dateti
         if span := hours.days.get(day.isoweekday()):
             starts, ends = _shift(hours.timezone, day, *span)
             starts = max(starts, done)  # a night shift may overlap the next morning's: count no minute twice
-            for span_ in _without(starts, ends, hours.away):
+            for span_ in _without(starts, ends, _off(hours)):
                 yield span_
                 done = span_[1]
 
 
-def _without(
-    starts: datetime, ends: datetime, away: tuple[tuple[datetime, datetime], ...]
-) -> Iterator[tuple[datetime, datetime]]:
-    """What is left of a span when time off is cut out."""
-    for off, back in sorted(away):
+def _off(hours: WorkingHours) -> Spans:
+    """Time that is not worked, though it lies in a shift."""
+    return hours.away + hours.holidays
+
+
+def _without(starts: datetime, ends: datetime, out: Spans) -> Iterator[Span]:
+    """What is left of a span when others are cut out."""
+    for off, back in sorted(out):
         if back <= starts or off >= ends:
             continue
         if starts < off:
@@ -89,12 +107,12 @@ def _without(
         yield starts, ends
 
 
-def worked_on(hours: WorkingHours, day: date) -> tuple[tuple[tuple[datetime, datetime], ...], float]:
-    """The shift that begins on this local day with time off cut out, in spans, and which part of it that leaves, 0..1."""
+def worked_on(hours: WorkingHours, day: date) -> tuple[Spans, float]:
+    """The shift that begins on this local day with time off and holidays cut out, in spans, and which part of it that leaves, 0..1."""
     if not (span := hours.days.get(day.isoweekday())):
         return (), 0.0
     starts, ends = _shift(hours.timezone, day, *span)
-    spans = tuple(_without(starts, ends, hours.away))
+    spans = tuple(_without(starts, ends, _off(hours)))
     return spans, sum((e - s for s, e in spans), timedelta(0)) / (ends - starts) if ends > starts else 0.0
 
 
@@ -104,10 +122,12 @@ def midnight(timezone: str, day: date) -> datetime:
 
 
 def next_start(hours: WorkingHours | None, now: datetime) -> datetime | None:
-    """The earliest moment from ``now`` on at which the rep works: ``now`` itself if at work, ``None`` if not in sight."""
+    """The earliest moment from ``now`` on at which the rep works and is in no appointment: ``now`` itself if that is so, ``None`` if
+    not in sight."""
     if hours is None:
         return now
-    return next((starts for starts, _ in working_spans(hours, now)), None)
+    free = (span for starts, ends in working_spans(hours, now) for span in _without(starts, ends, hours.busy))
+    return next((starts for starts, _ in free), None)
 
 
 def after_working(hours: WorkingHours | None, since: datetime, amount: timedelta) -> datetime:

@@ -7,6 +7,7 @@ service never drift apart.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 #: How many scores of past claims are kept for ``mix``; its window ``over`` cannot be longer.
 RECENT = 200
 
+#: What `per_hour` counts within, and how many latest pushes' moments are kept for it: it cannot allow more.
+AN_HOUR = timedelta(hours=1)
+_PUSHES = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -32,8 +37,9 @@ class Standing:
     claim, and those before it if it was not kept; ``kept_skips``: before the claims since the last contact, to count again if one
     of these is given back (see `skips_counted`). ``lapses``: ever. ``claimed_at``: the moments of the latest claims, oldest first, as many as ``claim_rate`` counts.
     ``floor_on``: the last day, or the Monday of the last week, whose claim floor was looked at. ``assigned_this_week`` counts in
-    ``week``, ``assigned_this_month`` in ``month``, its first day. ``pushed_at``: when the latest leads were pushed to the rep, oldest
-    first. ``lapses_in_a_row``: locks and offers that ran out unused since the rep last did something.
+    ``week``, ``assigned_this_month`` in ``month``, its first day. ``pushed_at``: when leads were pushed to the rep, oldest first: the
+    latest, and those within `AN_HOUR` before it. ``lapses_in_a_row``: locks and offers that ran out unused since the rep last did
+    something.
     """
 
     holding: int = 0
@@ -85,6 +91,11 @@ class Contacted:
 
 
 @dataclass(frozen=True, slots=True)
+class Acted:
+    """The rep did something else with a lead that shows them to be there, such as accepting an offer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lapsed:
     """A lock, an offer or the time for first contact ran out unused: the lead is no longer the rep's.
 
@@ -99,7 +110,7 @@ class Lapsed:
 @dataclass(frozen=True, slots=True)
 class Released:
     """The lead left the rep otherwise: given back, declined, taken by a manager. ``contacted``: after first contact; else
-    ``claimed`` and ``score`` as in `Lapsed`. ``by_rep``: who gave it back is the rep, to whom that counts as a skip.
+    ``claimed`` and ``score`` as in `Lapsed`. ``by_rep``: who gave it back is the rep, to whom that counts as a skip if they had claimed it.
     """
 
     contacted: bool = False
@@ -129,7 +140,26 @@ class FloorLooked:
     period: date
 
 
-Event = Claimed | Pushed | Contacted | Lapsed | Released | Ended | Skipped | FloorLooked
+@dataclass(frozen=True, slots=True)
+class Unpushed:
+    """A push is taken back as if it had not been, with nothing done about the lead since: ``at`` that moment it was made, on the rep's
+    local date ``today``."""
+
+    at: datetime
+    today: date
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A lead that was taken from the rep is theirs again as it was, which is no push. ``contacted``: after first contact; else ``claimed``
+    is the rep's local date on which they had claimed it, ``None`` if it had been pushed to them.
+    """
+
+    contacted: bool = False
+    claimed: date | None = None
+
+
+Event = Claimed | Pushed | Contacted | Acted | Lapsed | Released | Ended | Skipped | FloorLooked | Unpushed | Restored
 
 
 def kept_for(rate: ClaimRate | None) -> int:
@@ -153,47 +183,89 @@ def after(standing: Standing, event: Event) -> Standing:
                 kept_skips=standing.skips + standing.kept_skips,
                 last_claim_at=at,
                 claimed_at=(*standing.claimed_at, at)[-keep:] if keep else (),
+                lapses_in_a_row=0,
             )
-        case Pushed(_, today):
+        case Pushed(at, today):
             standing = on_day(standing, today)
             return replace(
                 standing,
                 holding=standing.holding + 1,
                 open_leads=standing.open_leads + 1,
                 assigned_today=standing.assigned_today + 1,
+                assigned_this_week=standing.assigned_this_week + 1,
+                assigned_this_month=standing.assigned_this_month + 1,
+                pushed_at=with_push(standing.pushed_at, at),
             )
+        case Unpushed(at, today):
+            return _unpushed(_without_one(standing, contacted=False), at, today)
+        case Restored(contacted, claimed):
+            standing = replace(
+                standing, open_leads=standing.open_leads + 1, holding=standing.holding + (0 if contacted else 1)
+            )
+            return standing if claimed is None else _claimed_again(standing, claimed)
         case Contacted():
-            return replace(standing, holding=_less(standing.holding), kept_skips=0)
+            return replace(standing, holding=_less(standing.holding), kept_skips=0, lapses_in_a_row=0)
+        case Acted():
+            return replace(standing, lapses_in_a_row=0)
         case Lapsed(claimed, score):
-            standing = replace(_without_one(standing, contacted=False), lapses=standing.lapses + 1)
+            standing = replace(
+                _without_one(standing, contacted=False),
+                lapses=standing.lapses + 1,
+                lapses_in_a_row=standing.lapses_in_a_row + 1,
+            )
             return standing if claimed is None else _with_a_skip(_unclaimed(standing, claimed, score))
         case Released(contacted, claimed, score, by_rep):
             standing = _without_one(standing, contacted)
+            if by_rep:
+                standing = replace(standing, lapses_in_a_row=0)
             if contacted or claimed is None:
                 return standing
             standing = _unclaimed(standing, claimed, score)
             return _with_a_skip(standing) if by_rep else standing
         case Ended(contacted, converted):
-            if converted and not contacted:
-                standing = replace(standing, kept_skips=0)
+            if converted:
+                standing = replace(standing, lapses_in_a_row=0, kept_skips=standing.kept_skips if contacted else 0)
             return _without_one(standing, contacted)
         case Skipped():
-            return replace(standing, skips=standing.skips + 1)
+            return replace(standing, skips=standing.skips + 1, lapses_in_a_row=0)
         case FloorLooked(period):
             return replace(standing, floor_on=max(period, standing.floor_on or period))
 
 
+def with_push(pushed_at: tuple[datetime, ...], at: datetime) -> tuple[datetime, ...]:
+    """The moments of the latest pushes after one more at ``at``: those of the hour up to it, 100 at most."""
+    if not pushed_at:
+        return (at,)
+    # They stand in order, so that only the first of those that still count has to be found.
+    return (*pushed_at[bisect_right(pushed_at, at - AN_HOUR) :], at)[-_PUSHES:]
+
+
+def pushed_within_hour(pushed_at: tuple[datetime, ...], now: datetime) -> int:
+    """How many leads were pushed within the 60 minutes up to now."""
+    return len(pushed_at) - bisect_right(pushed_at, now - AN_HOUR)
+
+
+def goes_away(book: Rulebook, standing: Standing) -> bool:
+    """Whether the policy takes a rep for away who let so many leads in a row lapse: see ``availability.away_after``."""
+    limit = book.policy.availability.away_after
+    return limit is not None and standing.lapses_in_a_row >= limit
+
+
 def on_day(standing: Standing, today: date) -> Standing:
-    """The counters as they count on ``today``: those of another day or week start at 0.
+    """The counters as they count on ``today``: those of another day, week or month start at 0.
 
     A date before the one counted in (the rep moved to a time zone further west) keeps counting in the later one, so that
     nobody gets a second day out of one.
     """
-    monday = today - timedelta(days=today.weekday())
     if standing.day is None or today > standing.day:
         standing = replace(standing, day=today, claims_today=0, assigned_today=0)
+    elif standing.month is not None:
+        return standing  # within the day, so within the week and the month too
+    monday, first = today - timedelta(days=today.weekday()), today.replace(day=1)
     if standing.week is None or monday > standing.week:
-        standing = replace(standing, week=monday, claims_this_week=0)
+        standing = replace(standing, week=monday, claims_this_week=0, assigned_this_week=0)
+    if standing.month is None or first > standing.month:
+        standing = replace(standing, month=first, assigned_this_month=0)
     return standing
 
 
@@ -364,6 +436,33 @@ def _unclaimed(standing: Standing, claimed: date, score: int | None) -> Standing
         last = len(recent) - 1 - recent[::-1].index(score)
         recent = recent[:last] + recent[last + 1 :]
     return replace(standing, claims_today=today, claims_this_week=week, recent=recent)
+
+
+def _unpushed(standing: Standing, at: datetime, today: date) -> Standing:
+    """The push of this moment taken back from what it still counts in."""
+    pushed_at = standing.pushed_at
+    if at in pushed_at:
+        place = pushed_at.index(at)
+        pushed_at = pushed_at[:place] + pushed_at[place + 1 :]
+    in_week = today - timedelta(days=today.weekday()) == standing.week
+    in_month = today.replace(day=1) == standing.month
+    return replace(
+        standing,
+        assigned_today=_less(standing.assigned_today) if today == standing.day else standing.assigned_today,
+        assigned_this_week=_less(standing.assigned_this_week) if in_week else standing.assigned_this_week,
+        assigned_this_month=_less(standing.assigned_this_month) if in_month else standing.assigned_this_month,
+        pushed_at=pushed_at,
+    )
+
+
+def _claimed_again(standing: Standing, claimed: date) -> Standing:
+    """The claim of this local date counts for the claim floor again. Not for the mix: which of the latest claims it was is not known."""
+    in_week = claimed - timedelta(days=claimed.weekday()) == standing.week
+    return replace(
+        standing,
+        claims_today=standing.claims_today + (1 if claimed == standing.day else 0),
+        claims_this_week=standing.claims_this_week + (1 if in_week else 0),
+    )
 
 
 def _with_a_skip(standing: Standing) -> Standing:

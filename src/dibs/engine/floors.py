@@ -144,7 +144,7 @@ def fill(
             break
         due = due_when_owned(book, lead, rep, now)
         given.append((clock, Placement(Assigned(rep.handle), due, (reason,))))
-        roster = roster.pushed(None, rep.handle)
+        roster = roster.pushed(None, rep.handle, at=now)
     return tuple(given), roster
 
 

@@ -186,15 +186,21 @@ class Policy(Part):
     examples: tuple[Example, ...] = ()
     """Leads, and what must come of them."""
 
+    def pushes(self) -> list[Push]:
+        """Every push there is: of rules, and of the pools' escalation steps."""
+        pushes = [rule.push for rule in self.route if rule.push]
+        return pushes + [step.push for pool in self.pools.values() for step in pool.escalate if step.push]
+
+    def onwards(self) -> list[Onward]:
+        """Every place where leads go on to: rules' fallbacks, and what comes of stale and idle leads."""
+        onwards = [rule.fallback for rule in self.route if rule.fallback]
+        if self.qualify.stale:
+            onwards.append(self.qualify.stale.then)
+        return onwards + [idle.then for idle in self.idle]
+
     def team_names(self) -> frozenset[str]:
         """Every team the policy speaks of, beside those whose managers review."""
-        pushes = [rule.push for rule in self.route if rule.push]
-        pushes += [step.push for pool in self.pools.values() for step in pool.escalate if step.push]
-        onward = [rule.fallback for rule in self.route if rule.fallback]
-        if self.qualify.stale:
-            onward.append(self.qualify.stale.then)
-        onward += [idle.then for idle in self.idle]
-        found = {push.team for push in pushes} | {on.team for on in onward}
+        found = {push.team for push in self.pushes()} | {onward.team for onward in self.onwards()}
         found |= {territory.owner.team for territory in self.territories.values() if territory.owner}
         found |= {team for pool in self.pools.values() for team in pool.teams or ()}
         return frozenset(self.teams) | frozenset(team for team in found if team)

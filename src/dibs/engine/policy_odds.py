@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Literal
 
 from dibs.engine.policy_model import Policy, Pool
+from dibs.engine.policy_teams import BestMatch
 from dibs.engine.policy_text import Path
 
 #: What a working day and a week are taken for, where a policy does not say: reps' hours are not part of it.
@@ -23,6 +25,8 @@ def rules_at_odds(policy: Policy) -> Iterator[Warned]:
     yield from _floor(policy)
     yield from _mix(policy)
     yield from _credits(policy)
+    yield from _caps(policy)
+    yield from _best_match(policy)
 
 
 def _told_by_order(policy: Policy) -> Iterator[Warned]:
@@ -76,3 +80,25 @@ def _credits(policy: Policy) -> Iterator[Warned]:
     if credits is not None and not credits.claim and not credits.convert:
         message = "neither claim nor convert gives points, so nobody earns any"
         yield "credits_earn_nothing", message, ("credits",), None, "warning"
+
+
+#: Caps on pushes, each over a longer time than the one before it.
+_PER = ("per_hour", "per_day", "per_week", "per_month")
+
+
+def _caps(policy: Policy) -> Iterator[Warned]:
+    """Of two caps, one over a longer time that allows no more than the one over a shorter: the latter is never reached."""
+    for name, rules in policy.teams.items():
+        for path, caps in (((), rules), *((("reps", handle), own) for handle, own in rules.reps.items())):
+            given = [(per, most) for per in _PER if (most := getattr(caps, per)) is not None]
+            for (shorter, most), (longer, least) in itertools.pairwise(given):
+                if most >= least:
+                    message = f"{shorter} has no effect: {longer} allows no more than {least}"
+                    yield "cap_unused", message, ("teams", name, *path, shorter), None, "warning"
+
+
+def _best_match(policy: Policy) -> Iterator[Warned]:
+    ways = {push.by for push in policy.pushes()} | {onward.by for onward in policy.onwards()}
+    if "best_match" not in ways and policy.best_match != BestMatch():
+        message = "nothing is pushed by: best_match, so how it chooses has no effect"
+        yield "best_match_unused", message, ("best_match",), None, "warning"

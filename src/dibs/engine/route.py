@@ -6,10 +6,12 @@ the last rule that pulls, else before managers; and the reasons say so.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
+from dibs.engine import affinity
 from dibs.engine.calendar import absence
 from dibs.engine.conditions import Activation
 from dibs.engine.decision import (
@@ -26,7 +28,7 @@ from dibs.engine.decision import (
     Where,
 )
 from dibs.engine.due import due_in_pool, due_when_contacted_by, due_when_stale
-from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
+from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts
 from dibs.engine.policy_market import Owner
 from dibs.engine.policy_model import Rule
 from dibs.engine.policy_ways import Onward, Pull, Push
@@ -79,6 +81,12 @@ class Case:
     def territory_owner(self) -> Owner | None:
         """Whose it is: a team or a rep."""
         return None if self.territory is None else self.territory.owner
+
+    def team_of(self, push: Push) -> str | None:
+        """The team that a push is to, if it is to one."""
+        if push.to == "territory.owner":
+            return self.territory_owner.team if self.territory_owner is not None else None
+        return push.team
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,16 +168,14 @@ def push_to(case: Case, push: Push, roster: Roster, rule: str | None, *, outrigh
     match push.to:
         case "account.owner":
             handle = case.account.owner if case.account is not None else None
-            given = _to_rep(case, handle, "account.owner", roster, rule, offered=within is not None)
+            given = _to_rep(case, handle, push, roster, rule, offered=within is not None)
         case "territory.owner" if owner is not None and owner.team is not None:
-            given = _to_team(case, owner.team, push.by, roster, rule)
+            given = _to_team(case, owner.team, push, roster, rule)
         case "territory.owner":
-            given = _to_rep(
-                case, owner.rep if owner else None, "territory.owner", roster, rule, offered=within is not None
-            )
+            given = _to_rep(case, owner.rep if owner else None, push, roster, rule, offered=within is not None)
         case _:
             assert push.team is not None
-            given = _to_team(case, push.team, push.by, roster, rule)
+            given = _to_team(case, push.team, push, roster, rule)
     if push.to == "territory.owner" and case.territory is not None and case.territory.through is not None:
         given = given.because(_owned_as(case.territory.name, case.territory.through))
     if within is None or not isinstance(given.to, Assigned):
@@ -238,23 +244,45 @@ def _due_at(case: Case, to: Where, roster: Roster, escalated: int) -> Due | None
             return None
 
 
-def _to_team(case: Case, team: str, by: str, roster: Roster, rule: str | None) -> Given:
-    chosen = next_rep(case.book, team, by, roster, case.clock, case.now, case.seed)
+def _to_team(case: Case, team: str, push: Push, roster: Roster, rule: str | None) -> Given:
+    chosen = next_rep(
+        case.book,
+        team,
+        push.by,
+        roster,
+        case.clock,
+        case.now,
+        case.seed,
+        among=_among(case, push),
+        lead=case.lead,
+        activation=case.activation,
+    )
     if chosen.rep is None:
         return Given(None, roster, (*chosen.passed_over, Reason("nobody_eligible", {"to": team}, rule)), team)
-    reason = Reason("chosen", {"rep": chosen.rep, "team": team, "by": by}, rule)
-    return Given(Assigned(chosen.rep, team), take(roster, team, chosen), (*chosen.passed_over, reason))
+    reasons = (*chosen.passed_over, Reason("chosen", {"rep": chosen.rep, "team": team, "by": push.by}, rule))
+    if chosen.weighed:
+        reasons = (*reasons, affinity.explained(chosen.weighed, rule))
+    return Given(Assigned(chosen.rep, team), take(roster, team, chosen, case.now), reasons)
 
 
-def _to_rep(case: Case, handle: str | None, by: str, roster: Roster, rule: str | None, *, offered: bool) -> Given:
+def _among(case: Case, push: Push) -> Callable[[RepFacts], bool] | None:
+    """Whether a rep is one of those whom the push is for; ``None``: everybody is."""
+    text = push.among
+    if text is None:
+        return None
+    return lambda rep: case.book.is_among(text, case.lead, case.account, rep, case.now)
+
+
+def _to_rep(case: Case, handle: str | None, push: Push, roster: Roster, rule: str | None, *, offered: bool) -> Given:
     """To a rep whose lead it is by name. Their caps don't count, and their hours only if they have to accept: it is theirs
-    tomorrow morning too. Gone, switched off, on leave, or having declined it, does count."""
+    tomorrow morning too. Gone, switched off, on leave, not among those whom the push is for, or having declined it, does count."""
+    by, among = push.to, _among(case, push)
     nobody = Reason("nobody_eligible", {"to": by}, rule)
     rep = roster.reps.get(handle) if handle is not None else None
     if rep is None:
         return Given(None, roster, (nobody,))
     because = absence(rep.hours, case.now)
-    if because == "off_hours" and not offered:
+    if because != "away" and not offered:
         because = None
     if not rep.active:
         because = "inactive"
@@ -262,10 +290,12 @@ def _to_rep(case: Case, handle: str | None, by: str, roster: Roster, rule: str |
         because = "unavailable"
     elif rep.handle in case.clock.passed_over:
         because = "declined_before"
+    elif among is not None and not among(rep):
+        because = "not_among"
     if because is not None:
         return Given(None, roster, (Reason("passed_over", {"rep": rep.handle, "because": because}), nobody))
     chosen = Reason("chosen", {"rep": rep.handle, "team": None, "by": by}, rule)
-    return Given(Assigned(rep.handle), roster.pushed(None, rep.handle), (chosen,))
+    return Given(Assigned(rep.handle), roster.pushed(None, rep.handle, at=case.now), (chosen,))
 
 
 def _waits(case: Case, pool: str, roster: Roster, rule: str | None) -> Given:

@@ -12,6 +12,7 @@ from dibs.engine.conditions import Activation, Condition
 from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts
 from dibs.engine.policy_fair_play import Tier
 from dibs.engine.policy_model import Policy, Rule
+from dibs.engine.policy_teams import Caps
 from dibs.engine.policy_time import Idle, Sla
 from dibs.engine.territories import Lies, Market
 
@@ -28,6 +29,7 @@ SCORING = Knows(
     {"lead.score": "is what is being counted here", "lead.rank": "is only known after scoring"},
 )
 ROUTING = Knows(("lead", "account", "now"))
+AMONG = Knows(("lead", "account", "rep", "now"))
 TIER = Knows(("rep",))
 SIGHT = Knows(("lead", "rep", "now"))
 FIRST_CONTACT = Knows(("lead", "now"))
@@ -44,16 +46,55 @@ class CompiledRule:
     when: Condition | None
 
 
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """What a policy asks of reps beyond what is always known of them, so that nothing is fetched that nobody asks.
+
+    ``best_match``: how their leads ended, by kind. ``hour``: when leads were pushed to them within the hour
+    (``per_hour``). ``latest``: when the latest was (``first_available``). ``record``: ``rep.closed`` and ``rep.conversion_rate``, in
+    whom a push is among.
+    """
+
+    best_match: bool
+    hour: bool
+    latest: bool
+    record: bool
+
+    @classmethod
+    def of(cls, policy: Policy) -> Uses:
+        ways = {push.by for push in policy.pushes()} | {onward.by for onward in policy.onwards()}
+        among = " ".join(push.among for push in policy.pushes() if push.among)
+        caps: list[Caps] = [caps for rules in policy.teams.values() for caps in (rules, *rules.reps.values())]
+        return cls(
+            best_match="best_match" in ways,
+            hour=any(cap.per_hour is not None for cap in caps),
+            latest="first_available" in ways,
+            record="rep.closed" in among or "rep.conversion_rate" in among,
+        )
+
+
+def _given(caps: Caps, own: Caps | None = None) -> Caps | None:
+    """The caps of a team with a rep's own over them; ``None`` if there are none."""
+    over = own if own is not None else caps
+    given = {name: getattr(caps, name) for name in Caps.model_fields}
+    given |= {name: value for name in Caps.model_fields if (value := getattr(over, name)) is not None}
+    return Caps(**given) if any(value is not None for value in given.values()) else None
+
+
 class Rulebook:
     """A policy made ready to run. Build it with `Rulebook.of`; it is never changed, so processes keep it as long as they like."""
 
     __slots__ = (
+        "_among",
+        "_among_facts",
+        "_caps",
         "_facts",
         "_points_for",
         "_points_for_facts",
         "_route",
         "_scoring",
         "_scoring_facts",
+        "_technical",
         "idles",
         "market",
         "points",
@@ -61,6 +102,7 @@ class Rulebook:
         "routes",
         "slas",
         "tiers",
+        "uses",
     )
 
     def __init__(self, policy: Policy) -> None:
@@ -88,11 +130,15 @@ class Rulebook:
         self.idles: tuple[tuple[Idle, Condition | None], ...] = tuple(
             (idle, compiled(idle.when, LEFT_ALONE)) for idle in policy.idle
         )
+        self.uses = Uses.of(policy)
         conditions = list(territories.values())
         conditions += [route.when for route in self.routes if route.when]
         conditions += [condition for _, when, only in self.tiers for condition in (when, only) if condition]
         conditions += [when for _, when in self.slas if when]
         conditions += [when for _, when in self.idles if when]
+        technical = compiled(policy.best_match.strengths.technical, ROUTING) if self.uses.best_match else None
+        conditions += [technical] if technical else []
+        self._technical = technical
         self._facts = Facts(conditions)
         self._route = Questions([route.when for route in self.routes], self._facts, first=True)
         self.market = Market(policy.territories, policy.timezone, territories, self._facts)
@@ -104,6 +150,13 @@ class Rulebook:
         weights = [compiled(weight.when, CREDITS) for weight in policy.credits.weights] if policy.credits else []
         self._points_for_facts = Facts(condition for condition in weights if condition)
         self._points_for = Questions(weights, self._points_for_facts, first=True)
+        # And so has what is asked of each rep for one lead.
+        self._among = {push.among: Condition.of(push.among, *AMONG) for push in policy.pushes() if push.among}
+        self._among_facts = Facts(self._among.values())
+        self._caps = {
+            name: (_given(rules), {rep: _given(rules, own) for rep, own in rules.reps.items()})
+            for name, rules in policy.teams.items()
+        }
 
     @classmethod
     def of(cls, policy: Policy) -> Rulebook:
@@ -120,6 +173,22 @@ class Rulebook:
     ) -> Activation:
         """The facts laid out for this policy's conditions: one for a lead, shared by all of them but those of scoring."""
         return self._facts.activation(lead, account, rep, now)
+
+    def caps_of(self, team: str, rep: str) -> Caps | None:
+        """How many leads the rep may be given as one of the team: its caps, with the rep's own in place of those that are given;
+        ``None`` for no caps at all."""
+        known = self._caps.get(team)
+        return None if known is None else known[1].get(rep, known[0])
+
+    def is_among(
+        self, among: str, lead: LeadFacts, account: AccountFacts | None, rep: RepFacts, now: datetime
+    ) -> bool:
+        """Whether the rep is one of those whom a push's ``among`` is for."""
+        return self._among[among].holds(self._among_facts.activation(lead, account, rep, now))
+
+    def is_technical(self, activation: Activation) -> bool:
+        """Whether a lead needs technical depth."""
+        return self._technical is not None and self._technical.holds(activation)
 
     def lacking(self, missing: int) -> frozenset[str]:
         """The facts, and single attributes, that an activation's ``missing`` stands for."""
