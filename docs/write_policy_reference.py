@@ -122,14 +122,7 @@ def _table(whole: Mapping[str, Any], part: Mapping[str, Any]) -> Iterator[str]:
     for name, field in part["properties"].items():
         default = "must be given" if name in required else _default(field.get("default"))
         row = f"| `{name}` | {_value(whole, field)} | {default} |"
-        # A field that is described as its model is has no description of its own in the schema.
-        meaning = field.get("description") or whole["$defs"].get(_named(field), {}).get("description", "")
-        yield row + (f" {_plain(meaning)} |" if described else "")
-
-
-def _named(field: Mapping[str, Any]) -> str:
-    """The model that a field refers to."""
-    return str(field.get("$ref", "")).rpartition("/")[2]
+        yield row + (f" {_plain(field.get('description', ''))} |" if described else "")
 
 
 def _value(whole: Mapping[str, Any], field: Mapping[str, Any]) -> str:
@@ -139,8 +132,8 @@ def _value(whole: Mapping[str, Any], field: Mapping[str, Any]) -> str:
             return "share"
         kinds = [_value(whole, way) for way in ways if way.get("type") != "null"]
         return " or ".join(dict.fromkeys(kinds))
-    if "$ref" in field:
-        name = _named(field)
+    if reference := field.get("$ref"):
+        name = reference.rpartition("/")[2]
         return f"[`{_heading(name)}`](#{_anchor(SECTIONS[name])})"
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])

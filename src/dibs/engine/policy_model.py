@@ -158,11 +158,11 @@ class Policy(Part):
     qualify: Qualify = Qualify()
     """How leads are scored and ranked."""
     territories: dict[Name, Territory] = {}
-    """Slices of the market by name; the first whose condition holds is the lead's."""
+    """Slices of the market by name; the first that it lies in is the lead's, and so on down the tree."""
     route: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=1000)]
     """Where leads go: the first rule that matches, wins."""
     matching: Matching = Matching()
-    """How a new lead is matched to who is known already."""
+    """How sure it has to be that a new lead is of who is known already, and what becomes of it then."""
     teams: dict[Name, TeamRules] = {}
     """How leads are pushed within teams, by the team's name. A team without rules of its own needs no entry."""
     pools: dict[Name, Pool] = {}
@@ -176,7 +176,7 @@ class Policy(Part):
     best_match: BestMatch = BestMatch()
     """How `by: best_match` chooses."""
     availability: Availability = Availability()
-    """When reps are taken for away."""
+    """When reps count as away, beside their own switch, hours and time off."""
     sla: Annotated[tuple[Sla, ...], BeforeValidator(_as_list, tuple[Sla, ...] | Sla), Field(max_length=50)] = ()
     """How soon leads must be contacted; of several, the first whose condition holds. One may stand without the list."""
     idle: Annotated[tuple[Idle, ...], BeforeValidator(_as_list, tuple[Idle, ...] | Idle), Field(max_length=50)] = ()
