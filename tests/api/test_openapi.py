@@ -66,6 +66,8 @@ def test_answers_are_what_the_document_says(case: Any, role: str, people: dict[s
     who = company.ops if role == "ops" else company.aiko
     if "lead_id" in (case.path_parameters or {}):
         case.path_parameters["lead_id"] = str(company.lead())
+    if "handle" in (case.path_parameters or {}):
+        case.path_parameters["handle"] = "aiko"
     if "name" in (case.path_parameters or {}):
         case.path_parameters["name"] = "inbound"
     case.call_and_validate(headers={"Authorization": f"Bearer {company.token(who)}"}, checks=CHECKED)

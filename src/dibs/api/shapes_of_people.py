@@ -6,9 +6,9 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field, model_validator
 
-from dibs.api.shapes import Incoming, Outgoing, ReasonOut
+from dibs.api.shapes import Incoming, Outgoing, ReasonOut, text
 from dibs.delivery.notices import KINDS
 
 
@@ -113,6 +113,10 @@ class Load(Outgoing):
     lapses: int
 
 
+Absence = Literal["switched_off", "away", "holiday", "busy", "off_hours"]
+Week = dict[Annotated[str, Field(pattern="^[1-7]$")], tuple[str, str]]
+
+
 class RepOut(Outgoing):
     handle: str
     name: str
@@ -123,9 +127,124 @@ class RepOut(Outgoing):
     active: bool
     available: bool
     at_work: bool
+    absence: Absence | None = Field(
+        description="What keeps them from being given leads now; null: nothing, or they have left."
+    )
     load: Load | None = Field(description="null: not for the caller to see.")
 
 
 class Reps(Outgoing):
     items: list[RepOut]
     next: None = Field(description="Always null: they are one page.")
+
+
+class HolidayOut(Outgoing):
+    day: date
+    name: str
+
+
+class OffOut(Outgoing):
+    id: UUID
+    starts: datetime
+    ends: datetime
+    note: str
+
+
+class TimeOffPage(Outgoing):
+    items: list[OffOut]
+    next: None = Field(description="Always null: they are one page.")
+
+
+class CalendarOut(Outgoing):
+    """How a calendar is doing. Its address is not told."""
+
+    host: str
+    fetched_at: datetime | None = Field(description="When it last answered; null: not yet.")
+    failing_since: datetime | None
+    problem: str | None = Field(description="Why it can't be read; null: it can.")
+
+
+class CapOut(Outgoing):
+    name: Literal["open_at_most", "per_hour", "per_day", "per_week", "per_month"]
+    at_most: int
+    have: int
+
+
+class RepInFull(Outgoing):
+    """A rep with all that is written down about them."""
+
+    handle: str
+    name: str
+    country: str
+    region: str = Field(description="Of the country, whose holidays count too: ISO 3166-2 without the country, mostly.")
+    timezone: str
+    keeps_holidays: bool
+    hours: Week | None = Field(
+        description='From weekday, "1" Monday to "7" Sunday, to begin and end, "HH:MM" in the rep\'s time zone; an end before its '
+        "beginning is on the next day. null: always at work, public holidays too."
+    )
+    languages: list[str]
+    industries: list[str]
+    seniority: int | None
+    depth: int | None = Field(description="How deep technically, 1..5.")
+    teams: list[str]
+    active: bool
+    available: bool
+    away_why: Literal["", "manager", "lapses"] = Field(
+        description="Why they are not available: by themselves, by who leads them, or for leads that ran out unused."
+    )
+    away_since: datetime | None
+    absence: Absence | None
+    holidays: list[HolidayOut] = Field(description="Public holidays of the next twelve months, if the rep keeps them.")
+    time_off: list[OffOut] = Field(description="What is not over.")
+    calendar: CalendarOut | None
+    caps: dict[str, list[CapOut]] = Field(
+        description="By team: how many leads the policy gives them at most, and how many it is now."
+    )
+
+
+Words = Annotated[list[Annotated[str, text(200)]], Field(max_length=50)]
+
+
+class RepChange(Incoming):
+    """What is to change; what is left out stays."""
+
+    name: Annotated[str, text(200, 1)] = ""
+    country: Annotated[str, text(2)] = Field("", description="ISO 3166 alpha-2; empty: none.")
+    region: Annotated[str, text(8)] = ""
+    timezone: Annotated[str, text(64, 1)] = ""
+    keeps_holidays: bool = True
+    hours: Week | None = None
+    languages: Words = []
+    industries: Words = []
+    seniority: Annotated[int, Field(ge=1, le=5)] | None = None
+    depth: Annotated[int, Field(ge=1, le=5)] | None = None
+    teams: Annotated[list[Annotated[str, text(50, 1)]], Field(max_length=200)] = Field(
+        [], description="All teams that the rep is in from now on. A manager adds to and takes from teams of their own."
+    )
+    available: bool = True
+
+
+class Switch(Incoming):
+    available: bool
+
+
+class OffIn(Incoming):
+    """Either whole days in the rep's time zone, `first_day` to `last_day`, both counted; or moments, from `starts` until just before `ends`."""
+
+    first_day: date | None = None
+    last_day: date | None = None
+    starts: AwareDatetime | None = None
+    ends: AwareDatetime | None = None
+    note: Annotated[str, text(200)] = ""
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> OffIn:
+        days, moments = (self.first_day, self.last_day), (self.starts, self.ends)
+        if not ((None not in days and moments == (None, None)) or (None not in moments and days == (None, None))):
+            raise ValueError("Give first_day and last_day, or starts and ends")
+        return self
+
+
+class CalendarIn(Incoming):
+    url: Annotated[str, text(2000, 1)] = Field(description="Where the calendar is, as iCalendar (ICS).")

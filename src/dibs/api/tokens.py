@@ -65,5 +65,5 @@ def check_body(request: HttpRequest) -> None:
     longest = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if longest is not None and size > longest:
         raise Problem("body_too_large", f"At most {longest} bytes are read.")
-    if size and request.method == "POST" and request.content_type != "application/json":
+    if size and request.method in {"POST", "PUT", "PATCH"} and request.content_type != "application/json":
         raise Problem("unsupported_media_type", f"The body came as {request.content_type or 'no media type'}.")
