@@ -242,7 +242,8 @@ def _keep(comparison: Comparison, found: Sequence[Compared], tally: Tally) -> No
     rows = []
     for lead_id, before, after in found:
         tally.add(before, after)
-        if before.place() != after.place():
+        elsewhere = before.place() != after.place()
+        if elsewhere:
             tally.elsewhere += 1
         elif before.rep() != after.rep():
             tally.other_rep += 1
@@ -250,8 +251,8 @@ def _keep(comparison: Comparison, found: Sequence[Compared], tally: Tally) -> No
             continue
         told = (json.dumps(before.as_dict()), json.dumps(after.as_dict()))
         nth = tally.elsewhere + tally.other_rep
-        rows.append((new_id(), comparison.workspace_id, comparison.id, lead_id, nth, *told))
-    columns = ("id", "workspace_id", "comparison_id", "lead_id", "nth", "before", "after")
+        rows.append((new_id(), comparison.workspace_id, comparison.id, lead_id, nth, elsewhere, *told))
+    columns = ("id", "workspace_id", "comparison_id", "lead_id", "nth", "elsewhere", "before", "after")
     insert_rows("distribution_difference", columns, rows)
 
 

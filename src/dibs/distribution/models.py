@@ -129,8 +129,8 @@ class Decision(WorkspaceRow):
 class PassedOver(WorkspaceRow):
     """A rep had this lead or looked at it, and did not keep it. ``kind``: ``lapsed`` and ``released`` ones (given back without a contact)
     are not pushed to them again, nor theirs to claim again at once; nor are ``returned`` ones, given back with no skip left to pass them
-    over, which stay before them in a queue; ``declined`` ones and ``worked`` ones (given back after a contact) are
-    only not pushed; ``skipped`` ones they passed over in a queue; of ``opened`` ones they saw the details.
+    over, which stay before them in a queue; ``declined`` ones, ``worked`` ones (given back after a contact) and ``moved`` ones (taken off
+    them by a rule, such as for being left alone) are only not pushed; ``skipped`` ones they passed over in a queue; of ``opened`` ones they saw the details.
     """
 
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, db_index=False)
@@ -284,7 +284,8 @@ class Comparison(WorkspaceRow):
 
 
 class Difference(WorkspaceRow):
-    """A lead that the second policy of a comparison would have sent elsewhere; ``before`` and ``after`` say where each would.
+    """A lead that the second policy of a comparison would have sent elsewhere; ``before`` and ``after`` say where each would. Not
+    ``elsewhere``: to another rep of the same team.
 
     No foreign-key constraint on ``lead``: a comparison of yesterday need not keep a lead from being deleted.
     """
@@ -292,6 +293,7 @@ class Difference(WorkspaceRow):
     comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, db_index=False, related_name="differences")
     lead = models.ForeignKey(Lead, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
     nth = models.IntegerField()
+    elsewhere = models.BooleanField()
     before = models.JSONField()
     after = models.JSONField()
 

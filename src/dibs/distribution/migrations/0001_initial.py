@@ -89,6 +89,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=dibs.people.tenancy.new_id, editable=False, primary_key=True, serialize=False)),
                 ('nth', models.IntegerField()),
+                ('elsewhere', models.BooleanField()),
                 ('before', models.JSONField()),
                 ('after', models.JSONField()),
                 ('comparison', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='differences', to='distribution.comparison')),
