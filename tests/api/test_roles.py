@@ -46,6 +46,8 @@ BODIES: dict[str, Any] = {
     "act_on_leads": {"act": "retire", "leads": ["00000000-0000-7000-8000-000000000000"], "why": "other"},
     "publish_policy": {"source": "policy: x"},
     "read_notices": {},
+    "plan_move": {"rep": "aiko"},
+    "add_helper": {"rep": "aiko"},
     "change_rep": {"keeps_holidays": False},
     "take_my_time_off": {"first_day": "2027-01-04", "last_day": "2027-01-08"},
     "take_time_off": {"first_day": "2027-01-04", "last_day": "2027-01-08"},

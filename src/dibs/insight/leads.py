@@ -46,7 +46,7 @@ def leads_page(
     eyes = Eyes(caller, now)
     wanted = {name: value for name, value in sorted(filters.items()) if value is not None}
     question = repr(("leads", str(caller.workspace_id), wanted))
-    scope, values = _range(eyes)
+    scope, values = range_of(eyes)
     conditions = [scope, *(FILTERS[name] for name in wanted)]
     values += wanted.values()
     if cursor:
@@ -63,7 +63,7 @@ def leads_page(
     return Page(items, cursor_after(rows[limit - 1]["id"], question) if len(rows) > limit else None)
 
 
-def _range(eyes: Eyes) -> tuple[str, list[Any]]:
+def range_of(eyes: Eyes) -> tuple[str, list[Any]]:
     """SQL for the leads that are the caller's to look at. `Eyes.see` has the last word on each of them."""
     caller = eyes.caller
     if eyes.sees_all:

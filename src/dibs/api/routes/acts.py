@@ -32,21 +32,21 @@ Act = Callable[[Caller, UUID, datetime], acting.Answer]
 @router.post("/leads/{lead_id}/skip", auth=_TAKE, response=ACT_ANSWERS, summary="Pass a waiting lead by")
 def skip(request: HttpRequest, lead_id: str) -> HttpResponse:
     """Counts where the policy limits skips."""
-    return _act(request, lead_id, acting.skip, need_rep=True)
+    return act_on(request, lead_id, acting.skip, need_rep=True)
 
 
 @router.post("/leads/{lead_id}/open", auth=_TAKE, response=ACT_ANSWERS, summary="Open a waiting lead's details")
 def open_lead(request: HttpRequest, lead_id: str) -> HttpResponse:
     """For a lead whose `opens` is true: it comes in full, and does so until the caller's next claim. Counts as a skip, once for each
     lead. Of any other lead that waits nothing is counted, and it comes as the caller sees it."""
-    return _act(request, lead_id, acting.open_lead)
+    return act_on(request, lead_id, acting.open_lead)
 
 
 @router.post("/leads/{lead_id}/contact", auth=_WORK, response=ACT_ANSWERS, summary="Log a contact")
 def contact(request: HttpRequest, lead_id: str, body: ContactIn | None = None) -> HttpResponse:
     """The first contact stops the clock: the lead stays with the rep."""
     said = body or ContactIn()
-    return _act(
+    return act_on(
         request,
         lead_id,
         lambda caller, lead, at: acting.contact(caller, lead, at, kind=said.kind, note=said.note, claim=said.claim),
@@ -56,14 +56,14 @@ def contact(request: HttpRequest, lead_id: str, body: ContactIn | None = None) -
 @router.post("/leads/{lead_id}/accept", auth=_WORK, response=ACT_ANSWERS, summary="Accept an offer")
 def accept(request: HttpRequest, lead_id: str, body: AcceptIn | None = None) -> HttpResponse:
     said = body or AcceptIn()
-    return _act(request, lead_id, lambda caller, lead, at: acting.accept(caller, lead, at, claim=said.claim))
+    return act_on(request, lead_id, lambda caller, lead, at: acting.accept(caller, lead, at, claim=said.claim))
 
 
 @router.post("/leads/{lead_id}/reject", auth=_WORK, response=ACT_ANSWERS, summary="Decline an offer")
 def reject(request: HttpRequest, lead_id: str, body: WhyIn | None = None) -> HttpResponse:
     """The lead goes to the next in line, and not to this rep again."""
     said = body or WhyIn()
-    return _act(
+    return act_on(
         request, lead_id, lambda caller, lead, at: acting.reject(caller, lead, at, why=said.why, claim=said.claim)
     )
 
@@ -72,7 +72,7 @@ def reject(request: HttpRequest, lead_id: str, body: WhyIn | None = None) -> Htt
 def release(request: HttpRequest, lead_id: str, body: WhyIn | None = None) -> HttpResponse:
     """The lead returns to where it waited, in its old place in line."""
     said = body or WhyIn()
-    return _act(
+    return act_on(
         request, lead_id, lambda caller, lead, at: acting.release(caller, lead, at, why=said.why, claim=said.claim)
     )
 
@@ -80,7 +80,7 @@ def release(request: HttpRequest, lead_id: str, body: WhyIn | None = None) -> Ht
 @router.post("/leads/{lead_id}/convert", auth=_WORK, response=ACT_ANSWERS, summary="Turn a lead into business")
 def convert(request: HttpRequest, lead_id: str, body: ConvertIn | None = None) -> HttpResponse:
     said = body or ConvertIn()
-    return _act(
+    return act_on(
         request,
         lead_id,
         lambda caller, lead, at: acting.convert(
@@ -91,7 +91,7 @@ def convert(request: HttpRequest, lead_id: str, body: ConvertIn | None = None) -
 
 @router.post("/leads/{lead_id}/retire", auth=_WORK, response=ACT_ANSWERS, summary="Give a lead up")
 def retire(request: HttpRequest, lead_id: str, body: RetireIn) -> HttpResponse:
-    return _act(
+    return act_on(
         request,
         lead_id,
         lambda caller, lead, at: acting.retire(caller, lead, at, why=body.why, note=body.note, claim=body.claim),
@@ -114,10 +114,11 @@ def assign(request: HttpRequest, lead_id: str, body: AssignIn) -> HttpResponse:
         except LookupError:
             raise Problem("unknown_rep", f"There is no active rep called {body.rep}.") from None
 
-    return _act(request, lead_id, give)
+    return act_on(request, lead_id, give)
 
 
-def _act(request: HttpRequest, lead_id: str, act: Act, *, need_rep: bool = False) -> HttpResponse:
+def act_on(request: HttpRequest, lead_id: str, act: Act, *, need_rep: bool = False) -> HttpResponse:
+    """Do this to a lead that the caller may know of, and answer with the lead as the caller sees it then."""
     caller: Caller = request.auth  # type: ignore[attr-defined]
     lead, at = id_in(lead_id), now()
     if need_rep and caller.rep_id is None:
