@@ -32,7 +32,7 @@ from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts
 from dibs.engine.policy_market import Owner
 from dibs.engine.policy_model import Rule
 from dibs.engine.policy_ways import Onward, Pull, Push
-from dibs.engine.qualify import qualify
+from dibs.engine.qualify import Qualified, qualify
 from dibs.engine.roster import Roster
 from dibs.engine.rotate import next_rep, take
 from dibs.engine.rulebook import CompiledRule, Rulebook
@@ -113,6 +113,15 @@ class Given:
         return None if isinstance(self.to, Assigned | Offered) else self.awaits
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A lead looked at as far as it does not matter who there is to have it: its points, its case, and the first rule that matches."""
+
+    scored: Qualified
+    case: Case
+    matched: CompiledRule | None
+
+
 def place(
     book: Rulebook,
     lead: LeadFacts,
@@ -127,9 +136,22 @@ def place(
     ``clock.passed_over`` names reps the lead is not pushed to. A lead that already waits keeps its place in line. ``seed``
     breaks ties; use the lead's id and the policy's digest.
     """
+    return place_judged(judge(book, lead, account, clock, now, seed), roster)
+
+
+def judge(
+    book: Rulebook, lead: LeadFacts, account: AccountFacts | None, clock: LeadClock, now: datetime, seed: str
+) -> Judged:
+    """The first half of `place`, and most of its work: what nobody needs to hold the teams' turns for."""
     scored = qualify(book, lead, account, now)
     case = Case.of(book, lead.qualified(scored.score, scored.rank), account, clock, now, seed)
-    given = route(case, roster)
+    return Judged(scored, case, book.first(case.activation))
+
+
+def place_judged(judged: Judged, roster: Roster) -> tuple[Placement, Roster]:
+    """The second half of `place`: who is next, or where else the lead goes."""
+    scored, case = judged.scored, judged.case
+    given = _routed_by(judged.matched, case, roster)
     to, due = landed(case, given)
     reasons = scored.reasons + given.reasons
     placement = Placement(to, due, reasons, scored.score, scored.rank, case.territory_name, given.still_awaits)
@@ -138,7 +160,10 @@ def place(
 
 def route(case: Case, roster: Roster) -> Given:
     """Find a place for a lead by the first rule that matches: `place` without counting its points again."""
-    matched = case.book.first(case.activation)
+    return _routed_by(case.book.first(case.activation), case, roster)
+
+
+def _routed_by(matched: CompiledRule | None, case: Case, roster: Roster) -> Given:
     if matched is None:
         given = reviewed(MANAGERS, roster, None).because(_no_rule(case))
     else:
@@ -259,7 +284,7 @@ def _to_team(case: Case, team: str, push: Push, roster: Roster, rule: str | None
     )
     if chosen.rep is None:
         return Given(None, roster, (*chosen.passed_over, Reason("nobody_eligible", {"to": team}, rule)), team)
-    reasons = (*chosen.passed_over, Reason("chosen", {"rep": chosen.rep, "team": team, "by": push.by}, rule))
+    reasons = (*chosen.passed_over, _chosen(chosen.rep, team, push.by, rule))
     if chosen.weighed:
         reasons = (*reasons, affinity.explained(chosen.weighed, rule))
     return Given(Assigned(chosen.rep, team), take(roster, team, chosen, case.now), reasons)
@@ -303,6 +328,11 @@ def _waits(case: Case, pool: str, roster: Roster, rule: str | None) -> Given:
 
 
 # Reasons that say the same of many leads are one object, never changed: made once here, and written out once in the log.
+
+
+@lru_cache(maxsize=4096)
+def _chosen(rep: str, team: str, by: str, rule: str | None) -> Reason:
+    return Reason("chosen", {"rep": rep, "team": team, "by": by}, rule)
 
 
 @lru_cache(maxsize=1024)
