@@ -34,6 +34,7 @@ from dibs.distribution.reading import (
     standing_of,
 )
 from dibs.distribution.rulebooks import Active, active
+from dibs.distribution.telling import who_leads
 from dibs.distribution.tiering import note, settled, users_of
 from dibs.distribution.writing import Outcome, begin_standings, move_standings, placing, write
 from dibs.engine import claim as judge
@@ -160,7 +161,7 @@ def _made_up(here: _Pass, handle: str, look: FloorLook, standing: Standing, befo
         return []
     rep = here.reps[handle]
     today = local_day(here.known.timezones[handle], here.now)
-    rep = replace(rep, open_leads=standing.open_leads, assigned_today=fairplay.on_day(standing, today).assigned_today)
+    rep = fairplay.counted(rep, fairplay.on_day(standing, today))
     rows = _oldest(here, handle, rep, look.missing, [outcome.lead["id"] for outcome in before])
     over = passed_over(here.workspace_id, (row["id"] for row in rows.values()))
     waiting = [(lead_facts(row), lead_clock(row, None, over.get(row["id"], frozenset()))) for row in rows.values()]
@@ -258,22 +259,11 @@ def _tell(here: _Pass, short: Mapping[str, Reason], assigned: Mapping[str, Reaso
 
 def _to_managers(here: _Pass, short: Mapping[str, Reason]) -> list[tuple[UUID, list[Reason]]]:
     """What each manager is to know: a reason for each of their reps who is short."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT DISTINCT management.user_id, rep.handle::text FROM people_management management
-            JOIN people_membership member ON member.team_id = management.team_id
-            JOIN people_rep rep ON rep.id = member.rep_id JOIN people_user u ON u.id = management.user_id AND u.is_active
-            WHERE management.workspace_id = %s AND rep.id = ANY(%s) AND rep.user_id <> management.user_id ORDER BY 1, 2
-            """,
-            [here.workspace_id, [here.known.ids[handle] for handle in short]],
-        )
-        told: dict[UUID, list[Reason]] = {}
-        for user_id, handle in cursor.fetchall():
-            reason = short[handle]
-            told.setdefault(user_id, []).append(
-                Reason("rep_below_floor", {"rep": handle, **reason.params}, reason.rule)
-            )
+    told: dict[UUID, list[Reason]] = {}
+    for user_id, rep in who_leads(here.workspace_id, [here.known.ids[handle] for handle in short]):
+        handle = here.known.handles[rep]
+        reason = short[handle]
+        told.setdefault(user_id, []).append(Reason("rep_below_floor", {"rep": handle, **reason.params}, reason.rule))
     return list(told.items())
 
 

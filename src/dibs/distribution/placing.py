@@ -122,12 +122,12 @@ def _place_new(workspace_id: UUID, active: Active | None, arrivals: Sequence[Arr
     teams = active.book.policy.team_names() if active else frozenset()
     # A batch surely pushes somebody; of a few leads most only go to a pool, and need not wait for anybody's turn.
     locked = len(arrivals) > _FEW
-    known = crew(workspace_id, now, lock_turns_of=teams if locked else ())
+    known = crew(workspace_id, now, lock_turns_of=teams if locked else (), book=active.book if active else None)
 
     # Decide.
     outcomes, roster = decide(workspace_id, arrivals, active, known, matches, now)
     if roster.passes is not known.roster.passes and not locked:
-        known = crew(workspace_id, now, lock_turns_of=teams)
+        known = crew(workspace_id, now, lock_turns_of=teams, book=active.book if active else None)
         outcomes, roster = decide(workspace_id, arrivals, active, known, matches, now)
 
     # Write.

@@ -21,7 +21,7 @@ from django.utils.timezone import now as moment
 
 from dibs.delivery.outbox import post
 from dibs.delivery.wake import wake
-from dibs.distribution import announcing, sooner, tiering
+from dibs.distribution import announcing, results, sooner, tiering
 from dibs.distribution.models import PolicyVersion
 from dibs.distribution.rulebooks import Active, active, policy_of, rulebook
 from dibs.engine import announcing as announced
@@ -216,6 +216,7 @@ def _put_in_force(
     post(version.workspace_id, [("policy.published", None, _payload(version))], now)
     if current is not None and before is not None:
         sooner.follow(version.workspace_id, current.id, before, policy, now)
+    results.follow(version.workspace_id, before, policy)
     if before is None or (policy.tiers, policy.tiering) != (before.tiers, before.tiering):
         tiering.retier_all(version.workspace_id, now, at_once=True)
 

@@ -17,9 +17,10 @@ from django.db import connection
 
 from dibs.crm.models import Lead
 from dibs.distribution.hours import HOURS_COLUMNS, HOURS_WIDTH, hours_from, since_and_until
-from dibs.engine import calendar, rotate
+from dibs.engine import calendar, fairplay, rotate
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
 from dibs.engine.fairplay import Standing, on_day
+from dibs.engine.results import NOTHING_KNOWN, Count, Results
 from dibs.engine.roster import Roster
 from dibs.engine.rulebook import Rulebook
 
@@ -189,8 +190,10 @@ class Crew:
         return {rep: (handle, self.names[handle]) for rep, handle in self.handles.items()}
 
 
-def crew(workspace_id: UUID, now: datetime, *, lock_turns_of: Iterable[str] = ()) -> Crew:
-    """Every rep with hours, absences (those of the last week too) and load, every team, every rotation.
+def crew(workspace_id: UUID, now: datetime, *, lock_turns_of: Iterable[str] = (), book: Rulebook | None = None) -> Crew:
+    """Every rep with hours, absences (those of the last week too) and load, every team, every rotation, and how leads ended lately.
+
+    ``book`` is the policy that is about to be asked: what it never asks of reps is not read then; without, everything is.
 
     ``lock_turns_of`` names teams whose turns are about to be decided: their rows are locked until the transaction ends,
     in the order of their ids, so that two deciders never give the same turn twice. Leads are locked before this is
@@ -203,7 +206,7 @@ def crew(workspace_id: UUID, now: datetime, *, lock_turns_of: Iterable[str] = ()
                 "SELECT 1 FROM people_team WHERE workspace_id = %s AND slug = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
                 [workspace_id, teams_to_lock],
             )
-        cursor.execute(_REPS, [*since_and_until(now), workspace_id])
+        cursor.execute(_reps(book), [*since_and_until(now), workspace_id])
         reps = cursor.fetchall()
         cursor.execute(
             """
@@ -225,9 +228,10 @@ def crew(workspace_id: UUID, now: datetime, *, lock_turns_of: Iterable[str] = ()
         passes: dict[str, dict[str, float]] = {}
         for key, handle, passed in cursor.fetchall():
             passes.setdefault(key, {})[handle] = passed
+        results = _results(cursor, workspace_id) if book is None or book.uses.best_match else NOTHING_KNOWN
     facts = {row[1]: _rep_facts(row, now) for row in reps}
     return Crew(
-        roster=Roster(reps=facts, teams=teams, passes=passes),
+        roster=Roster(reps=facts, teams=teams, passes=passes, results=results),
         ids={row[1]: row[0] for row in reps},
         handles={row[0]: row[1] for row in reps},
         names={row[1]: row[2] for row in reps},
@@ -236,27 +240,60 @@ def crew(workspace_id: UUID, now: datetime, *, lock_turns_of: Iterable[str] = ()
     )
 
 
+#: Columns of a standing that count a rep's open leads and what was pushed to them, and in which day, week and month.
+_PUSH_COLUMNS = ("open_leads", "day", "assigned_today", "week", "assigned_this_week", "month", "assigned_this_month")
+
 _REPS = f"""
     SELECT rep.id, rep.handle, rep.name, rep.country, {HOURS_COLUMNS},
            rep.languages, rep.available, rep.active, rep.industries, rep.seniority, rep.depth,
-           coalesce(standing.open_leads, 0), standing.day, coalesce(standing.assigned_today, 0)
+           coalesce(standing.closed, 0), coalesce(standing.converted, 0), {{pushed}},
+           {", ".join(f"standing.{column}" for column in _PUSH_COLUMNS)}
     FROM people_rep rep LEFT JOIN distribution_standing standing ON standing.rep_id = rep.id
     WHERE rep.workspace_id = %s ORDER BY rep.id
 """
 
 
+def _reps(book: Rulebook | None) -> str:
+    """The statement that reads reps, with as many of the moments at which leads were pushed to them as the policy asks about."""
+    if book is None or book.uses.hour:
+        return _REPS.format(pushed="standing.pushed_at")
+    if book.uses.latest:
+        return _REPS.format(pushed="standing.pushed_at[cardinality(standing.pushed_at):]")
+    return _REPS.format(pushed="NULL")
+
+
+def _results(cursor: Any, workspace_id: UUID) -> Results:
+    """How reps' leads ended lately, as last counted (see ``distribution.results``)."""
+    cursor.execute(
+        """
+        SELECT result.kind, rep.handle, result.closed, result.converted FROM distribution_result result
+        JOIN people_rep rep ON rep.id = result.rep_id WHERE result.workspace_id = %s
+        """,
+        [workspace_id],
+    )
+    counts: dict[str, dict[str, Count]] = {}
+    for kind, handle, closed, converted in cursor.fetchall():
+        counts.setdefault(kind, {})[handle] = (closed, converted)
+    return Results(counts)
+
+
 def _rep_facts(row: Sequence[Any], now: datetime) -> RepFacts:
     _, handle, _, country, *rest = row
     hours, rest = rest[:HOURS_WIDTH], rest[HOURS_WIDTH:]
-    languages, available, active, industries, seniority, depth, open_leads, day, assigned = rest
-    timezone = hours[0]
+    languages, available, active, industries, seniority, depth, closed, converted, pushed_at, *counted = rest
+    pushed = _pushed(counted, hours[0], now)
     return RepFacts(
         handle=handle,
         active=active,
         available=available,
         hours=hours_from(hours, now),
-        open_leads=open_leads,
-        assigned_today=_assigned_today(assigned, day, timezone, now),
+        open_leads=pushed.open_leads,
+        assigned_today=pushed.assigned_today,
+        assigned_this_week=pushed.assigned_this_week,
+        assigned_this_month=pushed.assigned_this_month,
+        pushed_at=tuple(pushed_at or ()),
+        closed=closed,
+        conversion_rate=converted / closed if closed else None,
         country=country or None,
         languages=tuple(languages),
         industries=tuple(industries),
@@ -265,9 +302,10 @@ def _rep_facts(row: Sequence[Any], now: datetime) -> RepFacts:
     )
 
 
-def _assigned_today(assigned: int, day: date | None, timezone: str, now: datetime) -> int:
-    """Of the leads assigned on the day that the rep's standing counts, those that count today."""
-    return on_day(Standing(day=day, assigned_today=assigned), calendar.local_day(timezone, now)).assigned_today
+def _pushed(counted: Sequence[Any], timezone: str, now: datetime) -> Standing:
+    """A rep's load, of columns in the order of `_PUSH_COLUMNS`: turned over to the rep's own day, week and month."""
+    known = {name: value for name, value in zip(_PUSH_COLUMNS, counted, strict=True) if value is not None}
+    return on_day(Standing(**known), calendar.local_day(timezone, now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +329,7 @@ def with_record(workspace_id: UUID, rep_id: UUID, rep: RepFacts, book: Rulebook,
         cursor.execute(
             f"""
             SELECT rep.country, rep.languages, rep.industries, rep.seniority, rep.depth, rep.active, rep.available, rep.timezone,
-                   coalesce(standing.open_leads, 0), standing.day, coalesce(standing.assigned_today, 0), {", ".join(f"standing.{column}" for column in TIER_COLUMNS)}
+                   {", ".join(f"standing.{column}" for column in (*_PUSH_COLUMNS, *TIER_COLUMNS))}
             FROM people_rep rep LEFT JOIN distribution_standing standing ON standing.rep_id = rep.id
             WHERE rep.workspace_id = %s AND rep.id = %s
             """,
@@ -301,9 +339,9 @@ def with_record(workspace_id: UUID, rep_id: UUID, rep: RepFacts, book: Rulebook,
     if row is None:
         return rep
     country, languages, industries, seniority, depth, active, available, timezone, *counted = row
-    open_leads, day, assigned, tier, on, closed, converted = counted
+    pushed, (tier, on, closed, converted) = _pushed(counted[:-4], timezone, now), counted[-4:]
     rep = replace(
-        rep,
+        fairplay.counted(rep, pushed),
         country=country or None,
         languages=tuple(languages),
         industries=tuple(industries),
@@ -311,8 +349,6 @@ def with_record(workspace_id: UUID, rep_id: UUID, rep: RepFacts, book: Rulebook,
         depth=depth,
         active=active,
         available=available,
-        open_leads=open_leads,
-        assigned_today=_assigned_today(assigned, day, timezone, now),
     )
     return in_tier(workspace_id, rep_id, rep, TierKept(tier, on, closed or 0, converted or 0), book, now)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from psycopg.errors import DeadlockDetected
 
 from dibs.crm.models import Helper
 from dibs.distribution import policies
+from dibs.distribution.overflow import give_waiting
 from dibs.distribution.overseeing import oversees
 from dibs.distribution.policies import Active
 from dibs.distribution.reading import Crew, Row, crew, earned_already, lead_clock, lead_facts, lock_leads, passed_over
@@ -37,6 +39,8 @@ _EARNING: Mapping[str, What] = {"contacted": "claim", "converted": "convert"}
 _OVER_ALL = frozenset({"assigned", "returned"})
 #: Acts that who leads may do in place of the rep who has the lead.
 _FOR_WHO_HAS_IT = frozenset({"retired", "released", "converted"})
+#: Acts after which a rep may have room for another lead.
+_FREEING = frozenset({"converted", "retired", "released", "rejected"})
 #: Acts on a lead that waits, where there is no owner to ask about.
 _ON_WAITING = frozenset({"skipped", "opened"})
 #: Acts on a lead's team: for who has the lead or leads them, and to leave it for who is on it.
@@ -204,7 +208,7 @@ def _act_once(
             return None
         active = policies.active(caller.workspace_id)
         turns = active.book.policy.team_names() if active and kind in {"rejected", "released"} else ()
-        known = crew(caller.workspace_id, now, lock_turns_of=turns)
+        known = crew(caller.workspace_id, now, lock_turns_of=turns, book=active.book if active else None)
         skipped = passed_over(caller.workspace_id, [lead_id]).get(lead_id, frozenset())
         clock = lead_clock(row, known.handles.get(row["owner_id"]), skipped)
         scene = Scene(caller, row, active, known, now, clock)
@@ -230,6 +234,9 @@ def _act_once(
             policy_version=active.number if active else None,
             crew=known,
         )
+        if kind in _FREEING:
+            # Fails alone: the tick gives them out too.
+            transaction.on_commit(partial(give_waiting, caller.workspace_id, now), robust=True)
     lead = row | dict(outcome.changes) | {"version": row["version"] + 1}
     return Acted(lead, known.handles.get(lead["owner_id"]), tuple(outcome.reasons))
 

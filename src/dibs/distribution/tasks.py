@@ -16,7 +16,7 @@ from django.utils.timezone import now as moment
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from dibs.distribution import calendars, comparing, moving, moving_on, sooner
+from dibs.distribution import calendars, comparing, moving, moving_on, results, sooner
 from dibs.distribution.choices import watch
 from dibs.distribution.floors import look_at_floors
 from dibs.distribution.models import Comparison, PolicyVersion
@@ -74,6 +74,23 @@ def carry_on_move(workspace: str, move: str) -> int:
     try:
         with within(workspace):
             return moving_on.carry_on(UUID(workspace), UUID(move), moment)
+    finally:
+        connection.close()
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="count_results", queueing_lock="count_results")
+def count_results(timestamp: int) -> int:
+    """Count how leads ended lately, where the policy asks; returns how many counts changed."""
+    return in_each_workspace(results.count)
+
+
+@app.task(name=results.JOB, retry=RetryStrategy(max_attempts=5, exponential_wait=3))
+def count_results_of(workspace: str) -> int:
+    """The same for one workspace, whose policy asks for others than before."""
+    try:
+        with within(workspace):
+            return results.count(UUID(workspace), moment())
     finally:
         connection.close()
 

@@ -83,7 +83,7 @@ def again(arrival: Arrival, lead_id: UUID, now: datetime) -> Enrichment:
 
 
 @dataclass(slots=True)
-class _New:
+class Told:
     """What is new of one lead: columns by name, and the touches."""
 
     given: dict[str, Any] = field(default_factory=dict)
@@ -102,7 +102,8 @@ def look_again(
         return {}
     # Read.
     rows = lock_leads(workspace_id, {change.lead_id for change in changes})
-    known = crew(workspace_id, now, lock_turns_of=active.book.policy.team_names() if active else ())
+    turns, book = (active.book.policy.team_names(), active.book) if active else ((), None)
+    known = crew(workspace_id, now, lock_turns_of=turns, book=book)
     accounts = accounts_by_id(workspace_id, (row["account_id"] for row in rows.values()))
     skipped = passed_over(workspace_id, rows)
 
@@ -115,7 +116,7 @@ def look_again(
         if told.touches and row["state"] in ENDED:
             outcomes[lead_id] = Outcome(lead=row, kind="touched", changes={}, reasons=())
             continue
-        outcomes[lead_id], roster = _looked_at(
+        outcomes[lead_id], roster = looked_at(
             active, row, told, known, accounts.get(row["account_id"]), skipped.get(lead_id, frozenset()), roster, now
         )
 
@@ -129,10 +130,10 @@ def look_again(
     return {lead_id: placed_of(outcome, known) for lead_id, outcome in outcomes.items()}
 
 
-def _looked_at(
+def looked_at(
     active: Active | None,
     row: Row,
-    new: _New,
+    new: Told,
     known: Crew,
     account: AccountFacts | None,
     skipped: frozenset[str],
@@ -164,13 +165,14 @@ def _looked_at(
         outcome.changes = given | {"score": scored.score, "rank": scored.rank}
         outcome.reasons = (*because, *scored.reasons)
     if new.touches and row["state"] in HELD:
-        outcome.changes = {**outcome.changes, "acted_at": now}
+        heard = consequences.touched(lead_clock(row, None), now)
+        outcome.changes = {**outcome.changes, "acted_at": heard.acted_at, "warned": heard.warned}
     if not given.keys().isdisjoint(FIELDS):
         outcome.changes = {**outcome.changes, "lookup": lookup_of(row | given)}
     return outcome, roster
 
 
-def _because(row: Row, new: _New) -> tuple[Reason, ...]:
+def _because(row: Row, new: Told) -> tuple[Reason, ...]:
     because = [
         Reason("touched", {"kind": touch.kind, "count": touch.count, "at": touch.at.isoformat()})
         for touch in new.touches
@@ -181,14 +183,14 @@ def _because(row: Row, new: _New) -> tuple[Reason, ...]:
     return tuple(because)
 
 
-def _by_lead(changes: Sequence[Enrichment], rows: Mapping[UUID, Row]) -> dict[UUID, _New]:
+def _by_lead(changes: Sequence[Enrichment], rows: Mapping[UUID, Row]) -> dict[UUID, Told]:
     """What is new of each lead that is here, later ones over earlier ones."""
-    new: dict[UUID, _New] = {}
+    new: dict[UUID, Told] = {}
     for change in changes:
         if change.lead_id not in rows:
             continue
         row = rows[change.lead_id]
-        told = new.setdefault(change.lead_id, _New())
+        told = new.setdefault(change.lead_id, Told())
         facts = dict(change.facts)
         now_there = row | told.given
         if change.touch is not None:

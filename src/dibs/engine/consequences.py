@@ -146,7 +146,10 @@ def felt(
     has = after.owner if after.state in HELD else None
     spoken = before.contacted_at is not None
     if had is not None and had == has and spoken <= (after.contacted_at is not None):
-        return ((had, fairplay.Contacted()),) if after.contacted_at is not None and not spoken else ()
+        if after.contacted_at is not None and not spoken:
+            return ((had, fairplay.Contacted()),)
+        accepted = before.state == "offered" and after.state == "owned"
+        return ((had, fairplay.Acted()),) if accepted else ()
     events: list[tuple[str, fairplay.Event]] = []
     if had is not None and after.state in ENDED:
         events.append((had, fairplay.Ended(contacted=spoken, converted=after.state == "converted")))

@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from dibs.engine.decision import Reason, Scalar
+from dibs.engine.facts import RepFacts
 
 if TYPE_CHECKING:
     from dibs.engine.policy import ClaimRate, FairPlay, Mix
@@ -267,6 +268,18 @@ def on_day(standing: Standing, today: date) -> Standing:
     if standing.month is None or first > standing.month:
         standing = replace(standing, month=first, assigned_this_month=0)
     return standing
+
+
+def counted(rep: RepFacts, standing: Standing) -> RepFacts:
+    """The rep's facts with what their standing, as it counts today (see `on_day`), says of their load."""
+    return replace(
+        rep,
+        open_leads=standing.open_leads,
+        assigned_today=standing.assigned_today,
+        assigned_this_week=standing.assigned_this_week,
+        assigned_this_month=standing.assigned_this_month,
+        pushed_at=standing.pushed_at,
+    )
 
 
 def skips_counted(standing: Standing) -> int:

@@ -109,7 +109,15 @@ class Floor:
             moved, roster = timeline.declined(
                 self.book, lead.facts, lead.account, lead.clock, self.roster(now), now, self._seed(lead)
             )
-            self._take(lead, moved.placement, consequences.moved(lead.clock, moved, now), roster, now, passed_by=handle)
+            self._take(
+                lead,
+                moved.placement,
+                consequences.moved(lead.clock, moved, now),
+                roster,
+                now,
+                passed_by=handle,
+                given_by=handle,
+            )
         return refusal
 
     def release(self, lead_id: str, handle: str, now: datetime) -> Refusal | None:
@@ -281,12 +289,8 @@ class Floor:
         closed, converted = rep.closed, rep.converted
         if rep.tier.on is None:
             closed, converted = rep.record(now, self.book.policy.tiering.over)
-        return replace(
-            _with_record(rep.facts, closed, converted),
-            open_leads=standing.open_leads,
-            assigned_today=standing.assigned_today,
-            tier=rep.tier.tier,
-        )
+        facts = fairplay.counted(_with_record(rep.facts, closed, converted), standing)
+        return replace(facts, tier=rep.tier.tier)
 
     def _today(self, handle: str, now: datetime) -> date:
         return local_day(self.reps[handle].timezone, now)
