@@ -36,6 +36,8 @@ CODES: Mapping[str, tuple[int, str]] = {
     "bad_filter": (422, "There is no such filter or order here"),
     "idempotency_key_reused": (422, "This Idempotency-Key was used for another request"),
     "policy_refused": (422, "The policy was refused"),
+    "unknown_version": (422, "There is no such version of the policy"),
+    "too_many_leads": (422, "That is more leads than are gone through at once"),
     "unknown_rep": (422, "There is no active rep with this handle"),
     "unknown_pool": (422, "The policy has no such pool"),
     "unknown_team": (422, "There is no such team"),
@@ -53,12 +55,15 @@ CODES: Mapping[str, tuple[int, str]] = {
 CONFLICTS = frozenset(
     {
         "already_claimed",
+        "already_decided",
         "already_ended",
+        "already_undone",
         "claim_lapsed",
         "no_policy",
         "not_claimable",
         "not_now",
         "not_waiting",
+        "same_lead",
     }
 )
 #: Refusals that say "not at this moment, try again".

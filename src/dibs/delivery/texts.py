@@ -17,6 +17,9 @@ TEXTS: Mapping[str, str] = {
     "no_domain": _("No company domain to find an account by"),
     "no_account": _("No account with the domain {domain}"),
     "matched_account": _("Belongs to the account {account}"),
+    "same_lead": _("That is one lead and not two"),
+    "already_undone": _("It was undone before"),
+    "already_decided": _("It was decided before: {decided}"),
     "in_family": _("It is of the family of {parent}, whose rep is {owner}"),
     "near_account": _("It may belong to the account {account}: a person decides"),
     "in_territory": _("In the territory {territory}"),
@@ -216,6 +219,20 @@ COUNTED: Mapping[str, tuple[str, object]] = {
         "count",
         ngettext_lazy("The person came again: {touch}", "The person came again: {touch} ({count})"),
     ),
+    "taken_for_away": (
+        "count",
+        ngettext_lazy(
+            "You were switched to away: a lead ran out unused. Switch back when you are there",
+            "You were switched to away: {count} leads in a row ran out unused. Switch back when you are there",
+        ),
+    ),
+    "rep_taken_for_away": (
+        "count",
+        ngettext_lazy(
+            "{rep} was switched to away: a lead ran out unused",
+            "{rep} was switched to away: {count} leads in a row ran out unused",
+        ),
+    ),
     "came_again": (
         "count",
         ngettext_lazy(
@@ -286,6 +303,24 @@ COUNTED: Mapping[str, tuple[str, object]] = {
 }
 
 #: Values that stand for themselves in logs and have a word of their own for people, by parameter.
+#: What can be wrong with what is written down about a rep, see `dibs.people.particulars`.
+UNFIT: Mapping[str, str] = {
+    "needed": _("It can't be empty"),
+    "unknown_timezone": _("There is no such time zone; they are called like Asia/Tokyo"),
+    "unknown_country": _("The public holidays of this country are not known; countries are two letters, like JP"),
+    "unknown_region": _("This country's holidays know no such region"),
+    "bad_hours": _("Hours go from one time to another, on one day of the week at least"),
+    "bad_language": _("Languages are written like en, ja or pt-BR"),
+    "too_many": _("That is too many"),
+    "too_long": _("That is too long"),
+    "out_of_range": _("It goes from 1 to 5"),
+    "unknown_team": _("There is no such team"),
+    "not_your_team": _("You lead no such team"),
+    "no_length": _("It has to end after it begins"),
+    "over": _("It is over already"),
+    "bad_address": _("A calendar's address begins with https://, http:// or webcal:// and has no user's name in it"),
+}
+
 WORDS: Mapping[str, Mapping[str, str]] = {
     "problem": {
         "bad_address": _("it points to something that is no web address"),
@@ -335,6 +370,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "cherry_pick": _("any, with everything in sight"),
     },
     "sees": {"full": _("everything"), "preview": _("a preview"), "none": _("nothing")},
+    "decided": {"merged": _("the same"), "apart": _("not the same")},
     "touch": {
         "form": _("another message"),
         "visit": _("a visit"),

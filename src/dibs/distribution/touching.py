@@ -15,7 +15,7 @@ from dibs.distribution.families import accounts_by_id
 from dibs.distribution.policies import Active
 from dibs.distribution.reading import Crew, Row, crew, lead_clock, lead_facts, lock_leads, passed_over, seed_for
 from dibs.distribution.writing import Outcome, placing, to_json, write, write_turns
-from dibs.engine import consequences, qualify, route, timeline
+from dibs.engine import consequences, qualify, route, waiting
 from dibs.engine.decision import InPool, Reason
 from dibs.engine.facts import AccountFacts
 from dibs.engine.lifecycle import ENDED, HELD, WAITING
@@ -151,7 +151,7 @@ def looked_at(
         clock = lead_clock(row, None, skipped)
         placement, routed = route.place(active.book, facts, account, clock, roster, now, seed)
         if row["state"] != "pooled":
-            placement = timeline.new_wait(active.book, placement, now)
+            placement = waiting.new_wait(active.book, placement, now)
         # In the same line still, its steps so far stay.
         stays = row["state"] == "pooled" and placement.to == InPool(row["pool"])
         after = consequences.placed(clock, placement, now, escalated=row["escalated"] if stays else 0)

@@ -93,6 +93,10 @@ ACTING: Mapping[str, tuple[str, ...]] = {
     "owns_it": ("rep",),
     "nobodys": (),
     "too_busy": (),
+    # of merging: both are one and the same; it was undone, or decided ("merged" or "apart") before
+    "same_lead": (),
+    "already_undone": (),
+    "already_decided": ("decided",),
 }
 
 #: What would make a refusal a yes.
@@ -129,13 +133,13 @@ TIME: Mapping[str, tuple[str, ...]] = {
     "stale": ("after",),
     "reassign_limit": ("limit",),
     "pool_gone": ("pool",),
-    # a rep's first contact is due at "at"; or a lead will have been left alone for too long then
-    "sla_near": ("rep", "at"),
-    "idle_near": ("rep", "at"),
+    # a rep's first contact on the lead is due at "at"; or they will have left it alone for too long then
+    "sla_near": ("lead", "rep", "at"),
+    "idle_near": ("lead", "rep", "at"),
     # left alone for so many seconds, working time where the policy says so
     "idle": ("rep", "after"),
     # it was due to be taken off the rep to whom a manager gave it, and was not
-    "kept_by_hand": ("rep",),
+    "kept_by_hand": ("lead", "rep"),
     # somebody of the team that it was to go to can be given it now; it has waited since
     "freed": ("team", "since"),
     # by name, whatever their hours and caps
@@ -153,6 +157,9 @@ STANDING: Mapping[str, tuple[str, ...]] = {
     "below_floor": ("have", "count", "per", "missing"),
     # the same, to who leads the rep
     "rep_below_floor": ("rep", "have", "count", "per", "missing"),
+    # so many locks and offers in a row ran out unused; the same to who leads the rep
+    "taken_for_away": ("count",),
+    "rep_taken_for_away": ("rep", "count"),
     # "what" is claim or convert; "times" the weight that counted, 1 without any
     "credited": ("what", "points", "times"),
 }

@@ -1,0 +1,431 @@
+"""Two leads of one person made one, and taken apart again; a lead given to an account by a person, and taken from it again.
+
+What is near enough for a person to decide about stands in `NearMiss`. Every act here is: lock, read, decide, write; the leads are
+locked in the order of their ids, so that a lead that is claimed, routed or merged elsewhere at the same moment is so before or
+after, never between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from dibs.crm.lookup import lookup_of
+from dibs.crm.models import Account, Lead, Merge, NearMiss
+from dibs.distribution import policies
+from dibs.distribution.families import accounts_by_id
+from dibs.distribution.policies import Active
+from dibs.distribution.reading import LEAD_COLUMNS, Crew, Row, crew, lead_clock, lock_leads, passed_over
+from dibs.distribution.scene import Scene
+from dibs.distribution.touching import Told, looked_at
+from dibs.distribution.writing import Outcome, write, write_turns
+from dibs.engine import consequences, fairplay
+from dibs.engine.consequences import Felt
+from dibs.engine.decision import InReview, Placement, Reason, Refusal
+from dibs.engine.facts import AccountFacts
+from dibs.engine.lifecycle import ENDED, HELD
+from dibs.engine.roster import Roster
+from dibs.people.caller import Caller
+from dibs.people.tenancy import enter, new_id
+
+#: Which of two leads is kept: the one that has come further; of two as far, the older one.
+_FURTHEST = ("working", "owned", "offered", "review", "pooled", "nurture", "new")
+#: What the kept lead takes from the other where it lacks it.
+_TAKEN = (
+    "name", "title", "email", "phone", "company", "domain", "industry", "employees", "country", "region", "city", "postal_code",
+    "language", "product", "use_case", "deal_value", "currency", "message", "consent", "account_id",
+)  # fmt: skip
+#: What is the lead's for ever, whatever is undone.
+_FOR_EVER = frozenset({"id", "workspace_id", "external_id", "received_at", "created_at", "version", "policy_version"})
+_KEPT = tuple(column for column in LEAD_COLUMNS if column not in _FOR_EVER)
+_READ = {str(known.column): known for known in Lead._meta.concrete_fields}
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Done: ``kept`` is the lead that is left, ``gone`` the other; ``merge`` names it for undoing."""
+
+    merge: UUID
+    kept: UUID
+    gone: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Unmerged:
+    """Undone: both are leads of their own again. ``restored``: the one that was kept is as it was before too; it had changed since, and
+    so stays as it is, where this is false."""
+
+    kept: UUID
+    gone: UUID
+    restored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A near miss as it is now."""
+
+    near: UUID
+    state: str
+    lead: UUID
+    merge: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """No, and why."""
+
+    refusal: Refusal
+
+
+@dataclass(slots=True)
+class _Room:
+    """What an act on some leads has read."""
+
+    caller: Caller
+    now: datetime
+    rows: dict[UUID, Row]
+    active: Active | None
+    known: Crew
+    roster: Roster
+    skipped: Mapping[UUID, frozenset[str]]
+    accounts: Mapping[UUID, AccountFacts]
+
+    @classmethod
+    def read(cls, caller: Caller, leads: tuple[UUID, ...], now: datetime, *accounts: UUID | None) -> _Room:
+        workspace_id = caller.workspace_id
+        rows = lock_leads(workspace_id, leads)
+        active = policies.active(workspace_id)
+        known = crew(workspace_id, now, lock_turns_of=active.book.policy.team_names() if active else ())
+        wanted = {row["account_id"] for row in rows.values()} | set(accounts)
+        skipped = passed_over(workspace_id, rows)
+        return cls(caller, now, rows, active, known, known.roster, skipped, accounts_by_id(workspace_id, wanted))
+
+    def led(self, lead: UUID) -> bool:
+        """Whether there is such a lead, and it is the caller's to lead."""
+        row = self.rows.get(lead)
+        if row is None:
+            return False
+        clock = lead_clock(row, self.known.handles.get(row["owner_id"]))
+        return Scene(self.caller, row, self.active, self.known, self.now, clock).is_led
+
+    def look_at(self, row: Row, given: Mapping[str, Any], *because: Reason) -> Outcome:
+        """What comes of these new facts on a lead."""
+        account = self.accounts.get(given.get("account_id", row["account_id"]))
+        outcome, self.roster = looked_at(
+            self.active,
+            row,
+            Told(dict(given)),
+            self.known,
+            account,
+            self.skipped.get(row["id"], frozenset()),
+            self.roster,
+            self.now,
+        )
+        outcome.reasons = (*because, *(reason for reason in outcome.reasons if reason.code != "enriched"))
+        outcome.actor = self.caller.user_id
+        return outcome
+
+    def write(self, *outcomes: Outcome) -> None:
+        write_turns(self.caller.workspace_id, self.known.roster, self.roster, self.known.ids)
+        write(
+            self.caller.workspace_id,
+            sorted(outcomes, key=lambda outcome: outcome.lead["id"]),
+            now=self.now,
+            policy_version=self.active.number if self.active else None,
+            crew=self.known,
+        )
+
+
+def merge(caller: Caller, one: UUID, other: UUID, now: datetime, *, keep: UUID | None = None) -> Merged | Not | None:
+    """Make two open leads one. ``keep``: which is kept; left out, the one that has come further, else the older one.
+
+    The kept one takes what it lacks and the other's touches, is qualified anew, and stays with who has it, or is routed anew if it
+    waits. The other's rep is free of it. ``None``: one of them is not the caller's to lead.
+    """
+    enter(caller.workspace_id)
+    if one == other:
+        return Not(Refusal((Reason("same_lead"),), remedy=Reason("choose_another")))
+    with transaction.atomic():
+        room = _Room.read(caller, (one, other), now)
+        if not (room.led(one) and room.led(other)):
+            return None
+        ended = next((row for row in room.rows.values() if row["state"] in ENDED), None)
+        if ended is not None:
+            return Not(_already(ended))
+        kept, gone = _which(room.rows[one], room.rows[other], keep)
+        return _merge(room, kept, gone)
+
+
+def _already(row: Row) -> Refusal:
+    return Refusal(
+        (Reason("already_ended", {"state": row["state"], "act": "merged"}),), remedy=Reason("choose_another")
+    )
+
+
+def _which(one: Row, other: Row, keep: UUID | None) -> tuple[Row, Row]:
+    if keep is not None:
+        return (one, other) if one["id"] == keep else (other, one)
+    first, second = sorted((one, other), key=lambda row: (_FURTHEST.index(row["state"]), row["received_at"], row["id"]))
+    return first, second
+
+
+def _merge(room: _Room, kept: Row, gone: Row) -> Merged:
+    by = room.caller.name
+    clock = lead_clock(gone, room.known.handles.get(gone["owner_id"]))
+    ended = consequences.ended(clock, "merged")
+    away = Outcome(
+        lead=gone,
+        kind="merged",
+        changes={
+            "state": "merged",
+            "merged_into_id": kept["id"],
+            "owner_id": None,
+            "claim": None,
+            "review": None,
+            "by_hand": False,
+            "lock_expires_at": None,
+            "due_at": None,
+            "due_for": None,
+            "sla_at": None,
+            "warned": False,
+            "awaits": None,
+        },
+        reasons=(Reason("merged", {"into": str(kept["id"]), "by": by}),),
+        rep=gone["owner_id"],
+        actor=room.caller.user_id,
+        felt=consequences.felt(clock, ended, room.now, room.known.day),
+    )
+    stays = room.look_at(kept, _together(kept, gone), Reason("merged_with", {"lead": str(gone["id"]), "by": by}))
+    before = {"kept": _columns(kept), "gone": _columns(gone), "version": kept["version"] + 1}
+    room.write(away, stays)
+    made = Merge.objects.create(
+        id=new_id(),
+        workspace_id=room.caller.workspace_id,
+        kept_id=kept["id"],
+        gone_id=gone["id"],
+        before=before,
+        at=room.now,
+        by_id=room.caller.user_id,
+    )
+    pairs = NearMiss.objects.filter(
+        workspace_id=room.caller.workspace_id,
+        state="open",
+        lead__in=[kept["id"], gone["id"]],
+        other__in=[kept["id"], gone["id"]],
+    )
+    pairs.update(state="merged", decided_by=room.caller.user_id, decided_at=room.now)
+    return Merged(made.id, kept["id"], gone["id"])
+
+
+def _together(kept: Row, gone: Row) -> dict[str, Any]:
+    """What the kept lead has from now on."""
+    given = {name: gone[name] for name in _TAKEN if kept[name] is None and gone[name] is not None}
+    given["attributes"] = {**gone["attributes"], **kept["attributes"]}
+    given["touches"] = (kept["touches"] or 1) + (gone["touches"] or 1)
+    for name in ("pages", "opens"):
+        if gone[name] is not None:
+            given[name] = (kept[name] or 0) + gone[name]
+    at = [moment for row in (kept, gone) if (moment := row["last_touch_at"]) is not None]
+    given["last_touch_at"] = max(*at, kept["received_at"], gone["received_at"])
+    return given
+
+
+def unmerge(caller: Caller, merge_id: UUID, now: datetime) -> Unmerged | Not | None:
+    """Take two merged leads apart. The one that was away is where it was, its rep's if that one is still here; the one that was kept
+    is as it was before, unless something happened to it since. ``None``: there is no such merge for the caller."""
+    enter(caller.workspace_id)
+    with transaction.atomic():
+        merges = Merge.objects.filter(workspace_id=caller.workspace_id, id=merge_id)
+        if (made := merges.first()) is None:
+            return None
+        room = _Room.read(caller, (made.kept_id, made.gone_id), now)
+        # Nobody has the lead that is away: it is led by who leads the one that was kept.
+        if not room.led(made.kept_id):
+            return None
+        made = merges.select_for_update().get()
+        kept, gone = room.rows[made.kept_id], room.rows[made.gone_id]
+        if made.undone_at is not None or gone["state"] != "merged":
+            return Not(Refusal((Reason("already_undone"),), remedy=Reason("choose_another")))
+        because = Reason("unmerged", {"by": caller.name})
+        outcomes = [_back(room, gone, _restored(gone, made.before["gone"]), "unmerged", because)]
+        restored = kept["version"] == made.before["version"]
+        if restored:
+            outcomes.append(_back(room, kept, _restored(kept, made.before["kept"]), "undone", because))
+        room.write(*outcomes)
+        made.undone_at, made.undone_by_id = now, caller.user_id
+        made.save(update_fields=["undone_at", "undone_by"])
+        NearMiss.objects.filter(
+            workspace_id=caller.workspace_id,
+            state="merged",
+            lead__in=[kept["id"], gone["id"]],
+            other__in=[kept["id"], gone["id"]],
+        ).update(state="apart", decided_by=caller.user_id, decided_at=now)
+        return Unmerged(kept["id"], gone["id"], restored)
+
+
+def _back(room: _Room, row: Row, was: dict[str, Any], kind: str, because: Reason) -> Outcome:
+    """The lead as it was before; before the managers, if who had it has left."""
+    known, now = room.known, room.now
+    owner = known.handles.get(was["owner_id"]) if was["state"] in HELD else None
+    reasons: tuple[Reason, ...] = (because,)
+    if was["state"] in HELD and (owner is None or not known.roster.reps[owner].active):
+        clock = lead_clock({**row, "state": "new"}, None)
+        placement = Placement(InReview("managers"), None, (Reason("in_review", {"queue": "managers"}),))
+        after = consequences.placed(clock, placement, now)
+        was |= {
+            "state": "review",
+            "review": "managers",
+            "owner_id": None,
+            "claim": None,
+            "lock_expires_at": None,
+            "due_at": after.due_at,
+            "due_for": after.due_for,
+        }
+        reasons, owner = (because, *placement.reasons), None
+    if kind == "undone" and was["state"] == row["state"] and was["owner_id"] == row["owner_id"]:
+        kind = "enriched"  # It is where it was all the while, with its facts of before.
+    return Outcome(
+        lead=row,
+        kind=kind,
+        changes=was,
+        reasons=reasons,
+        rep=was["owner_id"] or row["owner_id"],
+        actor=room.caller.user_id,
+        felt=_felt(row, was, owner, known, now),
+    )
+
+
+def _felt(row: Row, was: Mapping[str, Any], owner: str | None, known: Crew, now: datetime) -> Felt:
+    """What standings feel: who got the lead by the merge lets go of it, and who had it before has it as before."""
+    has = known.handles.get(row["owner_id"]) if row["state"] in HELD else None
+    if has == owner:
+        return ()
+    events: list[tuple[str, fairplay.Event]] = []
+    if has is not None:
+        events.append((has, fairplay.Released(row["contacted_at"] is not None)))
+    if owner is not None:
+        spoken, at = was["contacted_at"] is not None, was["claimed_at"]
+        claimed: date | None = known.day(owner, at) if at is not None and not spoken else None
+        events.append((owner, fairplay.Restored(spoken, claimed)))
+    return tuple(events)
+
+
+def _columns(row: Row) -> dict[str, Any]:
+    """The lead's columns as JSON keeps them."""
+    return {name: _plain(row[name]) for name in _KEPT}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID | Decimal) else value
+
+
+def _restored(row: Row, kept: Mapping[str, Any]) -> dict[str, Any]:
+    was = {name: None if value is None else _READ[name].to_python(value) for name, value in kept.items()}
+    return {**was, "lookup": lookup_of(row | was)}
+
+
+def decide(caller: Caller, near_id: UUID, now: datetime, *, same: bool) -> Decided | Not | None:
+    """Decide a near miss: the leads are one person's and are merged, or the lead is the account's (``same``); or they are not, and
+    nobody is asked about them again. ``None``: there is none such for the caller."""
+    enter(caller.workspace_id)
+    with transaction.atomic():
+        near = _near(caller, near_id)
+        if near is None:
+            return None
+        if near.other_id is not None:
+            return _decide_person(caller, near, near.other_id, now, same=same)
+        return _decide_account(caller, near, now, same=same)
+
+
+def _decide_person(caller: Caller, near: NearMiss, other: UUID, now: datetime, *, same: bool) -> Decided | Not | None:
+    room = _Room.read(caller, (near.lead_id, other), now)
+    if not (room.led(near.lead_id) and room.led(other)):
+        return None
+    if (near := _locked(near)).state != "open":
+        return Not(_decided(near))
+    if not same:
+        return _settled(near, "apart", caller, now)
+    ended = next((row for row in room.rows.values() if row["state"] in ENDED), None)
+    if ended is not None:
+        return Not(_already(ended))
+    merged = _merge(room, *_which(room.rows[near.lead_id], room.rows[other], None))
+    return Decided(near.id, "merged", merged.kept, merged.merge)
+
+
+def _decide_account(caller: Caller, near: NearMiss, now: datetime, *, same: bool) -> Decided | Not | None:
+    room = _Room.read(caller, (near.lead_id,), now, near.account_id)
+    if not room.led(near.lead_id):
+        return None
+    if (near := _locked(near)).state != "open":
+        return Not(_decided(near))
+    if not same:
+        return _settled(near, "apart", caller, now)
+    assert near.account_id is not None
+    row = room.rows[near.lead_id]
+    name = Account.objects.values_list("name", flat=True).get(id=near.account_id)
+    room.write(
+        room.look_at(row, {"account_id": near.account_id}, Reason("belongs_to", {"account": name, "by": caller.name}))
+    )
+    return _settled(near, "merged", caller, now)
+
+
+def reopen(caller: Caller, near_id: UUID, now: datetime) -> Decided | Not | None:
+    """Take back what was decided about a near miss: leads that were merged are taken apart, a lead is no longer the account's; and it
+    is open to be decided anew. ``None``: there is none such for the caller."""
+    enter(caller.workspace_id)
+    with transaction.atomic():
+        near = _near(caller, near_id)
+        if near is None:
+            return None
+        room = _Room.read(caller, tuple(lead for lead in (near.lead_id, near.other_id) if lead), now, near.account_id)
+        near = _locked(near)
+        if not all(room.led(lead) for lead in room.rows if room.rows[lead]["state"] != "merged"):
+            return None
+        if near.state == "open":
+            return Not(Refusal((Reason("already_undone"),), remedy=Reason("choose_another")))
+        if near.state == "merged" and near.other_id is not None:
+            made = (
+                Merge.objects.filter(
+                    workspace_id=caller.workspace_id,
+                    kept__in=[near.lead_id, near.other_id],
+                    gone__in=[near.lead_id, near.other_id],
+                    undone_at__isnull=True,
+                )
+                .order_by("-at")
+                .first()
+            )
+            if made is not None and not isinstance(done := unmerge(caller, made.id, now), Unmerged):
+                return done
+        elif near.state == "merged":
+            row = room.rows[near.lead_id]
+            if row["account_id"] == near.account_id:
+                name = Account.objects.values_list("name", flat=True).get(id=near.account_id)
+                because = Reason("belongs_no_more", {"account": name, "by": caller.name})
+                room.write(room.look_at(row, {"account_id": None}, because))
+        return _settled(near, "open", caller, now)
+
+
+def _near(caller: Caller, near_id: UUID) -> NearMiss | None:
+    return NearMiss.objects.filter(workspace_id=caller.workspace_id, id=near_id).first()
+
+
+def _locked(near: NearMiss) -> NearMiss:
+    """The same as it is now, until the transaction ends. Its leads are locked before, by everybody."""
+    return NearMiss.objects.select_for_update().get(id=near.id)
+
+
+def _decided(near: NearMiss) -> Refusal:
+    return Refusal((Reason("already_decided", {"decided": near.state}),), remedy=Reason("choose_another"))
+
+
+def _settled(near: NearMiss, state: str, caller: Caller, now: datetime) -> Decided:
+    NearMiss.objects.filter(id=near.id).update(state=state, decided_by=caller.user_id, decided_at=now)
+    return Decided(near.id, state, near.lead_id)
