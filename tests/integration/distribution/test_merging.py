@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.integration.distribution.scene import Scene, after, claimed, make_scene
-from tests.making import MONDAY, make_arrival, make_rep, make_team, make_user
 
 from dibs.crm.models import Account, Lead, Merge, NearMiss
 from dibs.distribution import acting, merging
@@ -16,6 +14,8 @@ from dibs.distribution.ticking import tick
 from dibs.people.caller import caller_of
 from dibs.people.models import Rep
 from dibs.people.tenancy import enter
+from tests.integration.distribution.scene import Scene, after, claimed, make_scene
+from tests.making import MONDAY, make_arrival, make_rep, make_team, make_user
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_undone_both_are_as_they_were(scene: Scene) -> None:
     one, other = arrives(scene, industry=None), arrives(scene, industry="Software")
     claimed(scene.aiko, one.lead_id, after(1))
     claimed(scene.budi, other.lead_id, after(2))
-    before = [row for row in Lead.objects.order_by("id").values()]
+    before = list(Lead.objects.order_by("id").values())
     standings = [scene.standing(who).open_leads for who in (scene.aiko, scene.budi)]
     done = merged(merging.merge(scene.manager, one.lead_id, other.lead_id, after(3)))
     undone = merging.unmerge(scene.manager, done.merge, after(4))

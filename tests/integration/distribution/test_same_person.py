@@ -7,8 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.integration.distribution.scene import POLICY, Scene, after, claimed, make_scene
-from tests.making import MONDAY, make_arrival, publish
 
 from dibs.crm.arrival import Enrichment, Touching
 from dibs.crm.models import KnownBy, Lead, NearMiss, Touch
@@ -16,6 +14,8 @@ from dibs.delivery.models import Notice, Outbox
 from dibs.distribution import acting
 from dibs.distribution.placing import Placed, enrich, place
 from dibs.people.tenancy import enter
+from tests.integration.distribution.scene import POLICY, Scene, after, claimed, make_scene
+from tests.making import MONDAY, make_arrival, publish
 
 
 @pytest.fixture
