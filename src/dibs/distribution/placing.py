@@ -7,7 +7,7 @@ qualified anew, and routed anew if it waits (``touching``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from dibs.distribution.touching import Placed, again, look_again, placed_of
 from dibs.distribution.writing import Outcome, feel, log, placing, to_json, write_turns
 from dibs.engine import consequences, route
 from dibs.engine.decision import InReview, Placement, Reason
+from dibs.engine.facts import LeadClock
 from dibs.engine.policy_market import Matching
 from dibs.engine.roster import Roster
 from dibs.people.bulk import insert_rows
@@ -114,21 +115,32 @@ def _known(
     return leads + [(arrivals[first].lead_id, who.known[at]) for at, first in who.follows.items()]
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """An arrival looked at as far as it does not matter who there is to have it. ``judged`` is ``None`` without a policy."""
+
+    row: Row
+    match: Match
+    clock: LeadClock
+    seed: str
+    judged: route.Judged | None
+
+
 def _place_new(workspace_id: UUID, active: Active | None, arrivals: Sequence[Arrival], now: datetime) -> list[Placed]:
     if not arrivals:
         return []
-    # Read.
-    matches = matched(workspace_id, arrivals, active, now)
-    teams = active.book.policy.team_names() if active else frozenset()
+    # Read, and look at all of them before anybody else's turns are held up.
+    looked = look_at(workspace_id, arrivals, active, now)
+    book, teams = (active.book, active.book.policy.team_names()) if active else (None, frozenset[str]())
     # A batch surely pushes somebody; of a few leads most only go to a pool, and need not wait for anybody's turn.
     locked = len(arrivals) > _FEW
-    known = crew(workspace_id, now, lock_turns_of=teams if locked else (), book=active.book if active else None)
+    known = crew(workspace_id, now, lock_turns_of=teams if locked else (), book=book)
 
     # Decide.
-    outcomes, roster = decide(workspace_id, arrivals, active, known, matches, now)
+    outcomes, roster = decide(looked, known, now)
     if roster.passes is not known.roster.passes and not locked:
-        known = crew(workspace_id, now, lock_turns_of=teams, book=active.book if active else None)
-        outcomes, roster = decide(workspace_id, arrivals, active, known, matches, now)
+        known = crew(workspace_id, now, lock_turns_of=teams, book=book)
+        outcomes, roster = decide(looked, known, now)
 
     # Write.
     number = active.number if active else None
@@ -138,9 +150,9 @@ def _place_new(workspace_id: UUID, active: Active | None, arrivals: Sequence[Arr
     keep_near(
         workspace_id,
         [
-            Miss(arrival.lead_id, match.judged.score, match.judged.parts, account=match.near_id)
-            for arrival, match in zip(arrivals, matches, strict=True)
-            if match.near_id is not None
+            Miss(one.row["id"], one.match.judged.score, one.match.judged.parts, account=one.match.near_id)
+            for one in looked
+            if one.match.near_id is not None
         ],
         now,
     )
@@ -149,43 +161,39 @@ def _place_new(workspace_id: UUID, active: Active | None, arrivals: Sequence[Arr
     return [placed_of(outcome, known) for outcome in outcomes]
 
 
-def matched(workspace_id: UUID, arrivals: Sequence[Arrival], active: Active | None, now: datetime) -> Sequence[Match]:
-    """The account that each of the arrivals belongs to, as far as one is known. Nothing is written."""
-    if active is None:
-        return [UNMATCHED] * len(arrivals)
+def look_at(workspace_id: UUID, arrivals: Sequence[Arrival], active: Active | None, now: datetime) -> list[Looked]:
+    """Read what there is to know of the arrivals, and judge each. Nothing is written: a dry run asks the same."""
     rows = [_new_row(workspace_id, arrival, now) for arrival in arrivals]
-    return match_accounts(workspace_id, [(lead_facts(row), row) for row in rows], active.book.policy.matching)
+    if active is None:
+        return [Looked(row, UNMATCHED, lead_clock(row, None), "", None) for row in rows]
+    facts = [lead_facts(row) for row in rows]
+    matches = match_accounts(workspace_id, list(zip(facts, rows, strict=True)), active.book.policy.matching)
+    looked = []
+    for row, lead, match in zip(rows, facts, matches, strict=True):
+        row["account_id"] = match.account_id
+        clock, seed = lead_clock(row, None), seed_for(row, active.digest)
+        judged = route.judge(active.book, lead, match.judged.account, clock, now, seed)
+        looked.append(Looked(row, match, clock, seed, judged))
+    return looked
 
 
-def decide(
-    workspace_id: UUID,
-    arrivals: Sequence[Arrival],
-    active: Active | None,
-    known: Crew,
-    matches: Sequence[Match],
-    now: datetime,
-) -> tuple[list[Outcome], Roster]:
-    """What becomes of the arrivals, in their order, and the roster after that. Nothing is written: a dry run asks the same."""
+def decide(looked: Sequence[Looked], known: Crew, now: datetime) -> tuple[list[Outcome], Roster]:
+    """What becomes of the arrivals, in their order, and the roster after that. Nothing is written."""
     roster = known.roster
     outcomes = []
-    for arrival, match in zip(arrivals, matches, strict=True):
-        row = _new_row(workspace_id, arrival, now)
-        row["account_id"] = match.account_id
-        seed = seed_for(row, active.digest) if active else ""
+    for one in looked:
         placement = _NO_POLICY
-        clock = lead_clock(row, None)
-        if active:
-            facts = lead_facts(row)
-            placement, roster = route.place(active.book, facts, match.judged.account, clock, roster, now, seed)
-        after = consequences.placed(clock, placement, now)
+        if one.judged is not None:
+            placement, roster = route.place_judged(one.judged, roster)
+        after = consequences.placed(one.clock, placement, now)
         outcomes.append(
             Outcome(
-                lead=row,
+                lead=one.row,
                 kind="placed",
                 changes=placing(placement, after, known, by="assigned"),
-                reasons=(*match.judged.reasons, *placement.reasons),
-                felt=consequences.felt(clock, after, now, known.day),
-                seed=seed,
+                reasons=(*one.match.judged.reasons, *placement.reasons),
+                felt=consequences.felt(one.clock, after, now, known.day),
+                seed=one.seed,
             )
         )
     return outcomes, roster

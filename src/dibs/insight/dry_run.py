@@ -15,7 +15,7 @@ from uuid import UUID
 from dibs.crm.arrival import Arrival
 from dibs.distribution import persons
 from dibs.distribution.matching import Match
-from dibs.distribution.placing import decide, matched
+from dibs.distribution.placing import decide, look_at
 from dibs.distribution.reading import crew, lead_clock, lead_facts
 from dibs.distribution.rulebooks import Active
 from dibs.engine.decision import Reason
@@ -32,7 +32,8 @@ class DryRun:
     ``owner`` the handle of the rep who would have it.
 
     ``touches``: the open lead of the same person, which it would be a touch on in place of all that, and ``near`` those who may be the
-    same; of either only what the caller may see. ``real``: the lead that was tried, as it is now.
+    same; of either only what the caller may see. ``real``: the lead that was tried, as it is now. ``led``: the reps whose load the
+    caller may see, by handle; ``None``: everybody's.
     """
 
     active: Active
@@ -44,6 +45,7 @@ class DryRun:
     becomes: Mapping[str, Any]
     owner: str | None
     names: Mapping[str, str]
+    led: frozenset[str] | None = None
     touches: SeenLead | None = None
     near: tuple[SeenLead, ...] = ()
     real: SeenLead | None = None
@@ -72,10 +74,11 @@ def try_lead(caller: Caller, active: Active, lead_id: UUID, now: datetime) -> Dr
 def _run(caller: Caller, active: Active, arrival: Arrival, now: datetime, real: SeenLead | None) -> DryRun:
     workspace_id = caller.workspace_id
     enter(workspace_id)
+    eyes = Eyes(caller, now)
     known = crew(workspace_id, now)
-    (match,) = matched(workspace_id, [arrival], active, now)
-    (outcome,), _ = decide(workspace_id, [arrival], active, known, [match], now)
-    row = outcome.lead
+    (looked,) = look_at(workspace_id, [arrival], active, now)
+    (outcome,), _ = decide([looked], known, now)
+    row, match = outcome.lead, looked.match
     told = trace(
         active.book,
         lead_facts(row),
@@ -97,6 +100,7 @@ def _run(caller: Caller, active: Active, arrival: Arrival, now: datetime, real: 
         becomes=becomes,
         owner=known.handles.get(becomes["owner_id"]) if becomes["owner_id"] else None,
         names=known.names,
+        led=None if eyes.sees_all else frozenset(known.handles[rep] for rep in eyes.reports if rep in known.handles),
         touches=touches,
         near=near,
         real=real,
