@@ -46,6 +46,8 @@ BODIES: dict[str, Any] = {
     "act_on_leads": {"act": "retire", "leads": ["00000000-0000-7000-8000-000000000000"], "why": "other"},
     "publish_policy": {"source": "policy: x"},
     "read_notices": {},
+    "dry_run": {"lead": {"source": "x"}},
+    "compare": {"version": 1, "since": "2026-03-01T00:00:00Z"},
     "plan_move": {"rep": "aiko"},
     "add_helper": {"rep": "aiko"},
     "change_rep": {"keeps_holidays": False},

@@ -19,7 +19,21 @@ from ninja.parser import Parser
 from dibs import __version__
 from dibs.api.idempotency import HEADER, KEPT_FOR
 from dibs.api.problems import MEDIA_TYPE, Problem, field_errors
-from dibs.api.routes import acts, bulk, claims, helping, leads, metrics, moves, notices, people, policies, pools, reps
+from dibs.api.routes import (
+    acts,
+    bulk,
+    claims,
+    helping,
+    leads,
+    metrics,
+    moves,
+    notices,
+    people,
+    policies,
+    pools,
+    reps,
+    trying,
+)
 from dibs.insight.pages import BadCursor
 from dibs.insight.pools import BadFilter
 
@@ -75,7 +89,7 @@ api = Api(
     openapi_url=None,
     parser=StrictJson(),
 )
-for room in (bulk, leads, pools, claims, acts, people, notices, policies, metrics, reps, helping, moves):
+for room in (bulk, leads, pools, claims, acts, people, notices, trying, policies, metrics, reps, helping, moves):
     api.add_router("", room.router)
 
 

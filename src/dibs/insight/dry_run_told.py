@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dibs.delivery.wording import condition_in_words
+from dibs.engine.decision import Reason
 from dibs.engine.explaining import Explained
 from dibs.engine.facts import LeadFacts
 from dibs.engine.policy_model import Rule
@@ -25,7 +26,7 @@ _LEAD = ("id", "state", "pool", "owner", "owner_name", "review", "name", "compan
 
 def shown(run: DryRun, caller: Caller, timezone: str) -> dict[str, Any]:
     """The dry run for JSON and for templates."""
-    teller = _Teller(caller.language, run.names, timezone)
+    teller = _Teller(run, caller.language, timezone)
     facts = run.trace.lead
     lies = run.trace.territory
     account = run.match.judged.account
@@ -42,9 +43,9 @@ def shown(run: DryRun, caller: Caller, timezone: str) -> dict[str, Any]:
             "external_id": run.arrival.external_id,
             "flags": list(run.arrival.flags),
         },
-        "is_now": _lead(run.real),
-        "touches": _lead(run.touches),
-        "near": [_lead(lead) for lead in run.near],
+        "is_now": named(run.real),
+        "touches": named(run.touches),
+        "near": [named(lead) for lead in run.near],
         "account": None
         if account is None
         else {name: getattr(account, name) for name in type(account).__dataclass_fields__},
@@ -72,18 +73,29 @@ def shown(run: DryRun, caller: Caller, timezone: str) -> dict[str, Any]:
     }
 
 
-def _lead(seen: SeenLead | None) -> dict[str, Any] | None:
+def named(seen: SeenLead | None) -> dict[str, Any] | None:
+    """The lead by what it is called and where it is; ``None`` for none."""
     return None if seen is None else {name: seen.get(name) for name in _LEAD}
 
 
 class _Teller:
-    """Reasons and conditions in one reader's language."""
+    """Reasons and conditions in one reader's language; of other people's reps without their load."""
 
-    def __init__(self, language: str, names: Mapping[str, str], timezone: str) -> None:
-        self._language, self._names, self._timezone = language, names, timezone
+    def __init__(self, run: DryRun, language: str, timezone: str) -> None:
+        self._language, self._names, self._timezone, self._led = language, run.names, timezone, run.led
 
-    def reasons(self, reasons: Iterable[Any]) -> list[dict[str, Any]]:
-        return list(told(reasons, self._language, self._names, self._timezone))
+    def reasons(self, reasons: Iterable[Reason]) -> list[dict[str, Any]]:
+        return list(told(map(self._seen, reasons), self._language, self._names, self._timezone))
+
+    def _sees(self, rep: object) -> bool:
+        return self._led is None or rep in self._led
+
+    def _seen(self, reason: Reason) -> Reason:
+        """The reason without what it says of the load of reps that the reader doesn't lead."""
+        if reason.code != "best_match" or self._sees(reason.params.get("rep")):
+            return reason
+        kept = {name: value for name, value in reason.params.items() if name == "rep"}
+        return Reason(reason.code, kept, reason.rule)
 
     def condition(self, why: Explained) -> dict[str, Any]:
         """A condition, whether it holds, and the questions that made it so."""
@@ -141,8 +153,8 @@ class _Teller:
                     "name": self._names.get(one.rep, one.rep),
                     "chosen": one.chosen,
                     "because": one.because,
-                    "open_leads": one.open_leads,
-                    "assigned_today": one.assigned_today,
+                    "open_leads": one.open_leads if self._sees(one.rep) else None,
+                    "assigned_today": one.assigned_today if self._sees(one.rep) else None,
                     "numbers": self._numbers(attempt, one.rep),
                 }
                 for one in attempt.considered
@@ -151,7 +163,9 @@ class _Teller:
 
     def _numbers(self, attempt: Attempt, rep: str) -> dict[str, Any] | None:
         """How this rep was weighed, where the best match was looked for."""
-        candidates = attempt.numbers.params.get("candidates") if attempt.numbers is not None else None
+        if attempt.numbers is None or not self._sees(rep):
+            return None
+        candidates = attempt.numbers.params.get("candidates")
         rows = candidates if isinstance(candidates, list) else []
         return next((dict(row) for row in rows if isinstance(row, Mapping) and row.get("rep") == rep), None)
 

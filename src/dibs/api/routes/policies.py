@@ -93,7 +93,7 @@ def publish_policy(request: HttpRequest, body: PolicyIn) -> HttpResponse:
                 caller.workspace_id, body.source, by=by, note=body.note, effective_from=body.effective_from, now=at
             )
         except PolicyRefused as refused:
-            raise _refused(refused) from None
+            raise refused_policy(refused) from None
         return answers.answer(_whole(version), 201 if version.number > latest else 200)
 
     return once(request, caller, at, write)
@@ -124,8 +124,8 @@ def _latest(caller: Caller) -> int:
     return versions.order_by("-number").values_list("number", flat=True).first() or 0
 
 
-def _refused(refused: PolicyRefused) -> Problem:
-    """Each problem with its place in the document, errors first."""
+def refused_policy(refused: PolicyRefused) -> Problem:
+    """The refusal of a policy: each problem with its place in the document, errors first."""
     errors = [
         {
             "where": [problem.path],
