@@ -27,6 +27,10 @@ class PolicyVersion(WorkspaceRow):
     effective_from = models.DateTimeField(default=now)
     #: When its announcement was taken back: it never was in force.
     cancelled_at = models.DateTimeField(null=True)
+    #: Whether open leads that belong to others by its territories move to them as it comes into force.
+    moves_leads = models.BooleanField(default=False)
+    #: The day, in its own time zone, up to which territories that begin and end have been looked at.
+    borders_on = models.DateField(null=True)
     note = models.CharField(max_length=500, default="", blank=True)
     published_at = models.DateTimeField(default=now)
     published_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")

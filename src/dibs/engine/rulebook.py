@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 from dibs.engine.asking import Facts, Questions
@@ -180,9 +180,7 @@ class Rulebook:
         known = self._caps.get(team)
         return None if known is None else known[1].get(rep, known[0])
 
-    def is_among(
-        self, among: str, lead: LeadFacts, account: AccountFacts | None, rep: RepFacts, now: datetime
-    ) -> bool:
+    def is_among(self, among: str, lead: LeadFacts, account: AccountFacts | None, rep: RepFacts, now: datetime) -> bool:
         """Whether the rep is one of those whom a push's ``among`` is for."""
         return self._among[among].holds(self._among_facts.activation(lead, account, rep, now))
 
@@ -199,9 +197,9 @@ class Rulebook:
         place = self._route.first(activation)
         return None if place is None else self.routes[place]
 
-    def territory(self, lead: LeadFacts, activation: Activation, now: datetime) -> Lies | None:
-        """The territory that the lead lies in, as far down the tree as it goes."""
-        return self.market.of(lead, activation, now)
+    def territory(self, lead: LeadFacts, activation: Activation, now: datetime, day: date | None = None) -> Lies | None:
+        """The territory that the lead lies in, as far down the tree as it goes. ``day``: as it is on this day, not on that of ``now``."""
+        return self.market.of(lead, activation, now, day)
 
     def sla(self, activation: Activation) -> tuple[int, Sla] | None:
         """The first time for first contact whose condition holds, and its place."""

@@ -42,11 +42,12 @@ class Lies:
 class Market:
     """A policy's territories made ready to be looked up. Those whose parent is unknown, or is a part of them, are never reached."""
 
-    __slots__ = ("_children", "_dated", "_lies", "_zone")
+    __slots__ = ("_children", "_lies", "_zone", "dated")
 
     def __init__(self, territories: Territories, zone: str, conditions: Mapping[str, Condition], facts: Facts) -> None:
         self._zone = zone
-        self._dated = any(territory.starts or territory.ends for territory in territories.values())
+        #: Whether any of them begins or ends by a day.
+        self.dated = any(territory.starts or territory.ends for territory in territories.values())
         self._lies = {
             name: Lies(name, territory, above(territories, name), *owner_of(territories, name))
             for name, territory in territories.items()
@@ -56,12 +57,12 @@ class Market:
             for parent, names in children(territories).items()
         }
 
-    def of(self, lead: LeadFacts, activation: Activation, now: datetime) -> Lies | None:
-        """The territory that the lead lies in, as far down as it goes; ``None``: in none."""
+    def of(self, lead: LeadFacts, activation: Activation, now: datetime, day: date | None = None) -> Lies | None:
+        """The territory that the lead lies in, as far down as it goes; ``None``: in none. ``day``: as it is on this day."""
         siblings = self._children.get(None)
         if siblings is None:
             return None
-        today = local_day(self._zone, now) if self._dated else None
+        today = (day or local_day(self._zone, now)) if self.dated else None
         found: str | None = None
         while siblings is not None:
             name = siblings.first(lead, activation, today)
