@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 from tests.engine.judging import INBOUND, MONDAY, PULL, book, minutes, office, team, waiting
 
 from dibs.engine import consequences
-from dibs.engine.decision import Assigned, Due, InPool, InReview, Kept, Moved, Offered, Placement
+from dibs.engine.decision import Assigned, Due, InPool, InReview, Kept, Moved, Offered, Placement, Warned
 from dibs.engine.due import due_when_owned
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
 from dibs.engine.lifecycle import ENDED, may_move
 from dibs.engine.reasons import TIME
 from dibs.engine.roster import Roster
 from dibs.engine.rulebook import Rulebook
-from dibs.engine.timeline import REASSIGN_AT_MOST, RETRY, declined, on_time
+from dibs.engine.reassign import REASSIGN_AT_MOST
+from dibs.engine.timeline import able, declined, freed, on_time
+from dibs.engine.waiting import RETRY
 
 LEAD = LeadFacts(score=50, rank="warm", country="MX")
 CREW = team("aiko", "bo")
@@ -26,11 +28,15 @@ OFFER: dict[str, Any] = {"name": "All", "push": {"team": "closers", "accept_with
 SLA = {"first_contact": "30m", "then": {"reassign": 2, "review": "desk"}}
 
 
-def at(rules: Rulebook, clock: LeadClock, now: datetime, roster: Roster = CREW, lead: LeadFacts = LEAD) -> Moved | Kept:
+def at(rules: Rulebook, clock: LeadClock, now: datetime, roster: Roster = CREW, lead: LeadFacts = LEAD) -> Moved | Kept | Warned:
     return on_time(rules, lead, None, clock, roster, now, "seed")[0]
 
 
-def moved(answer: Moved | Kept) -> Moved:
+def give(rules: Rulebook, clock: LeadClock, now: datetime, roster: Roster = CREW, lead: LeadFacts = LEAD) -> Moved | Kept:
+    return freed(rules, lead, None, clock, roster, now, "seed")[0]
+
+
+def moved(answer: Moved | Kept | Warned) -> Moved:
     assert isinstance(answer, Moved)
     return answer
 
@@ -48,7 +54,7 @@ def offered(owner: str = "aiko", **fields: Any) -> LeadClock:
 
 
 def late(**fields: Any) -> LeadClock:
-    given_ = {"id": "lead", "state": "owned", "owner": "aiko", "due_at": minutes(30), "due_for": "sla"}
+    given_ = {"id": "lead", "state": "owned", "owner": "aiko", "due_at": minutes(30), "due_for": "sla", "sla_at": minutes(30), "acted_at": MONDAY}
     return LeadClock(**(given_ | fields))
 
 
@@ -79,24 +85,32 @@ def test_a_tick_that_comes_late_does_the_last_step_whose_time_has_come() -> None
     assert moved(at(book(), waiting(), minutes(61))).placement.to == InReview("desk")
 
 
-def test_with_nobody_to_push_to_it_waits_for_the_first_who_is_back() -> None:
+def test_with_nobody_to_push_to_it_awaits_the_first_of_the_team_who_is_back() -> None:
     opening = minutes(45)
     roster = team(RepFacts("aiko", hours=office(away=((MONDAY, opening),))))
     answer = at(book(), waiting(), minutes(30), roster)
     assert isinstance(answer, Kept)
-    assert answer.due == Due(opening, "escalate")
+    assert (answer.due, answer.awaits) == (Due(minutes(60), "escalate"), "closers")
     assert [reason.code for reason in answer.reasons] == ["passed_over", "nobody_eligible"]
-    assert isinstance(moved(at(book(), waiting(), opening, roster)).placement.to, Assigned)
+    clock = consequences.kept(waiting(), answer)
+    assert isinstance(give(book(), clock, minutes(44), roster), Kept)
+    assert moved(give(book(), clock, opening, roster)).placement.to == Assigned("aiko", "closers")
 
 
-def test_with_everybody_at_a_cap_it_looks_again_soon_but_no_later_than_the_next_step() -> None:
+def test_with_everybody_at_a_cap_it_awaits_the_team_until_the_next_step() -> None:
     rules = book(teams={"closers": {"open_at_most": 1}})
     full = team(RepFacts("aiko", open_leads=1))
-    assert at(rules, waiting(), minutes(30), full) == Kept(
-        Due(minutes(30) + RETRY, "escalate"),
-        at(rules, waiting(), minutes(30), full).reasons,  # type: ignore[union-attr]
-    )
-    answer = at(rules, waiting(), minutes(58), full)
+    answer = at(rules, waiting(), minutes(30), full)
+    assert isinstance(answer, Kept)
+    assert (answer.due, answer.awaits) == (Due(minutes(60), "escalate"), "closers")
+
+
+def test_a_step_to_an_accounts_owner_who_cannot_have_it_is_tried_again_soon_but_no_later_than_the_next() -> None:
+    rules = book(pools={"inbound": INBOUND | {"escalate": [{"after": "30m", "push": {"to": "account.owner"}}, {"after": "60m", "review": "desk"}]}})
+    answer = at(rules, waiting(), minutes(30))
+    assert isinstance(answer, Kept)
+    assert (answer.due, answer.awaits) == (Due(minutes(30) + RETRY, "escalate"), None)
+    answer = at(rules, waiting(), minutes(58))
     assert isinstance(answer, Kept)
     assert answer.due == Due(minutes(60), "escalate")
 
@@ -106,7 +120,7 @@ def test_at_the_age_cap_it_is_assigned_outright_as_the_pools_last_push_would() -
     answer = moved(at(book(pools={"inbound": pool}, sla=SLA), waiting(escalated=1), minutes(24 * 60)))
     assert answer.kind == "aged"
     assert isinstance(answer.placement.to, Assigned)
-    assert answer.placement.due == Due(minutes(24 * 60 + 30), "sla")
+    assert answer.placement.due == Due(minutes(24 * 60 + 30), "sla", minutes(24 * 60 + 30))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +222,9 @@ def test_a_step_whose_time_came_while_the_lead_was_offered_is_done_when_the_offe
     rules = book(pools={"inbound": INBOUND | ({"escalate": escalate} if escalate else {})})
     clock = offered(pool="inbound", waiting_since=MONDAY, escalated=1, lock_expires_at=minutes(minute))
     if how == "declined":
-        answer, _ = declined(rules, LEAD, None, clock, CREW, minutes(minute), "seed")
+        answer, _ = declined(rules, LEAD, None, clock, CREW, minutes(minute), "seed", "no time")
+        codes = ["rejected", *codes]
+        assert answer.placement.reasons[0].params == {"why": "no time"}
     else:
         answer = moved(at(rules, clock, minutes(minute)))
         codes = ["offer_lapsed", *codes]
@@ -234,11 +250,11 @@ PUSHED: dict[str, Any] = {"name": "All", "push": {"team": "closers"}}
 
 
 def test_no_contact_in_time_gives_the_lead_to_another_rep() -> None:
-    assert at(book(PUSHED, sla=SLA), late(), minutes(29)) == Kept(Due(minutes(30), "sla"))
+    assert at(book(PUSHED, sla=SLA), late(), minutes(29)) == Kept(Due(minutes(30), "sla", minutes(30)))
     answer = moved(at(book(PUSHED, sla=SLA), late(), minutes(30)))
     assert (answer.kind, answer.lapsed, answer.reassigned) == ("reassigned", "aiko", 1)
     assert answer.placement.to == Assigned("bo", "closers")
-    assert answer.placement.due == Due(minutes(60), "sla")
+    assert answer.placement.due == Due(minutes(60), "sla", minutes(60))
     assert answer.placement.reasons[0].params == {"rep": "aiko", "within": 1800}
 
 
@@ -255,8 +271,9 @@ def test_with_no_other_rep_managers_decide() -> None:
 def test_a_policy_that_only_measures_leaves_the_lead_and_says_so() -> None:
     rules = book(PUSHED, sla={"first_contact": "30m", "then": {}})
     answer = at(rules, late(), minutes(30))
-    assert isinstance(answer, Kept)
+    assert isinstance(answer, Warned)
     assert (answer.due, [reason.code for reason in answer.reasons]) == (None, ["sla_missed"])
+    assert consequences.warned(late(), answer).sla_at is None, "told once"
 
 
 def test_what_the_policy_no_longer_asks_is_not_asked() -> None:
@@ -314,7 +331,25 @@ pools = st.builds(
     st.sampled_from(["15m", None]),
 )
 slas = st.sampled_from(
-    [None, SLA, {"first_contact": "10m", "then": {"reassign": 1}}, {"first_contact": "1h", "then": {}}]
+    [
+        None,
+        SLA,
+        {"first_contact": "10m", "warn": "50%", "then": {"reassign": 1}},
+        {"first_contact": "1h", "then": {}},
+        {"first_contact": "20m", "when": 'lead.rank == "hot"', "then": {"reassign": 1}},
+    ]
+)
+idles = st.lists(
+    st.sampled_from(
+        [
+            {"after": "2h", "then": {"team": "closers"}},
+            {"after": "3h", "warn": "50%", "then": {"team": "ghosts"}},
+            {"after": "90m", "warn": "90%", "then": {"pool": "old"}},
+            {"after": "1h", "then": {"pool": "inbound"}},
+            {"after": "1h", "when": 'lead.rank == "hot"', "then": {"review": "desk"}},
+        ]
+    ),
+    max_size=2,
 )
 stales = st.sampled_from(
     [
@@ -347,6 +382,9 @@ starts = st.sampled_from(
         offered(pool="inbound", escalated=1, waiting_since=MONDAY),
         late(),
         late(pool="inbound"),
+        late(by_hand=True),
+        LeadClock("lead", "working", owner="aiko", contacted_at=MONDAY, acted_at=MONDAY),
+        LeadClock("lead", "working", owner="bo", pool="old", contacted_at=MONDAY, acted_at=MONDAY, by_hand=True),
     ]
 )
 ways = st.sampled_from(
@@ -364,16 +402,17 @@ ways = st.sampled_from(
 def written(clock: LeadClock, answer: Moved, now: datetime) -> LeadClock:
     """The lead after the answer, as a store keeps it."""
     after = consequences.moved(clock, answer, now)
-    return replace(after, passed_over=clock.passed_over | {answer.lapsed}) if answer.lapsed else after
+    return replace(after, passed_over=clock.passed_over | {answer.off}) if answer.off else after
 
 
 @settings(max_examples=300)
-@given(ways, pools, pools, slas, stales, crews, starts)
+@given(ways, pools, pools, slas, idles, stales, crews, starts)
 def test_time_never_goes_round_in_circles_and_nothing_waits_past_its_age_cap(
     route: list[dict[str, Any]],
     inbound: dict[str, Any],
     old: dict[str, Any],
     sla: dict[str, Any] | None,
+    idle: list[dict[str, Any]],
     qualify: dict[str, Any],
     crew: Roster,
     clock: LeadClock,
@@ -383,6 +422,7 @@ def test_time_never_goes_round_in_circles_and_nothing_waits_past_its_age_cap(
         *route,
         pools={"inbound": inbound, "old": old},
         sla=sla,
+        idle=idle,
         qualify=qualify,
         teams={"closers": {"open_at_most": 3}, "ghosts": {}},
     )
@@ -393,7 +433,14 @@ def test_time_never_goes_round_in_circles_and_nothing_waits_past_its_age_cap(
         if isinstance(answer, Kept):
             due = answer.due
             assert due is None or due.at > now, "kept, and due again at once, is a loop"
-            clock = replace(clock, due_at=due.at if due else None, due_for=due.why if due else None)
+            clock = consequences.kept(clock, answer)
+            if clock.awaits is not None and able(rules, roster, [clock.awaits], now):
+                given, roster = freed(rules, LEAD, None, clock, roster, now, f"seed-{now}")
+                assert isinstance(given, Kept), "who could be given it now was given it at once"
+        elif isinstance(answer, Warned):
+            due = answer.due
+            assert due is None or due.at > now or (answer.over and due.why == "idle"), "warned, and due again at once, is a loop"
+            clock = consequences.warned(clock, answer)
         else:
             moves += 1
             assert may_move(clock.state, answer.kind, answer.placement.to.state)
@@ -415,4 +462,4 @@ def test_time_never_goes_round_in_circles_and_nothing_waits_past_its_age_cap(
     else:
         raise AssertionError("time goes round in circles")
     assert moves <= 40
-    assert clock.state in {"review", "owned", "nurture"}
+    assert clock.state in {"review", "owned", "nurture"} or (clock.state == "working" and (clock.by_hand or not idle))

@@ -23,7 +23,8 @@ from dibs.people.tenancy import enter, new_id
 #: What a notice can be about. ``rules_announced``: rules that will change; ``rules_changed``: that have; ``rules_kept``: that will
 #: not, though it was announced; ``tier_changed``: another tier; ``below_floor``: fewer claims than the policy expects; ``leads_moved``:
 #: many leads came to them at once, or went to others; ``availability``: somebody else switched them off, or back on;
-#: ``calendar_failing``: their calendar can't be read.
+#: ``calendar_failing``: their calendar can't be read; ``lead_warned``: time runs out on a lead, or has, and nobody takes it away;
+#: ``rep_away``: a rep of theirs was taken for away.
 Kind = Literal[
     "rules_announced",
     "rules_changed",
@@ -34,6 +35,8 @@ Kind = Literal[
     "availability",
     "calendar_failing",
     "lead_touched",
+    "lead_warned",
+    "rep_away",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 

@@ -322,6 +322,13 @@ UNFIT: Mapping[str, str] = {
 }
 
 WORDS: Mapping[str, Mapping[str, str]] = {
+    "cap": {
+        "open_at_most": _("open leads"),
+        "per_hour": _("leads an hour"),
+        "per_day": _("leads a day"),
+        "per_week": _("leads a week"),
+        "per_month": _("leads a month"),
+    },
     "problem": {
         "bad_address": _("it points to something that is no web address"),
         "private_address": _("it is not on the public internet"),

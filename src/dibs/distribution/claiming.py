@@ -212,6 +212,11 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
                 "contacted_at": after.contacted_at,
                 "due_at": after.due_at,
                 "due_for": after.due_for,
+                "by_hand": after.by_hand,
+                "sla_at": after.sla_at,
+                "warned": after.warned,
+                "acted_at": after.acted_at,
+                "awaits": after.awaits,
                 "policy_version": active.number,
                 "version": seen.lead["version"] + 1,
             }
@@ -334,7 +339,8 @@ _TAKE = f"""
     WITH taken AS (
         UPDATE crm_lead SET state = %(state)s, owner_id = %(rep)s, claim = %(claim)s, taken_by = 'claimed',
                lock_expires_at = %(lock)s, due_at = %(due_at)s, due_for = %(due_for)s, claimed_at = %(now)s,
-               contacted_at = NULL, policy_version = %(policy)s, version = version + 1
+               contacted_at = NULL, by_hand = false, sla_at = %(sla_at)s, warned = false, acted_at = %(now)s, awaits = NULL,
+               policy_version = %(policy)s, version = version + 1
         WHERE id = %(lead)s AND workspace_id = %(workspace)s AND version = %(lead_version)s
         RETURNING 1
     ), stood AS (
@@ -381,6 +387,7 @@ def _write(
         "lock": after.lock_expires_at,
         "due_at": after.due_at,
         "due_for": after.due_for,
+        "sla_at": after.sla_at,
         "policy": policy,
         "lead": lead_id,
         "lead_version": seen.lead["version"],
@@ -415,9 +422,9 @@ def _with_counters(seen: _Seen, book: Rulebook, today: date, now: datetime) -> R
     assert seen.rep_id is not None
     assert seen.lead is not None
     counters = fairplay.on_day(seen.standing, today)
-    rep = replace(seen.rep, open_leads=counters.open_leads, assigned_today=counters.assigned_today)
+    rep = fairplay.counted(seen.rep, counters)
     pool = book.policy.pools.get(seen.lead["pool"] or "")
-    by_hours = any(sla.hours == "business" for sla in book.policy.sla)
+    by_hours = any(rule.hours == "business" for rule in (*book.policy.sla, *book.policy.idle))
     if not by_hours or pool is None or pool.lock is not None:
         return rep
     return replace(rep, hours=hours_of(seen.lead["workspace_id"], seen.rep_id, now))

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from dibs.delivery import notices
 from dibs.delivery.outbox import Event, post
 from dibs.delivery.wake import wake
+from dibs.distribution.overflow import give_waiting
 from dibs.distribution.writing import move_standings
 from dibs.engine.decision import Reason
 from dibs.engine.fairplay import Acted
@@ -40,13 +41,25 @@ def switch(caller: Caller, rep_id: UUID, available: bool, now: datetime) -> bool
         if found is None:
             return False
         handle, name, user_id = found
-        post(caller.workspace_id, [_event(handle, name, available, "self" if own else "manager")], now)
+        post(caller.workspace_id, [event(handle, name, available, "self" if own else "manager")], now)
         if not own:
             reason = Reason("switched_back" if available else "switched_away", {"by": caller.name})
             notices.tell(caller.workspace_id, [user_id], "availability", [reason], now)
         transaction.on_commit(lambda: wake(caller.workspace_id))
+        if available:
+            # What waits for somebody like this rep need not wait for the next tick.
+            transaction.on_commit(lambda: _give(caller.workspace_id, now), robust=True)
     _log.info("rep_switched", workspace=str(caller.workspace_id), rep=handle, available=available, own=own)
     return True
+
+
+def take_for_away(workspace_id: UUID, rep_id: UUID, now: datetime) -> bool:
+    """Switch a rep off who let too many leads in a row lapse, whose standing is locked; whether they were on."""
+    return _turn(workspace_id, rep_id, False, "lapses", now) is not None
+
+
+def _give(workspace_id: UUID, now: datetime) -> None:
+    give_waiting(workspace_id, now)
 
 
 def _turn(workspace_id: UUID, rep_id: UUID, available: bool, why: Why, now: datetime) -> tuple[str, str, UUID] | None:
@@ -63,7 +76,7 @@ def _turn(workspace_id: UUID, rep_id: UUID, available: bool, why: Why, now: date
         return row
 
 
-def _event(handle: str, name: str, available: bool, why: str) -> Event:
+def event(handle: str, name: str, available: bool, why: str) -> Event:
     """What is told to who follows along."""
     said = {"rep": handle, "rep_name": name}
     return ("rep.back", None, said) if available else ("rep.away", None, said | {"why": why})

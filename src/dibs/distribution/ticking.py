@@ -15,8 +15,9 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from dibs.distribution import policies
+from dibs.distribution import overflow, policies, telling
 from dibs.distribution.families import accounts_by_id
+from dibs.distribution.lapses import Lapses
 from dibs.distribution.reading import (
     LEAD_SELECT,
     Crew,
@@ -31,7 +32,7 @@ from dibs.distribution.reading import (
 from dibs.distribution.writing import Outcome, placing, write, write_turns
 from dibs.engine import claim as judge
 from dibs.engine import consequences, timeline
-from dibs.engine.decision import Kept, Moved
+from dibs.engine.decision import Kept, Moved, Warned
 from dibs.engine.facts import LeadClock
 from dibs.people.bulk import update_rows
 from dibs.people.models import Workspace
@@ -51,8 +52,8 @@ class Ticked:
 
 
 def tick(now: datetime, *, batch: int = 1000, batches: int = 20) -> Ticked:
-    """One pass over all workspaces: a policy whose announced moment has come, then the leads that are due. ``batch`` leads a
-    transaction, at most ``batches`` transactions a workspace; ``more`` says that some were left, so that the caller ticks again at
+    """One pass over all workspaces: a policy whose announced moment has come, then the leads that are due, then those that await
+    somebody who can be given one now. ``batch`` leads a transaction, at most ``batches`` transactions a workspace; ``more`` says that some were left, so that the caller ticks again at
     once. A batch that fails is done lead by lead, so that one lead no engine can answer for keeps no other waiting; it is asked about
     again in a minute. What failed is raised after all have had their turn.
     """
@@ -78,6 +79,13 @@ def tick(now: datetime, *, batch: int = 1000, batches: int = 20) -> Ticked:
                 raise
             failed = failed or problem
             _each_alone(workspace_id, now, batch, total)
+        try:
+            if given := overflow.give_waiting(workspace_id, now):
+                total.moved["freed"] += given
+        except Exception as problem:
+            if not connection.is_usable():
+                raise
+            failed = failed or problem
     if failed is not None:
         raise failed
     return total
@@ -149,17 +157,20 @@ def _settle(workspace_id: UUID, rows: Sequence[Row], now: datetime, total: Ticke
     total.looked_at += len(rows)
     # Read.
     active = policies.active(workspace_id)
-    known = crew(workspace_id, now, lock_turns_of=active.book.policy.team_names() if active else ())
+    turns, book = (active.book.policy.team_names(), active.book) if active else ((), None)
+    known = crew(workspace_id, now, lock_turns_of=turns, book=book)
     accounts = accounts_by_id(workspace_id, (row["account_id"] for row in rows))
     skipped = passed_over(workspace_id, (row["id"] for row in rows))
+
+    lapses = Lapses(workspace_id, active, known, rows) if active else None
 
     # Decide.
     roster = known.roster
     outcomes: list[Outcome] = []
     later: list[tuple[Any, ...]] = []
     for row in rows:
-        if active is None:
-            later.append((row["id"], None, None))
+        if active is None or lapses is None:
+            later.append((row["id"], None, None, row["awaits"]))
             continue
         clock = lead_clock(row, known.handles.get(row["owner_id"]), skipped.get(row["id"], frozenset()))
         seed = seed_for(row, active.digest)
@@ -167,15 +178,20 @@ def _settle(workspace_id: UUID, rows: Sequence[Row], now: datetime, total: Ticke
             active.book, lead_facts(row), accounts.get(row["account_id"]), clock, roster, now, seed
         )
         if isinstance(answer, Kept):
-            later.append((row["id"], answer.due.at if answer.due else None, answer.due.why if answer.due else None))
+            after = consequences.kept(clock, answer)
+            later.append((row["id"], after.due_at, after.due_for, after.awaits))
+        elif isinstance(answer, Warned):
+            outcomes.append(_warned(row, clock, answer, seed))
+            total.moved["warned"] += 1
         else:
+            roster = lapses.one_more(answer.lapsed, roster)
             score = judge.chosen_score(active.book, lead_facts(row), row["pool"])
             outcomes.append(_outcome(row, clock, answer, known, seed, score))
             total.moved[answer.kind] += 1
 
     # Write.
     write_turns(workspace_id, known.roster, roster, known.ids)
-    update_rows("crm_lead", "id", ("due_at", "due_for"), later)
+    update_rows("crm_lead", "id", ("due_at", "due_for", "awaits"), later)
     write(
         workspace_id,
         outcomes,
@@ -183,21 +199,37 @@ def _settle(workspace_id: UUID, rows: Sequence[Row], now: datetime, total: Ticke
         policy_version=active.number if active else None,
         crew=known,
     )
+    if lapses is not None:
+        telling.warned(workspace_id, [outcome for outcome in outcomes if outcome.kind == "warned"], known, now)
+        lapses.take_for_away(now)
+
+
+def _warned(row: Row, clock: LeadClock, answer: Warned, seed: str) -> Outcome:
+    """The lead stays; what changes is what it is due for, and that somebody was told."""
+    after = consequences.warned(clock, answer)
+    return Outcome(
+        lead=row,
+        kind="warned",
+        changes={name: getattr(after, name) for name in ("due_at", "due_for", "sla_at", "warned")},
+        reasons=answer.reasons,
+        rep=row["owner_id"],
+        seed=seed,
+    )
 
 
 def _outcome(row: Row, clock: LeadClock, moved: Moved, known: Crew, seed: str, score: int | None) -> Outcome:
     """What the engine's answer means for the lead's columns and for the standings of those concerned. ``score``: what a claim of it
     counts with."""
     after = consequences.moved(clock, moved, known.now)
-    lapsed = known.ids[moved.lapsed] if moved.lapsed else None
+    off, lapsed = (known.ids[handle] if handle else None for handle in (moved.off, moved.lapsed))
     return Outcome(
         lead=row,
         kind=moved.kind,
         changes=placing(moved.placement, after, known, by=moved.kind),
         reasons=moved.placement.reasons,
-        rep=known.ids[after.owner] if after.owner else lapsed,
+        rep=known.ids[after.owner] if after.owner else off,
         felt=consequences.felt(clock, after, known.now, known.day, score=score, lapsed=moved.lapsed),
-        passed_over=(lapsed, "lapsed") if lapsed else None,
+        passed_over=(off, "lapsed" if lapsed else "moved") if off else None,
         passed_at=consequences.lapsed_at(clock, known.now),
         seed=seed,
     )

@@ -43,6 +43,11 @@ class Roster:
         rotation[rep] = rotation.get(rep, 0.0) + 1.0 / weight
         return Roster(reps, self.teams, {**self.passes, team: rotation}, self.results)
 
+    def switched_off(self, rep: str) -> Roster:
+        """The roster after ``rep`` was taken for away."""
+        facts = self.reps.get(rep)
+        return self if facts is None else replace(self, reps={**self.reps, rep: replace(facts, available=False)})
+
     def given_up(self, rep: str) -> Roster:
         """The roster after ``rep`` no longer has a lead: declined, lapsed, released, ended. The turn stays used."""
         facts = self.reps.get(rep)

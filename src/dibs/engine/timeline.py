@@ -10,6 +10,7 @@ age cap takes it out of the pool.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,6 +20,7 @@ from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts
 from dibs.engine.policy_ways import Push
 from dibs.engine.reassign import hand_on, sla_of
 from dibs.engine.roster import Roster
+from dibs.engine.rotate import cannot_take
 from dibs.engine.route import Case, place, push_to, somewhere
 from dibs.engine.rulebook import Rulebook
 from dibs.engine.waiting import in_nurture, new_wait, not_nurtured, placement_of, seconds, waiting
@@ -130,6 +132,16 @@ def freed(
     ), given.roster
 
 
+def able(book: Rulebook, roster: Roster, teams: Iterable[str], now: datetime) -> list[str]:
+    """Those of these teams of which somebody can be given a lead now."""
+
+    def can(team: str, handle: str) -> bool:
+        rep = roster.reps.get(handle)
+        return rep is not None and cannot_take(rep, book.caps_of(team, handle), now) is None
+
+    return [team for team in teams if any(can(team, handle) for handle in roster.teams.get(team, ()))]
+
+
 def _awaited(case: Case, team: str) -> tuple[Push, str | None, int]:
     """The push to this team that the lead awaits, where the policy says so, and how many of its pool's steps it has behind it then."""
     book, clock = case.book, case.clock
@@ -180,7 +192,8 @@ def _owned(case: Case, roster: Roster) -> Answer:
         return Kept(ends), roster
     if clock.due_at > now:
         return Kept(Due(clock.due_at, "warn", by)), roster
-    return Warned(ends, (Reason("sla_near", {"rep": clock.owner, "at": by.isoformat()}, _first_contact(case)),)), roster
+    near = {"lead": clock.id, "rep": clock.owner, "at": by.isoformat()}
+    return Warned(ends, (Reason("sla_near", near, _first_contact(case)),)), roster
 
 
 def _lock_lapsed(case: Case, ended: datetime, roster: Roster) -> Answer:
@@ -208,7 +221,7 @@ def _late(case: Case, roster: Roster) -> Answer:
     missed = Reason("sla_missed", {"rep": clock.owner, "within": seconds(sla.first_contact)}, _first_contact(case))
     stays = not sla.then.reassign and sla.then.review is None
     if clock.by_hand or stays:
-        because = (missed, Reason("kept_by_hand", {"rep": clock.owner})) if clock.by_hand else (missed,)
+        because = (missed, _kept_by_hand(case)) if clock.by_hand else (missed,)
         return Warned(_due_when_idle(case, roster, warned=False), because, over=True), roster
     moved, roster = hand_on(case, roster, missed)
     return replace(moved, lapsed=clock.owner), roster
@@ -226,19 +239,25 @@ def _left_alone(case: Case, roster: Roster) -> Answer:
     if due.why == "warn":
         ends = _due_when_idle(case, roster, warned=True)
         assert ends is not None
-        near = Reason("idle_near", {"rep": clock.owner, "at": ends.at.isoformat()}, path)
+        near = Reason("idle_near", {"lead": clock.id, "rep": clock.owner, "at": ends.at.isoformat()}, path)
         return Warned(ends, (near,)), roster
     reason = Reason("idle", params, path)
     if clock.by_hand:
-        return Warned(None, (reason, Reason("kept_by_hand", {"rep": clock.owner})), over=True), roster
+        return Warned(None, (reason, _kept_by_hand(case)), over=True), roster
     return hand_on(case, roster, reason, to=idle.then)
 
 
 def _due_when_idle(case: Case, roster: Roster, *, warned: bool) -> Due | None:
     """When the lead will have been left alone for too long, by its rep's last act or the person's last touch."""
     clock, rep = case.clock, _owner(case, roster)
-    acted_at = clock.acted_at or clock.contacted_at or clock.claimed_at or case.now
+    acted_at = clock.acted_at or clock.contacted_at or clock.claimed_at or clock.waiting_since or clock.received_at
+    if acted_at is None:
+        return None
     return due_when_idle(case.book, case.activation, rep, acted_at, case.now, warned=warned)
+
+
+def _kept_by_hand(case: Case) -> Reason:
+    return Reason("kept_by_hand", {"lead": case.clock.id, "rep": case.clock.owner})
 
 
 def _owner(case: Case, roster: Roster) -> RepFacts | None:

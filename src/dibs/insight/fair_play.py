@@ -25,7 +25,7 @@ from dibs.people.models import Role
 #: How a lead was taken, and what ``taken_by`` says of it.
 WAYS: dict[str, tuple[str, ...]] = {
     "pull": ("claimed",),
-    "push": ("assigned", "offered", "lapsed", "rejected", "released", "reassigned"),
+    "push": ("assigned", "offered", "lapsed", "rejected", "released", "reassigned", "requalified", "freed"),
     "escalation": ("escalated", "aged"),
     "review": ("review",),
     "floor": ("floor",),

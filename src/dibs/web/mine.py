@@ -134,6 +134,8 @@ def _notice_title(kind: str) -> str:
         "tier_changed": _("Another tier"),
         "below_floor": _("Fewer claims than expected"),
         "lead_touched": _("A lead came again"),
+        "lead_warned": _("Time runs out"),
+        "rep_away": _("Taken for away"),
         "leads_moved": _("Leads were moved"),
         "availability": _("Your availability"),
         "calendar_failing": _("Your calendar can't be read"),
