@@ -28,11 +28,15 @@ OFFER: dict[str, Any] = {"name": "All", "push": {"team": "closers", "accept_with
 SLA = {"first_contact": "30m", "then": {"reassign": 2, "review": "desk"}}
 
 
-def at(rules: Rulebook, clock: LeadClock, now: datetime, roster: Roster = CREW, lead: LeadFacts = LEAD) -> Moved | Kept | Warned:
+def at(
+    rules: Rulebook, clock: LeadClock, now: datetime, roster: Roster = CREW, lead: LeadFacts = LEAD
+) -> Moved | Kept | Warned:
     return on_time(rules, lead, None, clock, roster, now, "seed")[0]
 
 
-def give(rules: Rulebook, clock: LeadClock, now: datetime, roster: Roster = CREW, lead: LeadFacts = LEAD) -> Moved | Kept:
+def give(
+    rules: Rulebook, clock: LeadClock, now: datetime, roster: Roster = CREW, lead: LeadFacts = LEAD
+) -> Moved | Kept:
     return freed(rules, lead, None, clock, roster, now, "seed")[0]
 
 
@@ -54,7 +58,15 @@ def offered(owner: str = "aiko", **fields: Any) -> LeadClock:
 
 
 def late(**fields: Any) -> LeadClock:
-    given_ = {"id": "lead", "state": "owned", "owner": "aiko", "due_at": minutes(30), "due_for": "sla", "sla_at": minutes(30), "acted_at": MONDAY}
+    given_ = {
+        "id": "lead",
+        "state": "owned",
+        "owner": "aiko",
+        "due_at": minutes(30),
+        "due_for": "sla",
+        "sla_at": minutes(30),
+        "acted_at": MONDAY,
+    }
     return LeadClock(**(given_ | fields))
 
 
@@ -106,7 +118,12 @@ def test_with_everybody_at_a_cap_it_awaits_the_team_until_the_next_step() -> Non
 
 
 def test_a_step_to_an_accounts_owner_who_cannot_have_it_is_tried_again_soon_but_no_later_than_the_next() -> None:
-    rules = book(pools={"inbound": INBOUND | {"escalate": [{"after": "30m", "push": {"to": "account.owner"}}, {"after": "60m", "review": "desk"}]}})
+    rules = book(
+        pools={
+            "inbound": INBOUND
+            | {"escalate": [{"after": "30m", "push": {"to": "account.owner"}}, {"after": "60m", "review": "desk"}]}
+        }
+    )
     answer = at(rules, waiting(), minutes(30))
     assert isinstance(answer, Kept)
     assert (answer.due, answer.awaits) == (Due(minutes(30) + RETRY, "escalate"), None)
@@ -439,7 +456,9 @@ def test_time_never_goes_round_in_circles_and_nothing_waits_past_its_age_cap(
                 assert isinstance(given, Kept), "who could be given it now was given it at once"
         elif isinstance(answer, Warned):
             due = answer.due
-            assert due is None or due.at > now or (answer.over and due.why == "idle"), "warned, and due again at once, is a loop"
+            assert due is None or due.at > now or (answer.over and due.why == "idle"), (
+                "warned, and due again at once, is a loop"
+            )
             clock = consequences.warned(clock, answer)
         else:
             moves += 1
