@@ -35,6 +35,14 @@ PAGES: dict[str, tuple[str, str, str, str, str, str]] = {
     "/fair-play/": ("200", "200", "200", "200", "403", "login"),
     "/fair-play/credits.csv": ("200", "200", "200", "200", "403", "login"),
     "/people/": ("403", "403", "200", "200", "403", "login"),
+    "/people/aiko/": ("200", "403", "200", "200", "403", "login"),
+    "/people/nobody/": ("404", "404", "404", "404", "403", "login"),
+    "/moves/": ("403", "403", "200", "200", "403", "login"),
+    "/moves/new/rep/": ("403", "403", "200", "200", "403", "login"),
+    "/moves/new/leave/": ("403", "403", "200", "200", "403", "login"),
+    "/moves/new/leaving/": ("403", "403", "403", "200", "403", "login"),
+    "/moves/new/filter/": ("403", "403", "200", "200", "403", "login"),
+    "/moves/new/nothing/": ("403", "403", "404", "404", "403", "login"),
     "/policy/": ("403", "403", "200", "200", "403", "login"),
     "/policy/edit/": ("403", "403", "403", "200", "403", "login"),
     "/faces/aiko.svg": ("200", "200", "200", "200", "403", "login"),
@@ -75,6 +83,8 @@ def test_every_page_there_is_stands_in_the_table() -> None:
         "pools//leads//",
         "policy/cancel/",
     }
+    known |= {"moves/new//", "moves//", "moves//progress/", "moves///"}  # single moves: test_moves
+    known |= {"people///"}  # changes of a rep: test_people
     known |= {"leads//claim/", "leads//skip/", "leads//open/", "leads///"}  # acts and single leads: test_leads
     shown = {re.sub(r"(inbound|japan|nowhere|line|aiko|nobody|country|email)", "", path.lstrip("/")) for path in PAGES}
     assert listed - known <= shown

@@ -19,10 +19,12 @@ from procrastinate.exceptions import AlreadyEnqueued
 from dibs.distribution import joining, policies
 from dibs.distribution.dealing import Aim, Dealer, Kind, place_after, place_of
 from dibs.distribution.families import accounts_by_id
+from dibs.distribution.hours import working_hours
 from dibs.distribution.models import Move, MoveItem
 from dibs.distribution.overseeing import ANY_MANAGER
 from dibs.distribution.reading import LEAD_SELECT, Row, crew, lead_row, passed_over
 from dibs.distribution.writing import to_json
+from dibs.engine import calendar
 from dibs.engine.decision import Reason
 from dibs.engine.lifecycle import HELD
 from dibs.people.access import Action
@@ -114,7 +116,7 @@ def lay_out(move: Move, caller: Caller, now: datetime, leads: Sequence[UUID] = (
     active = policies.active(move.workspace_id)
     if active is None:
         raise MoveRefused("no_policy")
-    known = crew(move.workspace_id, now)
+    known = crew(move.workspace_id, now, book=active.book)
     handle, uncontacted = move.scope.get("rep"), bool(move.scope.get("uncontacted"))
     ids = _leads_of(move.workspace_id, handle, uncontacted) if handle else _in_order(move.workspace_id, leads)
     if len(ids) > MOST:
@@ -169,20 +171,12 @@ def start(caller: Caller, move_id: UUID, now: datetime) -> Move | None:
         _check_aim(caller, Aim.of(move.to))
         _check_rep(caller, move.kind, move.scope.get("rep"))
         scope = move.scope
-        begins = now
         if "since" in scope:
-            begins = datetime.fromisoformat(scope["since"])
-            rep = Rep.objects.get(workspace_id=move.workspace_id, handle=scope["rep"])
-            until = datetime.fromisoformat(scope["until"])
-            if until <= now:
-                raise MoveRefused("bad_span", "until")
-            TimeOff.objects.get_or_create(
-                workspace_id=move.workspace_id, rep=rep, starts=begins, ends=until, defaults={"note": move.why[:200]}
-            )
-        if scope.get("at_start") and begins > now:
-            move.state, move.started_at = "waiting", begins
-            move.save(update_fields=["state", "started_at"])
-            return move
+            begins = _write_time_off(move, now)
+            if scope["at_start"] and begins > now:
+                move.state, move.started_at = "waiting", begins
+                move.save(update_fields=["state", "started_at"])
+                return move
         active = policies.active(move.workspace_id)
         if active is None or active.number != move.policy_version:
             raise MoveRefused("move_outdated")
@@ -258,6 +252,22 @@ def cause_of(move: Move, by: str) -> Reason:
             return Reason("border_moved", {"by": by, "why": move.why})
         case _:
             return Reason("moved_by", {"by": by, "why": move.why})
+
+
+def _write_time_off(move: Move, now: datetime) -> datetime:
+    """Write the leave that the move is for into the rep's time off; returns when the rep would have begun to work on its first day: then
+    others are there to be given leads, and not at midnight."""
+    since, until = datetime.fromisoformat(move.scope["since"]), datetime.fromisoformat(move.scope["until"])
+    if until <= now:
+        raise MoveRefused("bad_span", "until")
+    rep = Rep.objects.get(workspace_id=move.workspace_id, handle=move.scope["rep"])
+    TimeOff.objects.get_or_create(
+        workspace_id=move.workspace_id, rep=rep, starts=since, ends=until, defaults={"note": move.why[:200]}
+    )
+    country = rep.country if rep.keeps_holidays else ""
+    today = calendar.local_day(rep.timezone, since)
+    starts = calendar.next_start(working_hours(rep.timezone, rep.hours, country, rep.region, today=today), since)
+    return starts if starts is not None and starts < until else since
 
 
 def _mine(caller: Caller, move_id: UUID) -> Move | None:

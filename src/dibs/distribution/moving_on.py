@@ -160,7 +160,7 @@ def _move(move: Move, items: Sequence[MoveItem], caller: Caller, now: datetime) 
     assert active is not None, "a policy, once there, is only ever replaced"
     aim = Aim.of(move.to)
     turns = active.book.policy.team_names() | ({aim.name} if aim.way == "team" else set()) if aim.takes_turns else ()
-    known = crew(move.workspace_id, now, lock_turns_of=turns)
+    known = crew(move.workspace_id, now, lock_turns_of=turns, book=active.book)
     accounts = accounts_by_id(move.workspace_id, (row["account_id"] for row in rows.values()))
     skipped = passed_over(move.workspace_id, rows)
 
@@ -211,6 +211,8 @@ def _move(move: Move, items: Sequence[MoveItem], caller: Caller, now: datetime) 
     move.refused += counted["refused"]
 
 
+#: Kinds of moves that say of a lead that it is not for who had it.
+_FOR_GOOD = frozenset({"bulk", "border"})
 #: Codes of leads that are left where they are because that is what is wanted; others are refused.
 _KEEPS = frozenset({"stays", "changed_since", "by_hand"})
 
@@ -232,6 +234,8 @@ def _outcome(dealt: Dealt, dealer: Dealer, caller: Caller) -> Outcome:
         rep=known.ids[after.owner] if after.owner else row["owner_id"],
         actor=_user(caller),
         felt=consequences.felt(dealt.clock, after, now, known.day, score=score),
+        # Nor does a rule give it back to them later; who was on leave may have it again.
+        passed_over=(row["owner_id"], "moved") if moved.off and dealer.kind in _FOR_GOOD else None,
         seed=f"{row['id']}:{dealer.active.digest[:16]}:{row['version']}",
     )
 
@@ -284,8 +288,22 @@ def _undo(move: Move, items: Sequence[MoveItem], caller: Caller, now: datetime) 
 
     # Write.
     write(move.workspace_id, outcomes, now=now, policy_version=active.number if active else None, crew=known)
+    back = {outcome.lead["id"] for outcome in outcomes}
+    _forget_passing_over(move, [item for item in items if item.lead_id in back])
     update_rows("distribution_moveitem", "id", ("state", "code"), told)
     move.undone += len(outcomes)
+
+
+def _forget_passing_over(move: Move, items: Sequence[MoveItem]) -> None:
+    """That these leads were taken off who had them counts no more."""
+    if move.kind not in _FOR_GOOD:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM distribution_passedover passed USING unnest(%s::uuid[], %s::timestamptz[]) AS gone(lead, at) "
+            "WHERE passed.workspace_id = %s AND passed.lead_id = gone.lead AND passed.at = gone.at AND passed.kind = 'moved'",
+            [[item.lead_id for item in items], [item.before["at"] for item in items], move.workspace_id],
+        )
 
 
 def _before(item: MoveItem, now: datetime) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_POST
 
-from dibs.distribution import acting
+from dibs.distribution import acting, helping
 from dibs.insight.sight import lead_in_sight, may_know_of
 from dibs.people.access import Action
 from dibs.web.visit import Visit, page
@@ -92,6 +92,20 @@ def _return(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
         raise Unfit(_("Choose a pool.")) from None
 
 
+def _help(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
+    try:
+        return helping.add_helper(visit.caller, lead, form.get("rep", ""), visit.now)
+    except LookupError:
+        raise Unfit(_("Choose who could help.")) from None
+
+
+def _unhelp(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
+    try:
+        return helping.remove_helper(visit.caller, lead, form.get("rep", ""), visit.now)
+    except LookupError:
+        raise Unfit(_("Nobody of that name is on it.")) from None
+
+
 ACTS: Mapping[str, Act] = {
     "contact": Act(Action.WORK_LEADS, _contact, gettext_noop("Contact logged. It stays yours.")),
     "release": Act(
@@ -115,6 +129,8 @@ ACTS: Mapping[str, Act] = {
     ),
     "convert": Act(Action.WORK_LEADS, _convert, gettext_noop("Converted. Well done.")),
     "retire": Act(Action.WORK_LEADS, _retire, gettext_noop("Given up, with the reason on record.")),
+    "help": Act(Action.WORK_LEADS, _help, gettext_noop("They see it now and may help.")),
+    "unhelp": Act(Action.WORK_LEADS, _unhelp, gettext_noop("Not on it any more.")),
     "assign": Act(Action.ASSIGN_LEADS, _assign, gettext_noop("Handed over.")),
     "return": Act(Action.ASSIGN_LEADS, _return, gettext_noop("Back in the pool, where its wait begins anew.")),
 }

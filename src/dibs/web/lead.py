@@ -15,6 +15,8 @@ from django.views.decorators.http import require_GET
 
 from dibs.delivery.wording import active_language, condition_in_words, field_name, say, titled, word
 from dibs.distribution.models import PolicyVersion
+from dibs.engine.lifecycle import HELD
+from dibs.insight.helping import team_of
 from dibs.insight.sight import SeenLead, lead_in_sight
 from dibs.insight.story import Entry, story_of_seen
 from dibs.people.access import Action
@@ -70,6 +72,10 @@ def lead(visit: Visit, lead_id: UUID) -> HttpResponse:
     book = visit.eyes.book
     until, starts = _clock(visit, seen)
     leads_it = visit.caller.may(Action.ASSIGN_LEADS) and seen.led
+    team = team_of(visit.caller, seen) if seen["state"] in HELD else []
+    helpers = {mate.rep for mate in team}
+    active = Rep.objects.filter(workspace_id=visit.caller.workspace_id, active=True).order_by("name")
+    may_add_helpers = seen["state"] in HELD and (mine or leads_it)
     versions = PolicyVersion.objects.filter(workspace_id=visit.caller.workspace_id)
     number = steps[-1].version if steps else None
     named = versions.filter(number=number).values_list("name", flat=True).first() if number is not None else None
@@ -91,12 +97,12 @@ def lead(visit: Visit, lead_id: UUID) -> HttpResponse:
         whole=(until - starts).total_seconds() if until and starts else 0,
         becomes=_becomes(visit, seen),
         leads_it=leads_it,
-        reps=list(
-            Rep.objects.filter(workspace_id=visit.caller.workspace_id, active=True)
-            .order_by("name")
-            .values_list("handle", "name")
-        )
-        if leads_it
+        reps=list(active.values_list("handle", "name")) if leads_it else [],
+        team=team,
+        helps=visit.caller.handle in helpers and seen["state"] in {"owned", "working"},
+        may_add_helpers=may_add_helpers,
+        could_help=list(active.exclude(handle__in={*helpers, seen.get("owner")}).values_list("handle", "name"))
+        if may_add_helpers
         else [],
         pools=[name for name, _mode in visit.pools] if leads_it else [],
         may_claim=visit.caller.rep_id is not None and seen["state"] == "pooled",

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
@@ -24,6 +25,7 @@ from dibs.insight.sight import SeenLead
 from dibs.people.access import Action
 from dibs.people.models import Rep
 from dibs.web.desk import CHOICES
+from dibs.web.moves import CannotMove, planned
 from dibs.web.shown import called, value_of
 from dibs.web.visit import Visit, page
 
@@ -64,6 +66,8 @@ def review(visit: Visit) -> HttpResponse:
 def _decide(visit: Visit, form: QueryDict) -> HttpResponse:
     """Hand over, send back or give up the leads that were chosen."""
     leads = list(dict.fromkeys(_ids(form.getlist("lead"))))[:_MOST]
+    if form.get("act") == "move" and leads:
+        return _look_first(visit, form, leads)
     wanted = _wanted(form) if leads else _("Choose at least one lead first.")
     if isinstance(wanted, str):
         return _shown(visit, form, chosen=leads, unfit=wanted)
@@ -80,6 +84,17 @@ def _decide(visit: Visit, form: QueryDict) -> HttpResponse:
         for lead, answer in zip(leads, answers, strict=True)
     ]
     return _shown(visit, form, result=_result(visit, wanted, told))
+
+
+def _look_first(visit: Visit, form: QueryDict, leads: Sequence[UUID]) -> HttpResponse:
+    """Have the policy place them anew: planned as a move, on its own page."""
+    try:
+        address = reverse("move", args=[planned(visit, list(leads)).id])
+    except CannotMove as unfit:
+        return _shown(visit, form, chosen=leads, unfit=str(unfit))
+    return (
+        HttpResponse(headers={"HX-Redirect": address}) if "HX-Request" in visit.request.headers else redirect(address)
+    )
 
 
 def _ids(texts: Sequence[str]) -> list[UUID]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from dibs.web import desk, fair_play, floor, home, lead, mine, policy, pool, publishing, review
+from dibs.web import desk, fair_play, floor, home, lead, mine, moves, people, policy, pool, publishing, review
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -29,7 +29,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("review/", review.review, name="review"),
     path("fair-play/", fair_play.fair_play, name="fair_play"),
     path("fair-play/credits.csv", fair_play.credits_file, name="credits_file"),
-    path("people/", floor.people, name="people"),
+    path("people/", people.people, name="people"),
+    path("people/<slug:handle>/", people.one, name="person"),
+    path("people/<slug:handle>/<slug:change>/", people.change, name="change_person"),
+    path("moves/", moves.moves, name="moves"),
+    path("moves/new/<slug:what>/", moves.new_move, name="new_move"),
+    path("moves/<uuid:move_id>/", moves.move, name="move"),
+    path("moves/<uuid:move_id>/progress/", moves.progress, name="move_progress"),
+    path("moves/<uuid:move_id>/<slug:act>/", moves.act_on_move, name="act_on_move"),
     path("policy/", policy.policy, name="policy"),
     path("policy/edit/", publishing.edit, name="edit"),
     path("policy/back/", publishing.back, name="roll_back"),

@@ -169,6 +169,8 @@ class Visit:
             tabs.append(Tab("policy", reverse("policy"), _("Policy")))
         if self.leads:
             tabs.append(Tab("people", reverse("people"), _("People")))
+        if self.caller.may(Action.MOVE_LEADS):
+            tabs.append(Tab("moves", reverse("moves"), _("Moves")))
         return tabs
 
     def show(self, template: str, *, status: int = 200, **context: Any) -> HttpResponse:
