@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.engine.judging import MONDAY, OFFICE, office
 
-from dibs.engine.calendar import absence, after_working, at_work, local_day, next_start, working_spans
+from dibs.engine.calendar import absence, after_working, at_work, local_day, next_start, worked_on, working_spans
 from dibs.engine.facts import WorkingHours
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -43,6 +43,29 @@ def test_time_off_is_half_open_and_told_from_off_hours() -> None:
     assert absence(hours, MONDAY) == "away"
     assert absence(hours, MONDAY + 2 * HOUR) is None
     assert absence(hours, MONDAY - HOUR) == "off_hours"
+
+
+def test_a_public_holiday_is_time_off_and_is_told_from_it() -> None:
+    day = (MONDAY.replace(hour=0), MONDAY.replace(hour=0) + DAY)
+    hours = office(holidays=(day,))
+    assert absence(hours, MONDAY) == "holiday"
+    assert absence(office(holidays=(day,), away=(day,)), MONDAY) == "away"
+    assert next_start(hours, MONDAY) == MONDAY + DAY
+    assert after_working(hours, MONDAY - HOUR, 2 * HOUR) == MONDAY + DAY + 2 * HOUR
+    assert worked_on(hours, MONDAY.date()) == ((), 0.0)
+
+
+def test_in_an_appointment_no_lead_comes_but_working_time_runs_on() -> None:
+    hours = office(
+        busy=((MONDAY, MONDAY + HOUR), (MONDAY + HOUR, MONDAY + 2 * HOUR), (MONDAY + 7 * HOUR, MONDAY + DAY))
+    )
+    assert absence(hours, MONDAY) == "busy"
+    assert at_work(hours, MONDAY)
+    assert absence(hours, MONDAY + 9 * HOUR) == "off_hours", "an appointment in the evening is no reason by itself"
+    assert next_start(hours, MONDAY) == MONDAY + 2 * HOUR
+    assert next_start(hours, MONDAY + 7 * HOUR) == MONDAY + DAY
+    assert after_working(hours, MONDAY, 3 * HOUR) == MONDAY + 3 * HOUR
+    assert worked_on(hours, MONDAY.date()) == (((MONDAY, MONDAY + 8 * HOUR),), 1.0)
 
 
 def test_a_night_shift_belongs_to_the_day_it_began_on() -> None:

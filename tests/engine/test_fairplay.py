@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine.judging import MONDAY, book
 
+from dibs.engine import fairplay
 from dibs.engine.fairplay import (
     RECENT,
+    Acted,
     Claimed,
     Contacted,
     Ended,
@@ -373,3 +375,64 @@ def test_no_counter_is_ever_negative_and_the_memory_is_bounded(history: list[Eve
         if standing.week is not None and standing.day is not None:
             assert standing.week.weekday() == 0
             assert standing.week <= standing.day < standing.week + timedelta(days=7)
+
+
+def test_pushes_are_counted_by_day_week_and_month_each_in_its_own() -> None:
+    friday = date(2026, 2, 27)
+    standing = played(Pushed(MONDAY, friday), Pushed(MONDAY, friday), Pushed(MONDAY, date(2026, 2, 28)))
+    assert (standing.assigned_today, standing.assigned_this_week, standing.assigned_this_month) == (1, 3, 3)
+    sunday = after(standing, Pushed(MONDAY, date(2026, 3, 1)))
+    assert (sunday.assigned_today, sunday.assigned_this_week, sunday.assigned_this_month) == (1, 4, 1)
+    monday = after(sunday, Pushed(MONDAY, date(2026, 3, 2)))
+    assert (monday.assigned_today, monday.assigned_this_week, monday.assigned_this_month) == (1, 1, 2)
+    assert (monday.week, monday.month) == (date(2026, 3, 2), date(2026, 3, 1))
+    assert on_day(monday, date(2027, 3, 2)).assigned_this_month == 0, "another year's March is another month"
+
+
+def test_whoever_moves_west_gets_no_second_month_out_of_one() -> None:
+    april = played(Pushed(MONDAY, date(2026, 4, 1)))
+    assert on_day(april, date(2026, 3, 31)) == april
+
+
+def test_the_moments_of_pushes_are_kept_for_an_hour_and_the_latest_for_ever() -> None:
+    standing = Standing()
+    for minute in (0, 20, 50, 70, 300):
+        standing = after(standing, Pushed(MONDAY + timedelta(minutes=minute), TODAY))
+    assert standing.pushed_at == (MONDAY + timedelta(minutes=300),)
+    assert fairplay.with_push((MONDAY, MONDAY + timedelta(minutes=20)), MONDAY + timedelta(hours=1)) == (
+        MONDAY + timedelta(minutes=20),
+        MONDAY + timedelta(hours=1),
+    )
+    many = played(*(Pushed(MONDAY + timedelta(seconds=n), TODAY) for n in range(150)))
+    assert many.pushed_at[-1] == MONDAY + timedelta(seconds=149)
+    assert fairplay.pushed_within_hour(many.pushed_at, MONDAY + timedelta(minutes=3)) == 100
+    assert fairplay.pushed_within_hour(many.pushed_at, MONDAY + timedelta(minutes=61)) == 90 - 1
+    assert fairplay.pushed_within_hour((), MONDAY) == 0
+
+
+@pytest.mark.parametrize(
+    ("events", "in_a_row"),
+    [
+        ((Pushed(MONDAY, TODAY), Lapsed()), 1),
+        ((CLAIM, LAPSED, Pushed(MONDAY, TODAY), Lapsed()), 2),
+        ((Lapsed(), Lapsed(), CLAIM), 0),
+        ((Lapsed(), Lapsed(), Acted(), Lapsed()), 1),
+        ((Lapsed(), Contacted()), 0),
+        ((Lapsed(), Released(by_rep=True)), 0),
+        ((Lapsed(), Released()), 1),
+        ((Lapsed(), Skipped()), 0),
+        ((Lapsed(), Ended(converted=True)), 0),
+        ((Lapsed(), Ended()), 1),
+        ((Lapsed(), Pushed(MONDAY, TODAY)), 1),
+        ((Lapsed(), FloorLooked(TODAY)), 1),
+    ],
+)
+def test_lapses_in_a_row_end_with_whatever_the_rep_does_themselves(events: tuple[Event, ...], in_a_row: int) -> None:
+    assert played(*events).lapses_in_a_row == in_a_row
+
+
+def test_after_so_many_lapses_in_a_row_a_rep_is_taken_for_away() -> None:
+    rules = book(availability={"away_after": 3})
+    assert not fairplay.goes_away(rules, played(Lapsed(), Lapsed(), CLAIM, Lapsed(), Lapsed()))
+    assert fairplay.goes_away(rules, played(Lapsed(), Lapsed(), Lapsed()))
+    assert not fairplay.goes_away(book(), played(*[Lapsed()] * 50))

@@ -147,6 +147,11 @@ def test_a_team_that_is_nearly_one_of_the_policys_own_is_warned_of() -> None:
         (("route:", "sla: {first_contact: 5m, then: {}}\nroute:"), ("error", "sla_without_end", "sla.then")),
         (("pools:", "teams: {closers: {weights: {aiko: 2}}}\npools:"), ("warning", "weights_unused", "teams.closers.weights")),
         (("pools:", "teams: {field: {per_day: 2}}\npools:"), ("warning", "team_unused", "teams.field")),
+        (("pools:", "teams: {closers: {per_day: 9, per_week: 5}}\npools:"), ("warning", "cap_unused", "teams.closers.per_day")),
+        (("pools:", "teams: {closers: {reps: {aiko: {per_hour: 3, per_month: 3}}}}\npools:"), ("warning", "cap_unused", "teams.closers.reps.aiko.per_hour")),
+        (("route:", "best_match: {explore: false}\nroute:"), ("warning", "best_match_unused", "best_match")),
+        (("push: {team: closers}}\n", "push: {team: closers, among: 'rep.senority > 2'}}\n"), ("error", "unknown_fact", "route[1].push.among")),
+        (("route:", "best_match: {strengths: {technical: 'rep.depth > 2'}}\nroute:"), ("error", "fact_not_known_here", "best_match.strengths.technical")),
         # Orders that tell what a preview hides.
         (("japan: {}", "japan: {order: [-deal_value]}"), ("warning", "order_tells_hidden", "pools.japan.order[0]")),
         (("japan: {}", "japan: {preview: [company]}"), ("warning", "order_tells_hidden", "pools.japan.order[0]")),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.engine.judging import MONDAY, book, office, team
 
 from dibs.engine.facts import LeadClock, RepFacts
+from dibs.engine.policy import Caps
 from dibs.engine.reasons import CAUSES
 from dibs.engine.roster import Roster
 from dibs.engine.rotate import next_rep, take
@@ -39,7 +40,18 @@ def give(
         (RepFacts("x", hours=office(away=((MONDAY, MONDAY + timedelta(days=9)),))), {}, "away"),
         (RepFacts("x", hours=office("Asia/Tokyo")), {}, "off_hours"),
         (RepFacts("x", open_leads=25), {"open_at_most": 25}, "open_at_most"),
+        (RepFacts("x", hours=office(holidays=((MONDAY, MONDAY + timedelta(days=1)),))), {}, "holiday"),
+        (RepFacts("x", hours=office(busy=((MONDAY, MONDAY + timedelta(minutes=5)),))), {}, "busy"),
         (RepFacts("x", assigned_today=12), {"per_day": 12}, "per_day"),
+        (RepFacts("x", assigned_this_week=30), {"per_week": 30}, "per_week"),
+        (RepFacts("x", assigned_this_month=2), {"per_month": 2}, "per_month"),
+        (RepFacts("x", pushed_at=(MONDAY - timedelta(minutes=59), MONDAY)), {"per_hour": 2}, "per_hour"),
+        (RepFacts("x", open_leads=5), {"open_at_most": 25, "reps": {"x": {"open_at_most": 5}}}, "open_at_most"),
+        (
+            RepFacts("x", assigned_today=3),
+            {"open_at_most": 25, "per_day": 3, "reps": {"x": {"per_month": 9}}},
+            "per_day",
+        ),
     ],
 )
 def test_whoever_cannot_take_a_lead_is_passed_over_and_named(
@@ -49,6 +61,29 @@ def test_whoever_cannot_take_a_lead_is_passed_over_and_named(
     assert chosen.rep == "bo"
     assert [(reason.params["rep"], reason.params["because"]) for reason in chosen.passed_over] == [("x", because)]
     assert because in CAUSES
+
+
+@pytest.mark.parametrize(
+    ("rep", "rules"),
+    [
+        (RepFacts("x", pushed_at=(MONDAY - timedelta(hours=1), MONDAY)), {"per_hour": 2}),
+        (RepFacts("x", open_leads=24, assigned_today=11), {"open_at_most": 25, "per_day": 12}),
+        (RepFacts("x", assigned_today=12), {"per_day": 12, "reps": {"x": {"per_day": 20}}}),
+        (RepFacts("x", open_leads=9), {"reps": {"bo": {"open_at_most": 1}}}),
+    ],
+)
+def test_whoever_is_below_their_caps_is_not(rep: RepFacts, rules: dict[str, Any]) -> None:
+    roster = team(rep, "bo", passes={"x": 8.0, "bo": 9.0})
+    assert next_rep(book(teams={"closers": rules}), "closers", "round_robin", roster, LEAD, MONDAY, "s").rep == "x"
+
+
+def test_caps_of_a_rep_stand_in_place_of_the_teams_where_they_are_given() -> None:
+    rules = book(teams={"closers": {"open_at_most": 9, "per_day": 5, "reps": {"ann": {"per_day": 2}}}, "others": {}})
+    caps = rules.caps_of("closers", "ann")
+    assert caps is not None
+    assert (caps.open_at_most, caps.per_day) == (9, 2)
+    assert rules.caps_of("closers", "bo") == Caps(open_at_most=9, per_day=5)
+    assert rules.caps_of("others", "ann") is rules.caps_of("no-such-team", "ann") is None
 
 
 def test_whoever_declined_the_lead_is_not_offered_it_again() -> None:
