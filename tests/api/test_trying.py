@@ -152,6 +152,14 @@ def test_the_same_policy_changes_nothing(month: Company) -> None:
     assert (told["changed"], told["result"]["elsewhere"]) == (0, 0)
 
 
+def test_lots_are_drawn_alike_so_that_the_name_of_a_policy_changes_nothing(month: Company) -> None:
+    enter(month.workspace.id)
+    for handle in ("chika", "dewi", "emi"):
+        make_rep(month.workspace, handle, teams=("closers",))
+    told = month.post(month.ops, "/policies/compare", {**SPAN, "source": POLICY.replace("Every", "Any")}).json()
+    assert told["changed"] == 0
+
+
 def test_which_leads_would_go_elsewhere_is_told_page_by_page(month: Company) -> None:
     told = month.post(month.ops, "/policies/compare", {**SPAN, "source": DRAFT}).json()
     found, cursor = [], None

@@ -8,19 +8,18 @@ import sys
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
 
+from dibs.cli.policy_files import refuse, tell_problems, text_of
+from dibs.cli.trying import compare, try_lead_on
 from dibs.cli.workspaces import chosen_workspace, workspace_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from dibs.distribution.models import PolicyVersion
-    from dibs.engine.policy import Checked, PolicyRefused, Problem
+    from dibs.engine.policy import Checked, Problem
     from dibs.people.models import User, Workspace
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
@@ -37,7 +36,11 @@ _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, allo
 
 @click.group()
 def policy() -> None:
-    """Check, compare, publish, announce and roll back policies."""
+    """Check, try, compare, publish, announce and roll back policies."""
+
+
+policy.add_command(try_lead_on)
+policy.add_command(compare)
 
 
 @policy.command("check")
@@ -69,7 +72,7 @@ def check(files: tuple[str, ...], people: bool, workspace: str | None, as_json: 
         click.echo(json.dumps(answers if len(answers) > 1 else answers[0], ensure_ascii=False))
     else:
         for file, text, checked in results:
-            _tell_problems(file, text, checked.problems)
+            tell_problems(file, text, checked.problems)
             _tell_summary(file, checked)
     if not all(checked.ok for _, _, checked in results):
         sys.exit(1)
@@ -90,7 +93,7 @@ def diff(file: str, number: int | None, workspace: str | None, as_json: bool) ->
     from dibs.cli.database import connected
     from dibs.engine.policy import PolicyRefused, digest, read
 
-    text = _text(file)
+    text = text_of(file)
     with connected():
         from dibs.distribution.models import PolicyVersion
         from dibs.people.tenancy import within
@@ -104,7 +107,7 @@ def diff(file: str, number: int | None, workspace: str | None, as_json: bool) ->
     try:
         differs = found is None or digest(read(text)) != found.digest
     except PolicyRefused as refused:
-        _refuse(file, text, refused, as_json)
+        refuse(file, text, refused, as_json)
     before = found.source if found else ""
     name = f"version {found.number}" if found else "nothing"
     lines = list(difflib.unified_diff(before.splitlines(), text.splitlines(), name, file, lineterm=""))
@@ -139,7 +142,7 @@ def publish(
     from dibs.cli.database import connected
     from dibs.engine.policy import PolicyRefused
 
-    text = _text(file)
+    text = text_of(file)
     with connected():
         from dibs.distribution import policies
         from dibs.people.tenancy import within
@@ -152,10 +155,10 @@ def publish(
             try:
                 version = policies.publish(here.id, text, _publisher(here.id, by), note, start)
             except PolicyRefused as refused:
-                _refuse(file, text, refused, as_json)
+                refuse(file, text, refused, as_json)
             told.tell(version, warnings, as_json)
     if not as_json:
-        _tell_problems(file, text, warnings)
+        tell_problems(file, text, warnings)
 
 
 @policy.command("rollback")
@@ -187,7 +190,7 @@ def rollback(number: int, effective_from: str | None, by: str | None, workspace:
                     f"There is no policy version {unknown.number}. See: dibs policy list"
                 ) from None
             except PolicyRefused as refused:
-                _refuse(f"version {number}", "", refused, as_json)
+                refuse(f"version {number}", "", refused, as_json)
             told.tell(version, [], as_json)
 
 
@@ -270,43 +273,8 @@ def schema() -> None:
 
 
 def _checked(file: str, check_text: Any) -> tuple[str, Checked]:
-    text = _text(file)
+    text = text_of(file)
     return text, check_text(text)
-
-
-def _text(file: str) -> str:
-    """A file's text, or that of standard input for ``-``. Raises `ClickException` where it is not UTF-8."""
-    raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        line = raw[: problem.start].count(b"\n") + 1
-        raise click.ClickException(f"{file}:{line}: not UTF-8. Save the policy as UTF-8 and try again.") from None
-
-
-def _refuse(file: str, text: str, refused: PolicyRefused, as_json: bool) -> None:
-    """Tell why a policy is refused, and end with 1."""
-    if as_json:
-        click.echo(
-            json.dumps({"ok": False, "problems": [asdict(found) for found in refused.problems]}, ensure_ascii=False)
-        )
-    else:
-        click.echo(f"Error: {file} is refused; nothing was changed.", err=True)
-        _tell_problems(file, text, refused.problems)
-    sys.exit(1)
-
-
-def _tell_problems(file: str, text: str, problems: Iterable[Problem]) -> None:
-    rows = text.splitlines()
-    for problem in problems:
-        place = f"{file}:{problem.line}:{problem.column}" if problem.line else file
-        colour = "red" if problem.severity == "error" else "yellow"
-        click.echo(f"{place}: {click.style(problem.severity, fg=colour)}: {problem.message} [{problem.code}]", err=True)
-        if problem.line and problem.column and problem.line <= len(rows):
-            row = rows[problem.line - 1]
-            start = max(0, problem.column - 60)
-            click.echo(f"    {row[start : start + 100]}", err=True)
-            click.echo("    " + " " * (problem.column - 1 - start) + "^", err=True)
 
 
 def _tell_summary(file: str, checked: Checked) -> None:

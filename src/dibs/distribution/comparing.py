@@ -219,7 +219,8 @@ def _compared(
 ) -> Iterator[list[Compared]]:
     """Each page of leads, in the order they came in, with where each policy sends them."""
     roster, zones = from_scratch(workspace_id, since)
-    sides = [Replay(active.book, active.digest, roster, zones) for active in (before, after)]
+    # The same lots for both: what differs is the policies' doing, and no draw's.
+    sides = [Replay(active.book, before.digest, roster, zones) for active in (before, after)]
     for start in range(0, len(ids), _PAGE):
         page = ids[start : start + _PAGE]
         rows = _rows(workspace_id, page)
