@@ -83,11 +83,13 @@ import django; django.setup()
 from datetime import UTC, datetime
 from uuid import UUID
 from benchmarks.assign import arrivals, place_all
+from dibs.config.worker import keep_for_good
 from dibs.distribution.ticking import tick
 from dibs.people.tenancy import enter
 workspace, kind, number, part, parts = UUID(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:])
 enter(workspace)
 given = arrivals(number, part, parts) if kind == "arriving" else None
+keep_for_good()
 print("ready", flush=True); input()
 if given is not None:
     place_all(workspace, given)

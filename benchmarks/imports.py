@@ -91,6 +91,7 @@ def measure(*, quick: bool = False, sizes: Sequence[int] = ()) -> list[Measure]:
 
 def _runs(sizes: Sequence[int]) -> Iterator[Run]:
     with data_folder(), tempfile.TemporaryDirectory() as folder:
+        from dibs.config.worker import keep_for_good
         from dibs.distribution.joining import join
         from dibs.distribution.policies import publish
         from dibs.intake.importing import import_file
@@ -104,6 +105,7 @@ def _runs(sizes: Sequence[int]) -> Iterator[Run]:
             join(workspace, f"rep{number}@example.com", f"Rep {number}", "rep", teams=[team])
         enter(workspace.id)
         publish(workspace.id, POLICY.read_text(), by=None)
+        keep_for_good()
         for size in sizes:
             path = Path(folder) / f"{size}.csv"
             write_leads(path, size)

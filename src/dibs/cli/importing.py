@@ -64,8 +64,10 @@ def import_(
         with connected():
             from django.utils.timezone import now
 
+            from dibs.config.worker import keep_for_good
             from dibs.intake.importing import import_file
 
+            keep_for_good()
             here = chosen_workspace(workspace)
             with _progress(file, shown=not as_json) as progress:
                 summary = import_file(
