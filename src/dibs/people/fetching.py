@@ -118,15 +118,16 @@ def _ask(url: str, headers: Mapping[str, str], permitted: Callable[[Address], bo
     except OSError:
         raise Unfetched("no_answer") from None
     # A server that sends a byte at a time keeps to every step's time and to no end.
-    over = threading.Timer(_DEADLINE, _hang_up, [talk.sock])
+    hung_up = threading.Event()
+    over = threading.Timer(_DEADLINE, _hang_up, [talk.sock, hung_up])
     over.daemon = True
     over.start()
     try:
         where = urlunsplit(("", "", parts.path, parts.query, ""))
         talk.request("GET", where, headers={"Host": parts.netloc, **headers})
         answered = _read(talk.getresponse())
-        if over.finished.is_set():
-            raise Unfetched("no_answer")  # hung up on: who knows what is missing
+        if hung_up.is_set():
+            raise Unfetched("no_answer")  # who knows what is missing
         return answered
     except (OSError, http.client.HTTPException, ValueError):
         raise Unfetched("no_answer") from None
@@ -152,7 +153,8 @@ def _connect(host: str, port: int, secure: bool, permitted: Callable[[Address], 
     return talk
 
 
-def _hang_up(connected: socket.socket) -> None:
+def _hang_up(connected: socket.socket, hung_up: threading.Event) -> None:
+    hung_up.set()
     with suppress(OSError):  # it may have ended meanwhile
         connected.shutdown(socket.SHUT_RDWR)
 

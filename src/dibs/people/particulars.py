@@ -40,23 +40,25 @@ class Unfit(ValueError):
         self.field, self.code = field, code
 
 
-#: What can be wrong, and how to say so.
-WRONG: Mapping[str, str] = {
-    "needed": "It can't be empty",
-    "unknown_timezone": "There is no such time zone; they are called like Asia/Tokyo",
-    "unknown_country": "The public holidays of this country are not known; countries are two letters, like JP",
-    "unknown_region": "This country's holidays know no such region",
-    "bad_hours": "Hours run from HH:MM to HH:MM, on weekdays 1 (Monday) to 7 (Sunday), at least on one of them",
-    "bad_language": "Languages are called like en, ja or pt-BR",
-    "too_many": "That is too many",
-    "too_long": "That is too long",
-    "out_of_range": "It goes from 1 to 5",
-    "unknown_team": "There is no such team",
-    "not_your_team": "You lead no such team",
-    "no_length": "It has to end after it begins",
-    "over": "It is over already",
-    "bad_address": "A calendar's address begins with https://, http:// or webcal:// and has no user's name in it",
-}
+#: What can be wrong.
+WRONG = frozenset(
+    {
+        "needed",
+        "unknown_timezone",
+        "unknown_country",
+        "unknown_region",
+        "bad_hours",
+        "bad_language",
+        "too_many",
+        "too_long",
+        "out_of_range",
+        "unknown_team",
+        "not_your_team",
+        "no_length",
+        "over",
+        "bad_address",
+    }
+)
 
 
 def leads(caller: Caller, rep: Rep) -> bool:

@@ -40,6 +40,11 @@ def regions_of(country: str) -> tuple[str, ...]:
     return _regions().get(country, ())
 
 
+def countries() -> tuple[str, ...]:
+    """The countries whose holidays are known."""
+    return tuple(_regions())
+
+
 def is_known(country: str) -> bool:
     """Whether the country's holidays are known."""
     return country in _regions()

@@ -39,6 +39,7 @@ def environment(**options: Any) -> Environment:
         date_of=shown.date_of,
         day=shown.day,
         flagged=wording.flagged,
+        moment_in=shown.moment_in,
         number=shown.number,
         since=shown.since,
         short_span=shown.short_span,

@@ -1,4 +1,4 @@
-"""For who leads: the floor at a glance, and who is there."""
+"""For who leads: the floor at a glance."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
 
-from dibs.insight.crew import reps_in_sight
 from dibs.insight.floor import AGES, Happening
 from dibs.insight.floor import floor as floor_of
 from dibs.people.access import Action
-from dibs.people.models import Team
 from dibs.web.shown import short_span
 from dibs.web.visit import Visit, page
 
@@ -73,17 +71,3 @@ def _tell(what: Happening) -> tuple[str, str]:
     if "%(who)s" in text:
         text = text % {"who": who or what.by or _("the managers")}
     return text, tone
-
-
-@require_GET
-@page(Action.SEE_FLOOR)
-def people(visit: Visit) -> HttpResponse:
-    """The reps and their teams."""
-    cards = reps_in_sight(visit.caller, visit.now)
-    teams = list(
-        Team.objects.filter(workspace_id=visit.caller.workspace_id).order_by("name").values_list("slug", "name")
-    )
-    members = {slug: [card for card in cards if slug in card.teams and card.active] for slug, _name in teams}
-    alone = [card for card in cards if not card.teams and card.active]
-    left = [card for card in cards if not card.active]
-    return visit.show("floor/people.html", tab="people", teams=teams, members=members, alone=alone, left=left)

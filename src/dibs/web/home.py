@@ -9,6 +9,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from dibs.delivery.wording import LANGUAGES
+from dibs.distribution import presence
 from dibs.insight.pools import pools_in_sight
 from dibs.people.access import Action
 from dibs.people.models import Rep, User
@@ -54,10 +55,11 @@ def language(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@page(Action.SEE_SELF, rep_only=True)
+@page(Action.SET_SELF, rep_only=True)
 def available(visit: Visit) -> HttpResponse:
     """The rep's own switch: whether leads may be pushed to them."""
-    Rep.objects.filter(user_id=visit.caller.user_id).update(available=visit.request.POST.get("available") == "yes")
+    assert visit.caller.rep_id is not None
+    presence.switch(visit.caller, visit.caller.rep_id, visit.request.POST.get("available") == "yes", visit.now)
     return visit.back("/")
 
 

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
@@ -75,6 +76,14 @@ def day(when: datetime) -> str:
     """The day in the reader's zone, with the year unless it is this one."""
     local = localtime(when)
     return date_format(local, "MONTH_DAY_FORMAT" if local.year == localtime().year else "DATE_FORMAT")
+
+
+def moment_in(when: datetime, timezone: str, end: bool = False) -> str:
+    """A moment in somebody's own zone: the day alone where it is a midnight, the day before it where that ``end``s a span."""
+    local = when.astimezone(ZoneInfo(timezone))
+    if (local.hour, local.minute) == (0, 0):
+        return date_of(local.date() - timedelta(days=1) if end else local.date())
+    return f"{date_of(local.date())} {local:%H:%M}"
 
 
 def date_of(when: date) -> str:

@@ -18,13 +18,14 @@ from dibs.api.problems import Problem
 from dibs.api.routes.acts import id_in
 from dibs.api.shapes_of_people import CalendarIn, OffIn, OffOut, RepChange, RepInFull, Switch, TimeOffPage
 from dibs.api.tokens import Token
+from dibs.delivery.texts import UNFIT
 from dibs.distribution import presence
 from dibs.insight.person import NotTheirs, Off, person, rep_called
 from dibs.people import particulars
 from dibs.people.access import Action
 from dibs.people.caller import Caller
 from dibs.people.models import Rep, TimeOff
-from dibs.people.particulars import WRONG, Unfit
+from dibs.people.particulars import Unfit
 
 router = Router(tags=["people"])
 
@@ -180,8 +181,8 @@ def _written(request: HttpRequest, write: Callable[[Caller], HttpResponse]) -> H
         try:
             return write(caller)
         except Unfit as unfit:
-            error = {"where": [unfit.field], "code": unfit.code, "message": WRONG[unfit.code]}
-            raise Problem("invalid", f"{unfit.field}: {WRONG[unfit.code]}", errors=[error]) from None
+            error = {"where": [unfit.field], "code": unfit.code, "message": UNFIT[unfit.code]}
+            raise Problem("invalid", f"{unfit.field}: {UNFIT[unfit.code]}", errors=[error]) from None
 
     return once(request, caller, now(), fitting)
 
