@@ -17,7 +17,8 @@ _COMMANDS = {
     "import": ("dibs.cli.importing", "import_", "Place the leads of a file"),
     "policy": ("dibs.cli.policy", "policy", "Check, compare, publish and roll back policies"),
     "explain": ("dibs.cli.explain", "explain", "Tell a lead's story: every decision, and why"),
-    "user": ("dibs.cli.users", "user", "Add and list the people who work here, and see them off"),
+    "move": ("dibs.cli.moving", "move", "Hand many leads on in one step: plan it, look, start it, undo it"),
+    "user": ("dibs.cli.users", "user", "Add, list and see off the people who work here, and say when they work"),
     "token": ("dibs.cli.users", "token", "Make, list and revoke keys that programs call with"),
     "doctor": ("dibs.cli.doctor", "doctor", "Look whether everything Dibs needs is there and well"),
 }

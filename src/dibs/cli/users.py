@@ -11,7 +11,9 @@ from uuid import UUID
 
 import click
 
+from dibs.cli import hours
 from dibs.cli.database import connected, tell
+from dibs.cli.moving import by_option, to_option
 from dibs.cli.workspaces import chosen_workspace, workspace_option
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Answer as J
 
 @click.group()
 def user() -> None:
-    """Add and list the people who work here, and see them off."""
+    """Add, list and see off the people who work here, and say when they work."""
 
 
 @user.command("add")
@@ -141,16 +143,26 @@ def list_(workspace: str | None, as_json: bool) -> None:
 
 @user.command("deactivate")
 @click.argument("email")
+@click.option(
+    "--redistribute", is_flag=True, help="Hand on all that is theirs, by the policy or as --to says; shown first."
+)
+@to_option
+@by_option
+@click.option("--yes", is_flag=True, help="Do not ask before it is done.")
 @_json_option
-def deactivate(email: str, as_json: bool) -> None:
+def deactivate(email: str, redistribute: bool, to: str, by: str, yes: bool, as_json: bool) -> None:
     """See somebody off: no login, no calls by token, and for a rep no more leads.
 
-    Their tokens are deleted. What they did stays in their name.
+    Their tokens are deleted. What they did stays in their name. With --redistribute you see who would get their leads before anything
+    happens.
     """
     with connected():
         from dibs.distribution.joining import leave
 
         somebody = _somebody(email)
+        if redistribute:
+            _see_off(somebody, to, by, yes=yes, as_json=as_json)
+            return
         held = leave(somebody)
     if as_json:
         answer = {"id": str(somebody.id), "email": somebody.email, "active": False, "leads_held": held}
@@ -159,8 +171,35 @@ def deactivate(email: str, as_json: bool) -> None:
     click.echo(f"{somebody.name} <{somebody.email}> can't log in any more, and has no tokens.")
     if held:
         click.echo(
-            f"Leads still theirs: {held}. Claims run out by themselves; a manager can give the others to somebody."
+            f"Leads still theirs: {held}. Claims run out by themselves. Hand on the others with: "
+            f"dibs user deactivate {somebody.email} --redistribute"
         )
+
+
+def _see_off(somebody: User, to: str, by: str, *, yes: bool, as_json: bool) -> None:
+    """Show who would get a rep's leads, and do it if that is right."""
+    from dibs.cli.moving import aim_of, done, planned, show
+    from dibs.distribution.moving import Wanted, operator
+    from dibs.people.models import Rep
+    from dibs.people.tenancy import within
+
+    with within(somebody.workspace_id):
+        handle = Rep.objects.filter(user=somebody).values_list("handle", flat=True).first()
+    if handle is None:
+        raise click.ClickException(f"{somebody.email} is no rep and has no leads to hand on.")
+    caller = operator(somebody.workspace_id, somebody.workspace.timezone)
+    move = planned(caller, Wanted(kind="leaving", aim=aim_of(to, by), rep=handle), [])
+    if not yes:
+        show(caller, move, as_json=False)
+        if not click.confirm(f"See {somebody.name} off, and move these leads?", err=True):
+            done(caller, move, "drop", quiet=True)
+            raise click.Abort
+    done(caller, move, "start", quiet=as_json)
+    show(caller, move, as_json=as_json)
+
+
+for command in (hours.hours, hours.away, hours.back, hours.calendar):
+    user.add_command(command)
 
 
 @click.group()

@@ -70,14 +70,24 @@ _KEPT: Mapping[str, Callable[[Any], Any]] = {
 _ENDS = ("lock_expires_at", "due_at", "sla_at")
 
 
-def carry_on(workspace_id: UUID, move_id: UUID, clock: Callable[[], datetime], *, wait: bool = True) -> int:
+def carry_on(
+    workspace_id: UUID,
+    move_id: UUID,
+    clock: Callable[[], datetime],
+    *,
+    wait: bool = True,
+    tell: Callable[[int], object] | None = None,
+) -> int:
     """Do what is left of a move that runs, or is being undone; returns how many leads were looked at. ``clock`` tells the moment of each
-    chunk. Without ``wait`` a move that another worker is at is left to it. Call it outside a transaction.
+    chunk; ``tell`` is told after each how many there were so far. Without ``wait`` a move that another worker is at is left to it. Call it
+    outside a transaction.
     """
     enter(workspace_id)
     done = 0
     while looked_at := _chunk(workspace_id, move_id, clock(), CHUNK, wait=wait):
         done += looked_at
+        if tell is not None:
+            tell(done)
     return done
 
 
