@@ -6,7 +6,7 @@ does it in chunks (`dibs.distribution.moving_on`). A rep's leave or leaving is a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ from dibs.distribution.families import accounts_by_id
 from dibs.distribution.hours import working_hours
 from dibs.distribution.models import Move, MoveItem
 from dibs.distribution.overseeing import ANY_MANAGER
-from dibs.distribution.reading import LEAD_SELECT, Row, crew, lead_row, passed_over
+from dibs.distribution.reading import crew, pages_of, passed_over
 from dibs.distribution.writing import to_json
 from dibs.engine import calendar
 from dibs.engine.decision import Reason
@@ -37,8 +37,6 @@ from dibs.people.tenancy import enter, new_id
 JOB = "carry_on_move"
 #: Leads of one move, at most: so many are planned within some seconds.
 MOST = 20_000
-#: Leads read at a time for a plan.
-_PAGE = 2_000
 
 #: The codes of `MoveRefused`.
 REFUSALS = (
@@ -133,7 +131,7 @@ def lay_out(move: Move, caller: Caller, now: datetime, leads: Sequence[UUID] = (
         uncontacted=uncontacted,
     )
     rows: list[tuple[Any, ...]] = []
-    for page in _pages(move.workspace_id, ids):
+    for page in pages_of(move.workspace_id, ids):
         led = [row for row in page if dealer.leads_it(row)]
         accounts = accounts_by_id(move.workspace_id, (row["account_id"] for row in led))
         skipped = passed_over(move.workspace_id, (row["id"] for row in led))
@@ -358,16 +356,3 @@ def _in_order(workspace_id: UUID, leads: Sequence[UUID]) -> list[UUID]:
             [workspace_id, list(leads)],
         )
         return [lead for (lead,) in cursor.fetchall()]
-
-
-def _pages(workspace_id: UUID, ids: Sequence[UUID]) -> Iterator[list[Row]]:
-    """The leads, in the order of their ids as given, so many at a time."""
-    for first in range(0, len(ids), _PAGE):
-        wanted = ids[first : first + _PAGE]
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT {LEAD_SELECT} FROM crm_lead lead WHERE lead.workspace_id = %s AND lead.id = ANY(%s)",
-                [workspace_id, list(wanted)],
-            )
-            rows = {row["id"]: row for row in map(lead_row, cursor.fetchall())}
-        yield [rows[lead] for lead in wanted if lead in rows]

@@ -18,6 +18,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils.timezone import now as moment
+from procrastinate.contrib.django import app
 
 from dibs.delivery.outbox import post
 from dibs.delivery.wake import wake
@@ -26,16 +27,19 @@ from dibs.distribution.models import PolicyVersion
 from dibs.distribution.rulebooks import Active, active, policy_of, rulebook
 from dibs.engine import announcing as announced
 from dibs.engine import policy as documents
+from dibs.engine.calendar import local_day
 from dibs.engine.policy import Checked, People, Policy, PolicyRefused, Problem
 from dibs.engine.policy_terms import written
 from dibs.people.models import Rep, Team, User, Workspace
 from dibs.people.tenancy import enter
 
 __all__ = [
-    "HORIZON", "Active", "TooSudden", "UnknownVersion", "active", "cancel_pending", "check", "come_into_force", "pending", "policy_of",
+    "HORIZON", "MOVE_OVER", "Active", "TooSudden", "UnknownVersion", "active", "cancel_pending", "check", "come_into_force", "pending", "policy_of",
     "publish", "rollback", "rulebook",
 ]  # fmt: skip
 
+#: The job that moves leads over the borders that a policy moved, by the name that it has in the queue.
+MOVE_OVER = "move_over_borders"
 #: What takes effect from then on is a slip of the pen; near the year 10,000 a moment can't even be told in every reader's zone.
 HORIZON = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -73,10 +77,12 @@ def publish(
     note: str = "",
     effective_from: datetime | None = None,
     *,
+    move: bool = False,
     now: datetime | None = None,
 ) -> PolicyVersion:
     """Make this text the active policy, or announce it for ``effective_from`` if that lies ahead; tell so in the outbox, and the reps
-    whose rules change. ``now``: the moment of publishing, if it is not this one.
+    whose rules change. ``move``: as it comes into force, open leads move that by its territories belong to others than before
+    (`dibs.distribution.borders`). ``now``: the moment of publishing, if it is not this one.
 
     The same policy as the active one is no new version; nor is the same announcement twice. Raises `PolicyRefused` if it has
     errors or an example fails, and `TooSudden` if it tightens rules sooner than the active policy's ``fair_play.notice`` allows;
@@ -96,6 +102,9 @@ def publish(
         if current is not None and current.digest == digest:
             return current
         if coming is not None and (coming.digest, coming.effective_from) == (digest, later):
+            if coming.moves_leads != move:
+                coming.moves_leads = move
+                coming.save(update_fields=["moves_leads"])
             return coming
         before = policy_of(current) if current is not None else None
         expected = policy_of(coming) if coming is not None else None
@@ -114,6 +123,7 @@ def publish(
             digest=digest,
             pending=later is not None,
             effective_from=later or at,
+            moves_leads=move,
             note=note[:500],
             published_at=at,
             published_by=by,
@@ -212,8 +222,13 @@ def _put_in_force(
     others, reps are looked at at once."""
     if current is not None:
         PolicyVersion.objects.filter(id=current.id).update(active=False)
+    version.borders_on = local_day(policy.timezone, now)
     version.save()
     post(version.workspace_id, [("policy.published", None, _payload(version))], now)
+    if version.moves_leads and current is not None:
+        app.configure_task(MOVE_OVER).defer(
+            workspace=str(version.workspace_id), replaced=str(current.id), version=str(version.id)
+        )
     if current is not None and before is not None:
         sooner.follow(version.workspace_id, current.id, before, policy, now)
     results.follow(version.workspace_id, before, policy)

@@ -6,7 +6,7 @@ Rows come as dicts by column name, as the database holds them; here they become 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from operator import itemgetter
@@ -25,6 +25,9 @@ from dibs.engine.roster import Roster
 from dibs.engine.rulebook import Rulebook
 
 Row = dict[str, Any]
+
+#: Leads that are read at a time where many are.
+_PAGE = 2_000
 
 #: A lead as it is read: without the column that is there to be searched.
 LEAD_COLUMNS: tuple[str, ...] = tuple(
@@ -106,6 +109,19 @@ def seed_for(row: Mapping[str, Any], digest: str) -> str:
     return rotate.seed_for(str(row["id"]), digest, row["version"])
 
 
+def pages_of(workspace_id: UUID, ids: Sequence[UUID]) -> Iterator[list[Row]]:
+    """These leads in this order, `_PAGE` at a time, not locked. Unknown ids are left out."""
+    for first in range(0, len(ids), _PAGE):
+        wanted = ids[first : first + _PAGE]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT {LEAD_SELECT} FROM crm_lead lead WHERE lead.workspace_id = %s AND lead.id = ANY(%s)",
+                [workspace_id, list(wanted)],
+            )
+            rows = {row["id"]: row for row in map(lead_row, cursor.fetchall())}
+        yield [rows[lead] for lead in wanted if lead in rows]
+
+
 def lock_leads(workspace_id: UUID, lead_ids: Iterable[UUID]) -> dict[UUID, Row]:
     """The leads, locked in the order of their ids until the transaction ends. Unknown ids are left out."""
     with connection.cursor() as cursor:
@@ -164,6 +180,18 @@ def earned_already(workspace_id: UUID, rep_id: UUID, lead_id: UUID) -> frozenset
             [workspace_id, lead_id, rep_id],
         )
         return frozenset(row[0] for row in cursor.fetchall())
+
+
+def handles_of(workspace_id: UUID, reps: Iterable[UUID | None]) -> dict[UUID, str]:
+    """The handles of these reps."""
+    wanted = {rep for rep in reps if rep}
+    if not wanted:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, handle FROM people_rep WHERE workspace_id = %s AND id = ANY(%s)", [workspace_id, list(wanted)]
+        )
+        return dict(cursor.fetchall())
 
 
 @dataclass(frozen=True, slots=True)

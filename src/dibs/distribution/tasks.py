@@ -16,7 +16,7 @@ from django.utils.timezone import now as moment
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from dibs.distribution import calendars, comparing, moving, moving_on, results, sooner
+from dibs.distribution import borders, calendars, comparing, moving, moving_on, policies, results, sooner
 from dibs.distribution.choices import watch
 from dibs.distribution.floors import look_at_floors
 from dibs.distribution.models import Comparison, PolicyVersion
@@ -91,6 +91,26 @@ def count_results_of(workspace: str) -> int:
     try:
         with within(workspace):
             return results.count(UUID(workspace), moment())
+    finally:
+        connection.close()
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="look_at_borders", queueing_lock="look_at_borders")
+def look_at_borders(timestamp: int) -> int:
+    """Look again at the leads of territories that a new day began or ended; returns how many belong to others now."""
+    return in_each_workspace(borders.look_at_days)
+
+
+@app.task(name=policies.MOVE_OVER, retry=RetryStrategy(max_attempts=5, exponential_wait=3))
+def move_over_borders(workspace: str, replaced: str, version: str) -> int:
+    """Move the leads that the policy ``version`` gives to others than ``replaced`` did; returns how many."""
+    try:
+        with within(workspace):
+            moves = borders.move_over(UUID(workspace), UUID(replaced), UUID(version), moment())
+            return sum(move.total for move in moves)
+    except PolicyVersion.DoesNotExist:
+        return 0  # the workspace is no more
     finally:
         connection.close()
 

@@ -15,7 +15,7 @@ from dibs.distribution.families import accounts_by_id
 from dibs.distribution.policies import Active
 from dibs.distribution.reading import Crew, Row, crew, lead_clock, lead_facts, lock_leads, passed_over, seed_for
 from dibs.distribution.writing import Outcome, placing, to_json, write, write_turns
-from dibs.engine import consequences, qualify, route, waiting
+from dibs.engine import borders, consequences, qualify, reassign, route, waiting
 from dibs.engine.decision import InPool, Reason
 from dibs.engine.facts import AccountFacts
 from dibs.engine.lifecycle import ENDED, HELD, WAITING
@@ -94,7 +94,8 @@ def look_again(
     workspace_id: UUID, active: Active | None, changes: Sequence[Enrichment], now: datetime
 ) -> dict[UUID, Placed]:
     """Write new facts and touches on leads that are here, in the caller's transaction. Those that wait are qualified and routed again;
-    those that somebody holds get a new score and stay, and who has them is told of a touch. Unknown leads are left out.
+    those that somebody holds get a new score and stay, unless they lie in a territory of somebody else's now (`dibs.engine.borders`), and
+    who has them is told of a touch. Unknown leads are left out.
 
     A touch on a lead that has ended is not written: where it is, is the answer.
     """
@@ -164,7 +165,22 @@ def looked_at(
         scored = qualify.qualify(active.book, facts, account, now)
         outcome.changes = given | {"score": scored.score, "rank": scored.rank}
         outcome.reasons = (*because, *scored.reasons)
-    if new.touches and row["state"] in HELD:
+        if row["state"] not in ENDED:
+            lies = active.book.territory(facts, active.book.activation(facts, account, now=now), now)
+            outcome.changes = {**outcome.changes, "territory": lies.name if lies is not None else None}
+        clock = lead_clock(row, known.handles.get(row["owner_id"]), skipped)
+        facts = facts.qualified(scored.score, scored.rank)
+        before = borders.Side(active.book, lead_facts(row), account, now)
+        crossing = borders.crossed(before, borders.Side(active.book, facts, account, now), clock, roster)
+        if crossing is not None:
+            moved, roster = reassign.handed_on(active.book, facts, account, clock, roster, now, seed, crossing)
+            after = consequences.moved(clock, moved, now)
+            outcome.changes = {**outcome.changes, **placing(moved.placement, after, known, by=moved.kind)}
+            outcome.kind = moved.kind
+            outcome.reasons = (*because, *moved.placement.reasons)
+            outcome.rep = known.ids[after.owner] if after.owner else row["owner_id"]
+            outcome.felt = consequences.felt(clock, after, now, known.day)
+    if new.touches and row["state"] in HELD and outcome.kind == still:
         heard = consequences.touched(lead_clock(row, None), now)
         outcome.changes = {**outcome.changes, "acted_at": heard.acted_at, "warned": heard.warned}
     if not given.keys().isdisjoint(FIELDS):
