@@ -15,9 +15,10 @@ from uuid import UUID
 
 from dibs.crm.arrival import Arrival
 from dibs.crm.models import Account, Lead
-from dibs.distribution import policies
+from dibs.distribution import policies, results
 from dibs.distribution.models import RepEntry
 from dibs.distribution.placing import place
+from dibs.distribution.reading import crew
 from dibs.engine.decision import Refusal
 from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts, WorkingHours
 from dibs.insight.pools import pool_page
@@ -45,7 +46,7 @@ class ModelDay:
     """A workspace that follows a shipped policy; leads are called by names that the test gives them.
 
     ``teams`` holds the handles of each team's reps, ``accounts`` the owner of each company's domain, ``hours`` those between which
-    everybody works, on weekdays.
+    everybody works, on weekdays, ``strengths`` what reps declare: ``languages``, ``industries``, ``seniority``, ``depth``.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class ModelDay:
         *,
         accounts: Mapping[str, str | None] | None = None,
         hours: tuple[int, int] | None = None,
+        strengths: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.workspace = make_workspace()
         handles = sorted({handle for members in teams.values() for handle in members})
@@ -62,7 +64,7 @@ class ModelDay:
         days = None if hours is None else dict.fromkeys(range(1, 6), (hours[0] * 60, hours[1] * 60))
         for rep in handles:
             kept = None if days is None else {str(day): list(span) for day, span in days.items()}
-            make_rep(self.workspace, rep, teams=teams_of[rep], hours=kept)
+            make_rep(self.workspace, rep, teams=teams_of[rep], hours=kept, **(strengths or {}).get(rep, {}))
         self.accounts = dict(accounts or {})
         for domain, owner in self.accounts.items():
             who = Rep.objects.get(workspace=self.workspace, handle=owner) if owner else None
@@ -72,7 +74,12 @@ class ModelDay:
         active = policies.active(self.workspace.id)
         assert active is not None
         working = None if days is None else WorkingHours("UTC", days)
-        reps = [FloorRep(RepFacts(rep, hours=working), teams=frozenset(teams_of[rep])) for rep in handles]
+        reps = [
+            FloorRep(
+                RepFacts(rep, hours=working, **_listed((strengths or {}).get(rep, {}))), teams=frozenset(teams_of[rep])
+            )
+            for rep in handles
+        ]
         self.floor = Floor(active.book, active.digest, reps, {team: list(members) for team, members in teams.items()})
         self.floor.retier(MONDAY)
         self.memory, self.live = InMemory(self.floor), Live(self.workspace)
@@ -136,6 +143,13 @@ class ModelDay:
     def looks_at_floors(self, now: datetime) -> None:
         """Who claims too few?"""
         self._both(Happening(now, "floors"))
+
+    def counts_results(self, now: datetime) -> None:
+        """How did leads end lately?"""
+        self.floor.count_results(now)
+        enter(self.workspace.id)
+        results.count(self.workspace.id, now)
+        assert crew(self.workspace.id, now).roster.results == self.floor.results
 
     def looks_at_tiers(self, now: datetime) -> None:
         """Who is in which tier?"""
@@ -219,6 +233,11 @@ class ModelDay:
         assert _of(self.memory.tiers(), tiers := self.live.tiers()) == tiers, after
         assert self.memory.turns() == self.live.turns(), after
         assert self.memory.credits() == self.live.credits(), after
+
+
+def _listed(strengths: Mapping[str, Any]) -> dict[str, Any]:
+    """What a rep declares, as facts hold it: lists become tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in strengths.items()}
 
 
 def _of(memory: dict[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:

@@ -128,6 +128,84 @@ def test_a_pools_leads_are_given_out_among_its_own_people() -> None:
     assert day.where("plant") == "owned ivan"
 
 
+# -- best match -------------------------------------------------------------------------------------------------------
+
+
+def _matched() -> ModelDay:
+    strengths = {
+        "jun": {"languages": ["ja", "en"], "industries": ["machine tools"], "depth": 5},
+        "rosa": {"languages": ["es", "en"]},
+        "tomas": {"languages": ["es"], "depth": 1},
+    }
+    return ModelDay(
+        "best_match", {"sales": ["jun", "rosa", "tomas"]}, accounts={"acme.example": "rosa"}, strengths=strengths
+    )
+
+
+def test_past_results_decide_and_what_is_not_known_well_is_tried() -> None:
+    day = _matched()
+    ended = Counter[str]()
+    for n in range(90):
+        now = at("9:00", n // 9) + timedelta(minutes=3 * n)
+        day.arrives(f"food{n}", now, industry="Food", country="MX")
+        rep = day.holder(f"food{n}")
+        ended[rep] += 1
+        day.works(rep, f"food{n}", now, wins=rep == "rosa" and ended[rep] % 2 == 0)
+        if n % 9 == 8:
+            day.counts_results(now)
+    assert ended["rosa"] > 45, ended
+    assert min(ended["jun"], ended["tomas"]) >= 5, "who seems to do worse still gets chances"
+
+
+def test_a_lead_in_spanish_goes_to_who_speaks_it_and_an_accounts_to_its_owner() -> None:
+    day = _matched()
+    for n in range(12):
+        assert day.arrives(f"es{n}", at("9:00"), language="es", country="ES") in {"owned rosa", "owned tomas"}
+    assert day.arrives("acme", at("9:30"), domain="acme.example", industry="Machine tools") == "owned rosa"
+    day.is_away("rosa")
+    day.is_away("tomas")
+    assert day.arrives("es", at("10:00"), language="es") == "owned jun"
+
+
+# -- seniors and newcomers --------------------------------------------------------------------------------------------
+
+
+def _generations() -> ModelDay:
+    levels = {"sven": 5, "siri": 4, "mia": 3, "nina": 1, "noah": 2}
+    return ModelDay(
+        "seniors_and_newcomers", {"sales": list(levels)}, strengths={rep: {"seniority": n} for rep, n in levels.items()}
+    )
+
+
+def test_big_deals_are_offered_to_seniors_and_small_ones_kept_for_newcomers() -> None:
+    day, whose = _generations(), dict[str, Counter[str]]()
+    for n in range(8):
+        now = at("9:00") + timedelta(hours=n)
+        for kind, value in (("big", 80000.0), ("small", 900.0), ("between", 9000.0)):
+            day.arrives(f"{kind}{n}", now, deal_value=value)
+            rep = day.holder(f"{kind}{n}")
+            whose.setdefault(kind, Counter())[rep] += 1
+            if kind == "big":
+                assert day.where(f"big{n}") == f"offered {rep}"
+                assert day.do("accept", rep, f"big{n}", now) == "done"
+    assert whose["big"] == {"sven": 4, "siri": 4}
+    assert set(whose["small"]) == {"nina", "noah"}
+    assert whose["between"]["mia"] >= 2, "who is neither gets the leads in between"
+
+
+def test_a_newcomer_gets_two_an_hour_and_five_a_day_and_what_is_more_waits() -> None:
+    day = _generations()
+    day.is_away("noah")
+    for n in range(3):
+        day.arrives(f"early{n}", at("9:00"), deal_value=900.0)
+    assert [day.where(f"early{n}") for n in range(3)] == ["owned nina", "owned nina", "pool small"]
+    assert day.arrives("later", at("10:00"), deal_value=900.0) == "owned nina"
+    for n in range(3):
+        day.arrives(f"late{n}", at("11:30"), deal_value=900.0)
+    assert [day.where(f"late{n}") for n in range(3)] == ["owned nina", "owned nina", "pool small"]
+    assert day.arrives("next day", at("9:00", 1), deal_value=900.0) == "owned nina"
+
+
 # -- by time ----------------------------------------------------------------------------------------------------------
 
 

@@ -126,7 +126,7 @@ class Expected(Part):
 class Example(Part):
     """A lead and what must come of it. ``check`` and every publish run it.
 
-    The teams hold the reps that the policy names for them (``weights``) and those that ``reps`` puts there; a team without any
+    The teams hold the reps that the policy names for them (``weights``, ``reps``) and those that ``reps`` puts there; a team without any
     holds one made-up rep, named like the team.
     """
 

@@ -54,7 +54,7 @@ def _run(policy: Policy, book: Rulebook, index: int, example: Example) -> Exampl
 
 def made_up_roster(policy: Policy, example: Example) -> Roster:
     """The policy's teams with the reps named for them, by it or by the example; a team without any holds one, named like it."""
-    teams = {name: tuple(rules.weights) for name, rules in policy.teams.items()}
+    teams = {name: tuple(dict.fromkeys((*rules.weights, *rules.reps))) for name, rules in policy.teams.items()}
     for handle, rep in example.reps.items():
         if rep.team and handle not in teams.get(rep.team, ()):
             teams[rep.team] = (*teams.get(rep.team, ()), handle)

@@ -41,7 +41,7 @@ class FloorLead:
 
     By rep: ``had_at``, when they last let it lapse or gave it back without a contact; ``behind_at``, the same without those they gave
     back with no skip left, which stay before them in a queue; ``skipped_at`` and ``opened_at``, when they last
-    passed it over, and looked at its details.
+    passed it over, and looked at its details. ``warnings``: when its rep was warned of it, and by which reasons.
     """
 
     facts: LeadFacts
@@ -49,10 +49,12 @@ class FloorLead:
     account: AccountFacts | None = None
     version: int = 0
     pulled: bool = False
+    ended_at: datetime | None = None
     had_at: dict[str, datetime] = field(default_factory=dict)
     behind_at: dict[str, datetime] = field(default_factory=dict)
     skipped_at: dict[str, datetime] = field(default_factory=dict)
     opened_at: dict[str, datetime] = field(default_factory=dict)
+    warnings: list[tuple[datetime, tuple[str, ...]]] = field(default_factory=list)
 
 
 def in_order(leads: Iterable[FloorLead], order: Iterable[str]) -> list[FloorLead]:
