@@ -23,6 +23,7 @@ from dibs.distribution.reading import (
     Crew,
     Row,
     crew,
+    handles_of,
     lead_clock,
     lead_facts,
     lead_row,
@@ -34,6 +35,7 @@ from dibs.engine import claim as judge
 from dibs.engine import consequences, timeline
 from dibs.engine.decision import Kept, Moved, Warned
 from dibs.engine.facts import LeadClock
+from dibs.engine.route import Case, Judged
 from dibs.people.bulk import update_rows
 from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
@@ -155,39 +157,33 @@ def _settle(workspace_id: UUID, rows: Sequence[Row], now: datetime, total: Ticke
     if not rows:
         return
     total.looked_at += len(rows)
-    # Read.
+    # Read, and lay out all of them before anybody else's turns are held up.
     active = policies.active(workspace_id)
     turns, book = (active.book.policy.team_names(), active.book) if active else ((), None)
+    laid = _laid_out(workspace_id, rows, active, now) if active else []
     known = crew(workspace_id, now, lock_turns_of=turns, book=book)
-    accounts = accounts_by_id(workspace_id, (row["account_id"] for row in rows))
-    skipped = passed_over(workspace_id, (row["id"] for row in rows))
-
     lapses = Lapses(workspace_id, active, known, rows) if active else None
 
     # Decide.
     roster = known.roster
     outcomes: list[Outcome] = []
     later: list[tuple[Any, ...]] = []
-    for row in rows:
-        if active is None or lapses is None:
-            later.append((row["id"], None, None, row["awaits"]))
-            continue
-        clock = lead_clock(row, known.handles.get(row["owner_id"]), skipped.get(row["id"], frozenset()))
-        seed = seed_for(row, active.digest)
-        answer, roster = timeline.on_time(
-            active.book, lead_facts(row), accounts.get(row["account_id"]), clock, roster, now, seed
-        )
-        if isinstance(answer, Kept):
-            after = consequences.kept(clock, answer)
-            later.append((row["id"], after.due_at, after.due_for, after.awaits))
-        elif isinstance(answer, Warned):
-            outcomes.append(_warned(row, clock, answer, seed))
-            total.moved["warned"] += 1
-        else:
-            roster = lapses.one_more(answer.lapsed, roster)
-            score = judge.chosen_score(active.book, lead_facts(row), row["pool"])
-            outcomes.append(_outcome(row, clock, answer, known, seed, score))
-            total.moved[answer.kind] += 1
+    if active is None or lapses is None:
+        later = [(row["id"], None, None, row["awaits"]) for row in rows]
+    else:
+        for row, clock, seed, asked in laid:
+            answer, roster = timeline.in_turn(asked, roster)
+            if isinstance(answer, Kept):
+                after = consequences.kept(clock, answer)
+                later.append((row["id"], after.due_at, after.due_for, after.awaits))
+            elif isinstance(answer, Warned):
+                outcomes.append(_warned(row, clock, answer, seed))
+                total.moved["warned"] += 1
+            else:
+                roster = lapses.one_more(answer.lapsed, roster)
+                score = judge.chosen_score(active.book, lead_facts(row), row["pool"]) if clock.claimed_at else None
+                outcomes.append(_outcome(row, clock, answer, known, seed, score))
+                total.moved[answer.kind] += 1
 
     # Write.
     write_turns(workspace_id, known.roster, roster, known.ids)
@@ -202,6 +198,21 @@ def _settle(workspace_id: UUID, rows: Sequence[Row], now: datetime, total: Ticke
     if lapses is not None:
         telling.warned(workspace_id, [outcome for outcome in outcomes if outcome.kind == "warned"], known, now)
         lapses.take_for_away(now)
+
+
+def _laid_out(
+    workspace_id: UUID, rows: Sequence[Row], active: policies.Active, now: datetime
+) -> list[tuple[Row, LeadClock, str, Case | Judged]]:
+    accounts = accounts_by_id(workspace_id, (row["account_id"] for row in rows))
+    skipped = passed_over(workspace_id, (row["id"] for row in rows))
+    handles = handles_of(workspace_id, (row["owner_id"] for row in rows))
+    laid = []
+    for row in rows:
+        clock = lead_clock(row, handles.get(row["owner_id"]), skipped.get(row["id"], frozenset()))
+        seed, account = seed_for(row, active.digest), accounts.get(row["account_id"])
+        asked = timeline.laid_out(active.book, lead_facts(row), account, clock, now, seed)
+        laid.append((row, clock, seed, asked))
+    return laid
 
 
 def _warned(row: Row, clock: LeadClock, answer: Warned, seed: str) -> Outcome:

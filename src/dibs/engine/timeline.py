@@ -21,7 +21,7 @@ from dibs.engine.policy_ways import Push
 from dibs.engine.reassign import hand_on, sla_of
 from dibs.engine.roster import Roster
 from dibs.engine.rotate import cannot_take
-from dibs.engine.route import Case, place, push_to, somewhere
+from dibs.engine.route import Case, Judged, judge, place, place_judged, push_to, somewhere
 from dibs.engine.rulebook import Rulebook
 from dibs.engine.waiting import in_nurture, new_wait, not_nurtured, placement_of, seconds, waiting
 
@@ -41,11 +41,25 @@ def on_time(
 
     ``lead`` carries its score and rank as last qualified. ``clock.pool`` is where the lead waits or last waited.
     """
-    case = Case.of(book, lead, account, clock, now, seed)
+    return in_turn(laid_out(book, lead, account, clock, now, seed), roster)
+
+
+def laid_out(
+    book: Rulebook, lead: LeadFacts, account: AccountFacts | None, clock: LeadClock, now: datetime, seed: str
+) -> Case | Judged:
+    """The first half of `on_time`: what nobody needs to hold the teams' turns for."""
+    if clock.state == "new":
+        return judge(book, lead, account, clock, now, seed)
+    return Case.of(book, lead, account, clock, now, seed)
+
+
+def in_turn(laid: Case | Judged, roster: Roster) -> Answer:
+    """The second half of `on_time`."""
+    if isinstance(laid, Judged):
+        placement, roster = place_judged(laid, roster)
+        return Moved("placed", placement), roster
+    case, clock = laid, laid.clock
     match clock.state:
-        case "new":
-            placement, roster = place(book, lead, account, clock, roster, now, seed)
-            return Moved("placed", placement), roster
         case "pooled":
             return waiting(case, roster)
         case "nurture":

@@ -83,14 +83,14 @@ def test_a_lead_that_no_engine_can_answer_for_keeps_no_other_waiting(monkeypatch
     leads = [
         placed.lead_id for placed in place(workspace.id, [make_arrival(employees=200) for _ in range(5)], now=MONDAY)
     ]
-    on_time = ticking.timeline.on_time
+    laid_out = ticking.timeline.laid_out
 
     def fails_for_one(book: Any, lead: Any, account: Any, clock: Any, *rest: Any) -> Any:
         if clock.id == str(leads[2]):
             raise ZeroDivisionError
-        return on_time(book, lead, account, clock, *rest)
+        return laid_out(book, lead, account, clock, *rest)
 
-    monkeypatch.setattr(ticking.timeline, "on_time", fails_for_one)
+    monkeypatch.setattr(ticking.timeline, "laid_out", fails_for_one)
     with pytest.raises(ZeroDivisionError):
         tick(after(30))
     enter(workspace.id)
