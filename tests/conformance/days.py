@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 Act = Literal[
     "arrive", "claim", "next", "open", "skip", "contact", "release", "accept", "reject", "convert", "retire", "assign", "tick",
-    "retier", "floors",
+    "retier", "floors", "enrich", "return_to_pool", "give_up",
 ]  # fmt: skip
 
 REPS = ("aiko", "budi", "carmen", "diego")
@@ -40,14 +40,18 @@ _ODDS: tuple[tuple[Act, int], ...] = (
     ("assign", 2),
     ("skip", 8),
     ("tick", 25),
+    ("enrich", 3),
+    ("return_to_pool", 3),
+    ("give_up", 2),
 )
 
 
-def a_day(seed: int, start: datetime, happenings: int = 250) -> Iterator[Happening]:
-    """Happenings in order of time, the gaps between them from seconds to hours. Many make no sense when they come, on purpose."""
+def a_day(seed: int, start: datetime, happenings: int = 250, pools: Sequence[str] = ()) -> Iterator[Happening]:
+    """Happenings in order of time, the gaps between them from seconds to hours. Many make no sense when they come, on purpose.
+    ``pools`` are those that managers return leads to."""
     draw = Random(seed)
     now, arrived = start, 0
-    acts = [act for act, odds in _ODDS for _ in range(odds)]
+    acts = [act for act, odds in _ODDS for _ in range(odds) if pools or act != "return_to_pool"]
     for _ in range(happenings):
         now += timedelta(seconds=draw.choice((1, 5, 30, 60, 240, 600, 900, 1800, 5400)))
         act = draw.choice(acts) if arrived else "arrive"
@@ -63,7 +67,12 @@ def a_day(seed: int, start: datetime, happenings: int = 250) -> Iterator[Happeni
         else:
             # Late leads are wanted most, as in life.
             lead = max(0, arrived - 1 - int(draw.expovariate(0.25)))
-            yield Happening(now, act, lead=lead, rep=draw.choice(REPS))
+            facts = (
+                {"employees": draw.choice((3, 250, 4000)), "country": draw.choice(("JP", "MX"))}
+                if act == "enrich"
+                else {}
+            )
+            yield Happening(now, act, lead=lead, rep=draw.choice(REPS), pool=pools[0] if pools else "gone", facts=facts)
 
 
 POLICIES = {
@@ -128,5 +137,27 @@ POLICIES = {
           closers: {per_day: 5}
           field: {open_at_most: 8}
         sla: {first_contact: 30m, then: {reassign: 1, review: managers}}
+    """,
+    "left alone": """
+        policy: Warned, handed on, awaited
+        qualify:
+          score: [{when: 'lead.employees >= 200', add: 80}, {when: 'lead.country == "JP"', add: 45}]
+        route:
+          - {name: Hot, when: 'lead.rank == "hot"', push: {team: closers, by: first_available, accept_within: 4m}}
+          - {name: Warm, when: 'lead.rank == "warm"', push: {team: field, by: least_open}, fallback: {pool: second}}
+          - {name: Rest, pull: {pool: inbound}}
+        teams:
+          closers: {per_hour: 2, open_at_most: 4, reps: {carmen: {per_day: 3}}}
+          field: {open_at_most: 3}
+        pools:
+          inbound: {lock: 20m, escalate: [{after: 40m, push: {team: closers}}, {after: 3h, review: managers}], assign_after: 8h}
+          second: {lock: null, assign_after: 24h}
+        availability: {away_after: 3}
+        sla:
+          - {first_contact: 45m, warn: 60%, when: 'lead.rank == "hot"', then: {reassign: 2, review: managers}}
+          - {first_contact: 2h, when: 'lead.country == "JP"', then: {reassign: 1}}
+        idle:
+          - {after: 4h, warn: 50%, when: 'lead.rank == "warm"', then: {team: closers, by: weighted_round_robin}}
+          - {after: 6h, then: {pool: inbound}}
     """,
 }

@@ -10,11 +10,11 @@ from uuid import UUID
 
 from django.db import connection
 
-from dibs.crm.arrival import Arrival
+from dibs.crm.arrival import Arrival, Enrichment
 from dibs.distribution import acting, claiming, floors, policies, tiering
 from dibs.distribution.hours import working_hours
 from dibs.distribution.models import Credit
-from dibs.distribution.placing import place
+from dibs.distribution.placing import enrich, place
 from dibs.distribution.reading import STANDING_COLUMNS, standing_of
 from dibs.distribution.ticking import tick
 from dibs.engine.claim import sight
@@ -44,6 +44,11 @@ _CLOCK = (
     "due_for",
     "escalated",
     "reassigned",
+    "by_hand",
+    "sla_at",
+    "warned",
+    "acted_at",
+    "awaits",
 )
 
 
@@ -118,7 +123,14 @@ class InMemory:
             clock, teams = floor.leads[lead_id].clock, floor.reps[rep].teams
             in_sight = sight(floor.book, floor.roster(at).reps[rep], teams, clock.pool or "").level != "none"
             return self._no(answer) if clock.owner == rep or in_sight else "unseen"
-        if happening.act in {"convert", "retire"}:
+        if happening.act == "enrich":
+            floor.enrich(lead_id, happening.facts, at)
+            return "done"
+        if happening.act == "give_up":
+            refusal = floor.retire(lead_id, at)
+        elif happening.act == "return_to_pool":
+            refusal = floor.return_to_pool(lead_id, happening.pool, at)
+        elif happening.act in {"convert", "retire"}:
             refusal = floor.end(lead_id, rep, "converted" if happening.act == "convert" else "retired", at)
         else:
             refusal = getattr(floor, happening.act)(lead_id, rep, at)
@@ -150,6 +162,10 @@ class InMemory:
             lead_id: (*(getattr(lead.clock, name) for name in _CLOCK), lead.facts.score, lead.facts.rank, lead.version)
             for lead_id, lead in self.floor.leads.items()
         }
+
+    def switches(self) -> dict[str, bool]:
+        """Who can be given leads, as far as their own switch says."""
+        return {handle: rep.facts.available for handle, rep in self.floor.reps.items()}
 
     def standings(self) -> dict[str, Any]:
         return {handle: rep.standing for handle, rep in self.floor.reps.items()}
@@ -197,6 +213,14 @@ class Live:
             return f"{tiering.retier_all(self.workspace.id, at)} moved"
         if happening.act == "floors":
             return f"{floors.look_at_floors(self.workspace.id, at).looked_at} looked at"
+        lead_id = self.ids[happening.lead] if happening.act != "next" else UUID(int=0)
+        if happening.act == "enrich":
+            enrich(self.workspace.id, [Enrichment(lead_id, happening.facts)], now=at)
+            return "done"
+        if happening.act == "give_up":
+            return self._told(acting.retire(self.manager, lead_id, at, why="spam"))
+        if happening.act == "return_to_pool":
+            return self._told(acting.return_to_pool(self.manager, lead_id, happening.pool, at))
         assert caller is not None
         if happening.act == "next":
             match claiming.claim_next(caller, happening.pool, at):
@@ -208,7 +232,6 @@ class Live:
                     return "empty"
                 case _:
                     return "unseen"
-        lead_id = self.ids[happening.lead]
         if happening.act == "claim":
             answer = claiming.claim_lead(caller, lead_id, at)
             if isinstance(answer, claiming.Refused):
@@ -242,6 +265,9 @@ class Live:
                 [self.workspace.id],
             )
             return {row[0]: row[1:] for row in cursor.fetchall()}
+
+    def switches(self) -> dict[str, bool]:
+        return dict(Rep.objects.filter(workspace=self.workspace).values_list("handle", "available"))
 
     def standings(self) -> dict[str, Any]:
         with connection.cursor() as cursor:

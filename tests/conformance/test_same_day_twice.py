@@ -39,7 +39,7 @@ def test_a_day_goes_the_same_way_in_memory_and_on_the_database(policy: str, seed
     came = set()
     ids = Random(seed)  # ties break by the lead's id: a day that fails must fail again
 
-    for happening in a_day(seed, START):
+    for happening in a_day(seed, START, pools=list(active.book.policy.pools)):
         enter(workspace.id)
         if happening.act == "arrive":
             lead_id = UUID(int=ids.getrandbits(128), version=4)
@@ -51,6 +51,7 @@ def test_a_day_goes_the_same_way_in_memory_and_on_the_database(policy: str, seed
         assert memory.refusal == live.refusal, happening
         enter(workspace.id)
         assert memory.leads() == live.leads(), happening
+        assert memory.switches() == live.switches(), happening
         kept = live.standings()
         assert {handle: s for handle, s in memory.standings().items() if handle in kept} == kept, happening
         assert memory.turns() == live.turns(), happening

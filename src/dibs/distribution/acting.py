@@ -327,14 +327,7 @@ def _account(scene: Scene) -> Any:
 
 
 def _with(placement: Placement, because: Reason) -> Placement:
-    return Placement(
-        to=placement.to,
-        due=placement.due,
-        reasons=(because, *placement.reasons),
-        score=placement.score,
-        rank=placement.rank,
-        territory=placement.territory,
-    )
+    return replace(placement, reasons=(because, *placement.reasons))
 
 
 def _passed_by(clock: LeadClock, handle: str) -> LeadClock:

@@ -28,8 +28,10 @@ def placed(
 ) -> LeadClock:
     """The lead where the placement puts it, with the steps of its pool that it has behind it. Its place in line stays unless
     the placement begins a new one; ``reassigned`` stays unless given. ``by_hand``: a manager gave it to the rep by name."""
-    to, pool, since = placement.to, clock.pool, clock.waiting_since or now
+    to, pool, since, awaits = placement.to, clock.pool, clock.waiting_since or now, placement.awaits
     if isinstance(to, InPool):
+        if clock.state == "pooled" and to == InPool(clock.pool or ""):
+            awaits = awaits or clock.awaits  # in the same line still, and for the same team
         pool, since = to.pool, to.since or since
     due = placement.due
     return replace(
@@ -49,7 +51,7 @@ def placed(
         sla_at=due.contact_by if due is not None else None,
         warned=False,
         acted_at=now if isinstance(to, Assigned) else None,
-        awaits=placement.awaits,
+        awaits=awaits,
     )
 
 

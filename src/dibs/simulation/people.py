@@ -31,7 +31,10 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class SyntheticRep:
-    """A salesperson. ``hours`` maps ISO weekday (1 Monday .. 7 Sunday) to (start, end) in minutes since local midnight."""
+    """A salesperson. ``hours`` maps ISO weekday (1 Monday .. 7 Sunday) to (start, end) in minutes since local midnight.
+
+    ``industries`` are those the rep knows best; ``seniority`` and technical ``depth`` are 1..5.
+    """
 
     handle: str
     name: str
@@ -41,6 +44,9 @@ class SyntheticRep:
     hours: Mapping[int, tuple[int, int]]
     face: str
     manner: Manner = field(default_factory=Manner)
+    industries: tuple[str, ...] = ()
+    seniority: int | None = None
+    depth: int | None = None
 
 
 def weekdays(start: int, end: int, days: tuple[int, ...] = (1, 2, 3, 4, 5)) -> dict[int, tuple[int, int]]:

@@ -53,8 +53,12 @@ def _rep(
     beard: Beard = "none",
     glasses: bool = False,
     early: bool = False,
+    knows: tuple[str, ...] = (),
+    senior: int = 3,
+    depth: int = 2,
 ) -> SyntheticRep:
-    """A rep with a face chosen to go with the name; ``early`` starts two hours before the country's usual time and ends one before."""
+    """A rep with a face chosen to go with the name; ``early`` starts two hours before the country's usual time and ends one before.
+    ``knows``: industries; ``senior`` and technical ``depth`` 1..5."""
     home = COUNTRIES[country]
     start, end = home.hours
     if early:
@@ -77,6 +81,9 @@ def _rep(
         hours=weekdays(start, end, days),
         face=face(handle, features),
         manner=manner,
+        industries=knows,
+        seniority=senior,
+        depth=depth,
     )
 
 
@@ -87,34 +94,111 @@ _NEW = Manner(claims_an_hour=3.5, minutes_to_contact=7, contacts=0.84, wins=0.09
 _PICKY = Manner(claims_an_hour=12, minutes_to_contact=4, contacts=0.9, wins=0.22, picky=0.95)
 
 #: team slug -> its reps. Aiko, whom the tutorial begins with, is in two teams and never owes the mix anything.
-_AIKO = _rep("aiko", "Aiko Tanaka", "JP", _SUN_THU, "bob", 1, 0, _FAIR, early=True)
+_AIKO = _rep(
+    "aiko",
+    "Aiko Tanaka",
+    "JP",
+    _SUN_THU,
+    "bob",
+    1,
+    0,
+    _FAIR,
+    early=True,
+    knows=("retail", "healthcare"),
+    senior=4,
+    depth=4,
+)
 REPS: Mapping[str, tuple[SyntheticRep, ...]] = {
     "closers": (
         _AIKO,
-        _rep("budi", "Budi Santoso", "ID", _TUE_SAT, "short", 3, 0, _STEADY, glasses=True, early=True),
-        _rep("carmen", "Carmen Vega", "ES", _SUN_THU, "wavy", 1, 2, _STEADY),
-        _rep("lena", "Lena Brandt", "DE", _TUE_SAT, "ponytail", 0, 5, _QUICK),
-        _rep("rafael", "Rafael Moreira", "BR", _WED_SUN, "curly", 4, 0, _STEADY, beard="full"),
-        _rep("valentina", "Valentina Quintero", "CO", _SUN_THU, "long", 2, 1, _QUICK),
-        _rep("tomas", "Tomás Herrera", "MX", _WED_SUN, "side", 2, 1, _STEADY, beard="moustache"),
+        _rep(
+            "budi",
+            "Budi Santoso",
+            "ID",
+            _TUE_SAT,
+            "short",
+            3,
+            0,
+            _STEADY,
+            glasses=True,
+            early=True,
+            knows=("logistics",),
+            senior=3,
+        ),
+        _rep(
+            "carmen", "Carmen Vega", "ES", _SUN_THU, "wavy", 1, 2, _STEADY, knows=("hospitality", "education"), senior=4
+        ),
+        _rep(
+            "lena",
+            "Lena Brandt",
+            "DE",
+            _TUE_SAT,
+            "ponytail",
+            0,
+            5,
+            _QUICK,
+            knows=("manufacturing", "energy"),
+            senior=5,
+            depth=5,
+        ),
+        _rep(
+            "rafael",
+            "Rafael Moreira",
+            "BR",
+            _WED_SUN,
+            "curly",
+            4,
+            0,
+            _STEADY,
+            beard="full",
+            knows=("construction",),
+            senior=3,
+            depth=3,
+        ),
+        _rep(
+            "valentina",
+            "Valentina Quintero",
+            "CO",
+            _SUN_THU,
+            "long",
+            2,
+            1,
+            _QUICK,
+            knows=("finance", "consulting"),
+            senior=5,
+            depth=3,
+        ),
+        _rep(
+            "tomas",
+            "Tomás Herrera",
+            "MX",
+            _WED_SUN,
+            "side",
+            2,
+            1,
+            _STEADY,
+            beard="moustache",
+            knows=("agriculture",),
+            senior=2,
+        ),
     ),
     "tokyo": (
         _AIKO,
-        _rep("kenji", "Kenji Mori", "JP", _WED_SUN, "crew", 1, 0, _PICKY),
+        _rep("kenji", "Kenji Mori", "JP", _WED_SUN, "crew", 1, 0, _PICKY, senior=4, depth=3),
         _rep("yumi", "Yumi Kobayashi", "JP", _MON_FRI, "long", 0, 0, _STEADY, glasses=True),
-        _rep("daisuke", "Daisuke Ito", "JP", _MON_FRI, "short", 1, 1, _NEW, beard="stubble"),
-        _rep("misaki", "Misaki Shimizu", "JP", _TUE_SAT, "bun", 0, 1, _QUICK),
+        _rep("daisuke", "Daisuke Ito", "JP", _MON_FRI, "short", 1, 1, _NEW, beard="stubble", senior=1, depth=1),
+        _rep("misaki", "Misaki Shimizu", "JP", _TUE_SAT, "bun", 0, 1, _QUICK, senior=4),
     ),
     "field": (
         _rep("siti", "Siti Rahma", "ID", _MON_FRI, "scarf", 2, 0, _STEADY, early=True),
-        _rep("putri", "Putri Maharani", "ID", _WED_SUN, "wavy", 2, 0, _NEW, early=True),
+        _rep("putri", "Putri Maharani", "ID", _WED_SUN, "wavy", 2, 0, _NEW, early=True, senior=1, depth=1),
         _rep("diego", "Diego Salinas", "MX", _TUE_SAT, "side", 2, 1, _PICKY),
-        _rep("mariana", "Mariana Ortega", "MX", _SUN_THU, "bob", 2, 2, _QUICK),
+        _rep("mariana", "Mariana Ortega", "MX", _SUN_THU, "bob", 2, 2, _QUICK, senior=4),
         _rep("andres", "Andrés Lozano", "CO", _WED_SUN, "curly", 3, 1, _STEADY, glasses=True),
-        _rep("beatriz", "Beatriz Almeida", "BR", _SUN_THU, "afro", 5, 0, _QUICK),
+        _rep("beatriz", "Beatriz Almeida", "BR", _SUN_THU, "afro", 5, 0, _QUICK, senior=4),
         _rep("caio", "Caio Nascimento", "BR", _TUE_SAT, "bald", 4, 0, _STEADY, beard="stubble"),
         _rep("javier", "Javier Navarro", "ES", _TUE_SAT, "short", 1, 6, _STEADY, glasses=True),
-        _rep("ines", "Inés Castillo", "ES", _SUN_THU, "long", 0, 7, _NEW),
+        _rep("ines", "Inés Castillo", "ES", _SUN_THU, "long", 0, 7, _NEW, senior=1, depth=1),
         _rep("jonas", "Jonas Keller", "DE", _MON_FRI, "crew", 0, 5, _STEADY, beard="full"),
     ),
 }
