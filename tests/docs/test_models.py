@@ -27,6 +27,8 @@ def test_each_model_has_its_page() -> None:
             "cherry_pick",
             "hot_push_warm_pull",
             "named_accounts",
+            "best_match",
+            "seniors_and_newcomers",
             "escalation",
             "tiers",
         )

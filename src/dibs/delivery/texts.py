@@ -174,7 +174,7 @@ CHOSEN: Mapping[str, str] = {
     "weighted_round_robin": _("{rep} was next in line in {team}"),
     "least_open": _("{rep} had the fewest open leads in {team}"),
     "best_match": _("{rep} was the best match in {team}"),
-    "first_available": _("{rep} was the first free in {team}"),
+    "first_available": _("{rep} had gone longest without a lead in {team}"),
     "account.owner": _("{rep} owns the account"),
     "territory.owner": _("{rep} owns the territory"),
 }
@@ -509,6 +509,9 @@ FLAGS: Mapping[str, str] = {
     "domain_invalid": _("The web domain cannot be right"),
     "country_unknown": _("The country could not be recognised"),
     "employees_invalid": _("The number of employees could not be read"),
+    "touches_invalid": _("How often the person came could not be read"),
+    "pages_invalid": _("The number of pages looked at could not be read"),
+    "opens_invalid": _("The number of mails opened could not be read"),
     "employees_range": _("The number of employees was a range; its low end was taken"),
     "deal_value_invalid": _("The deal value could not be read"),
     "deal_value_range": _("The deal value was a range; its low end was taken"),

@@ -66,7 +66,8 @@ class BestMatch(Part):
     strengths: Strengths = Strengths()
     """What declared strengths count for."""
     load: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """How much of a rep's expectation is lost when they have as many open leads as they may (or as the busiest of the team), 0..1."""
+    """How much of a rep's expectation is lost when they have as many open leads as they may (or, without a cap, as the busiest of the team, ten at
+    least), 0..1."""
     explore: bool = True
     """Whether what is not known well is tried: an expectation is drawn from what the results leave possible, so that newcomers get chances."""
 

@@ -37,7 +37,8 @@ class Push(Part):
     by: By = "round_robin"
     """How somebody of the team is chosen."""
     among: ConditionText | None = None
-    """Which reps may get it, such as `rep.seniority >= 3` or `lead.language in rep.languages`; left out: all. The others keep their turn."""
+    """Which reps may get it, such as `rep.seniority >= 3` or `lead.language in rep.languages`; left out: all. The others keep their turn,
+    up to two."""
     accept_within: Duration | None = None
     """Offer it, and take it back after this long; left out: assign it without asking."""
 

@@ -82,6 +82,7 @@ def policy(visit: Visit) -> HttpResponse:
         pools=_pools(checked.policy) if checked and checked.policy else [],
         versions=listed,
         may_publish=visit.caller.may(Action.PUBLISH_POLICY),
+        may_try=visit.caller.may(Action.TRY_POLICY),
     )
 
 
@@ -120,7 +121,7 @@ def _pushed(push: Push) -> str:
         "weighted_round_robin": _("pushed: %(team)s, in turn by weight"),
         "least_open": _("pushed: %(team)s, to whoever has the fewest"),
         "best_match": _("pushed: %(team)s, to the best match"),
-        "first_available": _("pushed: %(team)s, to the first who is free"),
+        "first_available": _("pushed: %(team)s, to who has gone longest without a lead"),
     }
     return ways.get(push.by, _("pushed: %(team)s")) % {"team": team}
 
