@@ -132,6 +132,7 @@ def test_past_leads_through_a_draft(workspace: Workspace, draft: Path, tmp_path:
     assert any(line.split() == ["Aiko", "1", "3", "+2"] for line in result.stdout.splitlines())
     rows = list(csv.DictReader(file.open(encoding="utf-8", newline="")))
     assert [(row["before_pool"], row["after_rep"]) for row in rows] == [("inbound", "aiko")] * 2
+    enter(workspace.id)
     assert list(Lead.objects.order_by("id").values_list("state", "version")) == before
     answer = json.loads(run("compare", draft, "--since", "7d", "--json").stdout)
     assert (answer["result"]["leads"], answer["result"]["elsewhere"]) == (3, 2)

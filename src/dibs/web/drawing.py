@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from dibs.insight.fair_play import PoolNote
+from dibs.insight.what_if import Count
 
 #: The size that lines are drawn in; the page stretches it to its own.
 WIDTH, HEIGHT = 600, 100
@@ -76,3 +77,18 @@ def _runs(notes: Sequence[PoolNote]) -> list[Sequence[PoolNote]]:
             runs.append(notes[start:place])
             start = place
     return [*runs, notes[start:]] if notes else []
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """Two counts beside each other: as long as they are of the longest of all, 0..100."""
+
+    count: Count
+    before: float
+    after: float
+
+
+def against(counts: Sequence[Count]) -> list[Against]:
+    """Bars for what was and what would be, all on one scale."""
+    most = max((max(count.before, count.after) for count in counts), default=0) or 1
+    return [Against(count, round(100 * count.before / most, 1), round(100 * count.after / most, 1)) for count in counts]

@@ -82,6 +82,7 @@ def lead(visit: Visit, lead_id: UUID) -> HttpResponse:
     return visit.show(
         "lead/lead.html",
         tab="mine" if mine else "",
+        may_try=seen.led and visit.caller.may(Action.TRY_POLICY),
         lead=seen,
         mine=mine,
         facts=[(name, value) for name in SHOWN if (value := value_of(seen, name))],
@@ -124,19 +125,26 @@ def _clock(visit: Visit, seen: SeenLead) -> tuple[datetime | None, datetime | No
     return until, until - lock if lock and seen.get("taken_by") == "claimed" else None
 
 
+def next_in_words(why: str) -> str | None:
+    """What happens at a lead's next moment if nobody does anything; ``why`` is its ``due_for``."""
+    return {
+        "lock": _("Goes back to where it waited, if no contact is logged by then"),
+        "offer": _("Goes to the next in line, if it is not accepted by then"),
+        "warn": _("Its rep is told that time runs out, if nothing is done by then"),
+        "sla": _("Contact is due by then"),
+        "idle": _("Is handed on, if nothing is done by then"),
+        "escalate": _("Goes on by itself, if nobody takes it by then"),
+        "age_cap": _("Is given to somebody, if nobody takes it by then"),
+        "stale": _("Is looked at again, if nothing happens until then"),
+    }.get(why)
+
+
 def _becomes(visit: Visit, seen: SeenLead) -> tuple[datetime, str] | None:
     """What happens next if nobody does anything."""
     at, why = seen.get("due_at"), seen.get("due_for")
     if at is None or at <= visit.now:
         return None
-    said = {
-        "lock": _("Goes back to where it waited, if no contact is logged by then"),
-        "offer": _("Goes to the next in line, if it is not accepted by then"),
-        "sla": _("Contact is due by then"),
-        "escalate": _("Goes on by itself, if nobody takes it by then"),
-        "age_cap": _("Is given to somebody, if nobody takes it by then"),
-        "stale": _("Is looked at again, if nothing happens until then"),
-    }.get(str(why))
+    said = next_in_words(str(why))
     return (at, said) if said else None
 
 

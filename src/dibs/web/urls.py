@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from dibs.web import desk, fair_play, floor, home, lead, mine, moves, people, policy, pool, publishing, review
+from dibs.web import (
+    comparing,
+    desk,
+    fair_play,
+    floor,
+    home,
+    lead,
+    mine,
+    moves,
+    people,
+    policy,
+    pool,
+    publishing,
+    review,
+    trying,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -38,6 +53,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("moves/<uuid:move_id>/progress/", moves.progress, name="move_progress"),
     path("moves/<uuid:move_id>/<slug:act>/", moves.act_on_move, name="act_on_move"),
     path("policy/", policy.policy, name="policy"),
+    path("policy/try/", trying.try_policy, name="try_policy"),
+    path("policy/compare/", comparing.compare, name="compare"),
+    path("policy/compare/<uuid:comparison_id>/", comparing.comparison, name="comparison"),
+    path("policy/compare/<uuid:comparison_id>/leads.csv", comparing.comparison_file, name="comparison_file"),
     path("policy/edit/", publishing.edit, name="edit"),
     path("policy/back/", publishing.back, name="roll_back"),
     path("policy/cancel/", publishing.cancel, name="cancel"),
