@@ -424,7 +424,8 @@ def _with_counters(seen: _Seen, book: Rulebook, today: date, now: datetime) -> R
     counters = fairplay.on_day(seen.standing, today)
     rep = fairplay.counted(seen.rep, counters)
     pool = book.policy.pools.get(seen.lead["pool"] or "")
-    by_hours = any(rule.hours == "business" for rule in (*book.policy.sla, *book.policy.idle))
+    hours = {sla.hours for sla in book.policy.sla} | {idle.hours for idle in book.policy.idle}
+    by_hours = "business" in hours
     if not by_hours or pool is None or pool.lock is not None:
         return rep
     return replace(rep, hours=hours_of(seen.lead["workspace_id"], seen.rep_id, now))

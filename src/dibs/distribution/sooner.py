@@ -1,4 +1,4 @@
-"""Leads that wait while another policy comes into force: what it wants done sooner is due sooner.
+"""Leads that wait, or were left alone, while another policy comes into force: what it wants done sooner is due sooner.
 
 Only what comes earlier is written. What comes later now is asked about at the moment that was meant before, and put off then.
 
@@ -48,7 +48,7 @@ def follow(workspace_id: UUID, replaced: UUID, before: Policy, after: Policy, no
     Nothing is done before it commits; then the first `AT_ONCE` leads are. The jobs for the rest are in the queue as soon as the policy
     is in force, and not without it.
     """
-    if _what_differs(before, after, now) is None:
+    if not _passes(before, after, now):
         return
     for wait in (timedelta(0), LOOK_AGAIN):
         app.configure_task(JOB, schedule_in={"seconds": wait.total_seconds()} if wait else None).defer(
@@ -72,33 +72,53 @@ def catch_up(workspace_id: UUID, replaced: UUID, now: datetime) -> int:
 def bring_forward(
     workspace_id: UUID, before: Policy, after: Policy, now: datetime, *, at_most: int | None = None
 ) -> int:
-    """Make waiting leads due when ``after`` wants them looked at, if that is sooner: all, or the first ``at_most`` by id. Returns how
-    many are. Call it outside a transaction.
+    """Make leads due when ``after`` wants them looked at, if that is sooner: all, or the first ``at_most`` by id. Returns how many
+    are. Call it outside a transaction.
 
     The moments are those of `dibs.engine.due`, in SQL, for a pool may hold a million. Leads of pools whose times are as they were are
     not read.
     """
-    values = _what_differs(before, after, now)
-    if values is None:
+    passes = _passes(before, after, now)
+    if not passes:
         return 0
     enter(workspace_id)
-    values = {**values, "workspace": workspace_id}
-    clause = {"nurture": "OR lead.state = 'nurture'" if values["stale"] is not None else ""}
-    find, update = _FIND.format(**clause), _SOONER.format(**clause)
-    done, left, beyond = 0, at_most, UUID(int=0)
-    while left is None or left > 0:
-        page = _PAGE if left is None else min(left, _PAGE)
-        with connection.cursor() as cursor:
-            cursor.execute(find, {**values, "beyond": beyond, "page": page})
-            ids = [lead for (lead,) in cursor.fetchall()]
-        for first in range(0, len(ids), BATCH):
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute(update, {**values, "ids": ids[first : first + BATCH]})
-                done += int(cursor.rowcount)
-        if len(ids) < page:
-            break
-        beyond, left = ids[-1], None if left is None else left - len(ids)
+    done, left = 0, at_most
+    for find, update, values in passes:
+        beyond, found = UUID(int=0), _PAGE
+        while found == _PAGE and (left is None or left > 0):
+            page = _PAGE if left is None else min(left, _PAGE)
+            with connection.cursor() as cursor:
+                cursor.execute(find, {**values, "workspace": workspace_id, "beyond": beyond, "page": page})
+                ids = [lead for (lead,) in cursor.fetchall()]
+            for first in range(0, len(ids), BATCH):
+                with transaction.atomic(), connection.cursor() as cursor:
+                    cursor.execute(update, {**values, "workspace": workspace_id, "ids": ids[first : first + BATCH]})
+                    done += int(cursor.rowcount)
+            found = len(ids)
+            if ids:
+                beyond, left = ids[-1], None if left is None else left - len(ids)
     return done
+
+
+def _passes(before: Policy, after: Policy, now: datetime) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """What is to be brought forward: for each kind of lead how those are found, how they are written, and what is asked."""
+    passes: list[tuple[str, str, Mapping[str, Any]]] = []
+    values = _what_differs(before, after, now)
+    if values is not None:
+        clause = {"nurture": "OR lead.state = 'nurture'" if values["stale"] is not None else ""}
+        passes.append((_FIND.format(**clause), _SOONER.format(**clause), values))
+    alone = _alone(before, after)
+    if alone is not None:
+        passes.append((_FIND_HELD, _SOONER_HELD, {"alone": alone, "now": now}))
+    return passes
+
+
+def _alone(before: Policy, after: Policy) -> timedelta | None:
+    """The least time for which a lead may be left alone before something comes of it; ``None`` if nothing can come sooner than it would
+    have. Which rule is for which lead, and whose working hours count, is asked when it is due: never later than this."""
+    if not after.idle or after.idle == before.idle:
+        return None
+    return min(idle.after * (idle.warn or 1) for idle in after.idle)
 
 
 def _what_differs(before: Policy, after: Policy, now: datetime) -> Mapping[str, Any] | None:
@@ -150,4 +170,19 @@ _SOONER = f"""
         ORDER BY lead.id FOR NO KEY UPDATE OF lead
     )
     UPDATE crm_lead lead SET due_at = wanted.at, due_for = wanted.why FROM wanted WHERE wanted.id = lead.id
+"""
+
+# Leads that their reps have, and of which nobody waits for a first contact or the end of a lock.
+_ALONE_AT = "greatest(coalesce(lead.acted_at, lead.contacted_at, lead.received_at) + %(alone)s, %(now)s)"
+_ALONE = f"""
+    FROM crm_lead lead WHERE lead.workspace_id = %(workspace)s AND lead.owner_id IS NOT NULL
+      AND (lead.state = 'working' OR (lead.state = 'owned' AND lead.lock_expires_at IS NULL AND lead.sla_at IS NULL))
+      AND (lead.due_at IS NULL OR {_ALONE_AT} < lead.due_at)
+"""
+_FIND_HELD = f"SELECT lead.id {_ALONE} AND lead.id > %(beyond)s ORDER BY lead.id LIMIT %(page)s"
+_SOONER_HELD = f"""
+    WITH wanted AS (
+        SELECT lead.id, {_ALONE_AT} AS at {_ALONE} AND lead.id = ANY(%(ids)s) ORDER BY lead.id FOR NO KEY UPDATE OF lead
+    )
+    UPDATE crm_lead lead SET due_at = wanted.at, due_for = 'idle' FROM wanted WHERE wanted.id = lead.id
 """

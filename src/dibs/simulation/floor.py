@@ -18,6 +18,7 @@ from dibs.engine.due import due_in_pool, due_when_stale
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
 from dibs.engine.floors import FloorLook
 from dibs.engine.lifecycle import WAITING
+from dibs.engine.policy import Policy
 from dibs.engine.results import Count, Results, kind_of
 from dibs.engine.rulebook import Rulebook
 from dibs.engine.waiting import new_wait
@@ -229,11 +230,20 @@ class Floor(Ground):
         """Another policy comes into force: what it wants done sooner is due sooner, and where its tiers are others, reps are looked at."""
         before, self.book, self.digest = self.book.policy, book, digest
         for lead in self.leads.values():
-            due = self._due_waiting(lead, now)
+            due = self._due_waiting(lead, now) or self._alone_at(lead, before, now)
             if due is not None and (lead.clock.due_at is None or due.at < lead.clock.due_at):
                 lead.clock = replace(lead.clock, due_at=due.at, due_for=due.why)
         if (book.policy.tiers, book.policy.tiering) != (before.tiers, before.tiering):
             self.retier(now)
+
+    def _alone_at(self, lead: FloorLead, before: Policy, now: datetime) -> Due | None:
+        """When a lead that was left alone is to be looked at by the policy in force, if its rules for these are others."""
+        clock, idle = lead.clock, self.book.policy.idle
+        first_contact = clock.state == "owned" and (clock.lock_expires_at is not None or clock.sla_at is not None)
+        if not idle or idle == before.idle or clock.state not in {"owned", "working"} or first_contact:
+            return None
+        since = clock.acted_at or clock.contacted_at or clock.received_at or now
+        return Due(max(since + min(rule.after * (rule.warn or 1) for rule in idle), now), "idle")
 
     def _due_waiting(self, lead: FloorLead, now: datetime) -> Due | None:
         """When a lead that waits is to be looked at by the policy in force."""
