@@ -176,7 +176,7 @@ class RepInFull(Outgoing):
     handle: str
     name: str
     country: str
-    region: str = Field(description="Of the country, whose holidays count too: ISO 3166-2 without the country, mostly.")
+    region: str = Field(description="Of the country, whose holidays count too: ISO 3166-2 without the country.")
     timezone: str
     keeps_holidays: bool
     hours: Week | None = Field(

@@ -31,12 +31,18 @@ class Holiday:
 
 @lru_cache(maxsize=1)
 def _regions() -> dict[str, tuple[str, ...]]:
-    """The countries whose holidays are known, ISO 3166-1 alpha-2, and the regions of each that have some of their own."""
-    return {code: tuple(regions) for code, regions in holidays.list_supported_countries().items() if len(code) == 2}
+    """The countries whose holidays are known, ISO 3166-1 alpha-2, and the regions of each that have some of their own. A few cities that
+    the package knows by name are left out: they are regions in no standard.
+    """
+    return {
+        code: tuple(region for region in regions if len(region) <= 3)
+        for code, regions in holidays.list_supported_countries().items()
+        if len(code) == 2
+    }
 
 
 def regions_of(country: str) -> tuple[str, ...]:
-    """The country's regions that the package tells apart: codes of ISO 3166-2 without the country, mostly. Of another country: none."""
+    """The country's regions that the package tells apart: codes of ISO 3166-2 without the country. Of another country: none."""
     return _regions().get(country, ())
 
 
