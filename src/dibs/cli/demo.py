@@ -99,6 +99,7 @@ def fill_sample(now: datetime, seed: str = "sample") -> Filled | None:
     from django.db import transaction
 
     from dibs.cli.playback import Playback
+    from dibs.crm.models import Lead
     from dibs.people.models import Workspace
     from dibs.people.tenancy import new_id, within
 
@@ -111,13 +112,14 @@ def fill_sample(now: datetime, seed: str = "sample") -> Filled | None:
             return None
         players, managers = _hire(workspace_id, now)
         received = [*_received_before(now - WINDOW, seed), *_received(now, seed)]
-        _know_customers(workspace_id, received, seed)
+        _know_customers(workspace_id, received, now, seed)
         _publish(workspace_id, received[0].received_at - _WAVE)
         played = Playback(workspace_id, players, managers, seed).play(list(_arrivals(received, seed)), now)
-        listed = _place_a_list(workspace_id, now - WINDOW, seed)
+        _place_a_list(workspace_id, now - WINDOW, seed)
         _have_read([player.caller for player in players] + managers, now - WINDOW)
         _announce(workspace_id, now)
-    return Filled(listed + played.placed, played.claimed, played.contacted, played.ended, time.monotonic() - started)
+        leads = Lead.objects.count()
+    return Filled(leads, played.claimed, played.contacted, played.ended, time.monotonic() - started)
 
 
 @contextmanager
@@ -178,6 +180,9 @@ def _hire(workspace_id: UUID, now: datetime) -> tuple[list[Player], list[Caller]
             languages=list(rep.languages),
             hours={str(day): list(span) for day, span in rep.hours.items()},
             face=rep.face,
+            industries=list(rep.industries),
+            seniority=rep.seniority,
+            depth=rep.depth,
         )
         for handle, rep in sample_reps().items()
     }
@@ -204,24 +209,40 @@ def _hire(workspace_id: UUID, now: datetime) -> tuple[list[Player], list[Caller]
     return players, [caller_of(users[_email(who.handle)]) for who in LOGINS if who.role == "manager"]
 
 
-def _know_customers(workspace_id: UUID, received: list[SyntheticLead], seed: str) -> None:
+def _know_customers(workspace_id: UUID, received: list[SyntheticLead], now: datetime, seed: str) -> None:
     """Some of the companies that ask are customers, and most of those have an owner among the closers. Not the tutorial's rep: what
-    is pushed to an owner who is off piles up, and she is to have room for a claim."""
-    from dibs.crm.models import Account
+    is pushed to an owner who is off piles up, and she is to have room for a claim. Some have a parent, whose owner has them too."""
+    from dibs.crm.accounts import Told, write_accounts
     from dibs.people.models import Rep
 
     random = Random(f"customers:{seed}")
-    owners = list(Rep.objects.filter(teams__slug="closers").exclude(handle=_FIRST[0]).order_by("handle"))
+    owners = list(
+        Rep.objects.filter(teams__slug="closers")
+        .exclude(handle=_FIRST[0])
+        .order_by("handle")
+        .values_list("handle", flat=True)
+    )
     by_domain = {lead.domain: lead for lead in received if lead.domain}
     chosen = random.sample(sorted(by_domain), min(_CUSTOMERS, len(by_domain)))
-    Account.objects.bulk_create(
-        Account(
-            workspace_id=workspace_id,
+    said = frozenset({"name", "domain", "customer", "owner", "parent"})
+    customers = [
+        Told(
+            said,
             name=by_domain[domain].company,
             domain=domain,
+            customer=True,
             owner=random.choice(owners) if random.random() < 0.8 else None,
         )
         for domain in chosen
+    ]
+    owned = [customer.domain for customer in customers if customer.owner]
+    write_accounts(
+        workspace_id,
+        [
+            customer if customer.owner else replace(customer, customer=False, parent=random.choice(owned))
+            for customer in customers
+        ],
+        now,
     )
 
 
@@ -243,7 +264,7 @@ def _received(now: datetime, seed: str) -> list[SyntheticLead]:
     return sorted([*stream, *rush], key=lambda lead: lead.received_at)
 
 
-def _place_a_list(workspace_id: UUID, at: datetime, seed: str) -> int:
+def _place_a_list(workspace_id: UUID, at: datetime, seed: str) -> None:
     """A list of visitors of a fair, who were not asked whether they want to be called."""
     from dibs.distribution import placing
 
@@ -252,7 +273,7 @@ def _place_a_list(workspace_id: UUID, at: datetime, seed: str) -> int:
         replace(lead, source="trade_fair", consent=False, message=None, use_case=None, deal_value=None, currency=None)
         for lead in visitors
     ]
-    return len(placing.place(workspace_id, list(_arrivals(listed, f"{seed}-fair")), now=at))
+    placing.place(workspace_id, list(_arrivals(listed, f"{seed}-fair")), now=at)
 
 
 def _publish(workspace_id: UUID, at: datetime) -> None:

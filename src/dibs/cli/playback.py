@@ -21,7 +21,7 @@ from uuid import UUID
 from django.db import connection
 
 from dibs.crm.arrival import Arrival
-from dibs.distribution import acting, choices, claiming, floors, placing, policies, samples, ticking, tiering
+from dibs.distribution import acting, choices, claiming, floors, placing, policies, results, samples, ticking, tiering
 from dibs.engine import claim as judge
 from dibs.engine.calendar import at_work, next_start
 from dibs.engine.facts import LeadFacts, RepFacts, WorkingHours
@@ -48,7 +48,6 @@ _CONTACT = (("call", 6), ("mail", 3), ("message", 2), ("meeting", 1))
 class Played:
     """How often what was done."""
 
-    placed: int = 0
     claimed: int = 0
     contacted: int = 0
     ended: int = 0
@@ -126,7 +125,7 @@ class Playback:
             batch = arrivals[placed : bisect_right(arrivals, moment, key=lambda arrival: arrival.received_at)]
             placed += len(batch)
             if batch:
-                self.played.placed += len(placing.place(self.workspace_id, batch, now=moment))
+                placing.place(self.workspace_id, batch, now=moment)
             self._carry_out(moment)
             self._let_time_pass(moment)
             if moment - before >= _COARSE and self.random.random() < 0.15:
@@ -157,6 +156,7 @@ class Playback:
         moved = tiering.retier_all(self.workspace_id, now)
         floors.look_at_floors(self.workspace_id, now)
         samples.sample(self.workspace_id, now)
+        results.count(self.workspace_id, now)
         if moved or not self._sights:
             self._look_around()
 

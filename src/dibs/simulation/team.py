@@ -40,6 +40,25 @@ LOGINS: tuple[SampleLogin, ...] = (
 )
 
 
+#: handle -> industries known best, seniority and technical depth, 1..5. Whoever is not here knows none, and is in the middle.
+_STRENGTHS: Mapping[str, tuple[tuple[str, ...], int, int]] = {
+    "aiko": (("retail", "healthcare"), 4, 4),
+    "budi": (("logistics",), 3, 2),
+    "carmen": (("hospitality", "education"), 4, 2),
+    "lena": (("manufacturing", "energy"), 5, 5),
+    "rafael": (("construction",), 3, 3),
+    "valentina": (("finance", "consulting"), 5, 3),
+    "tomas": (("agriculture",), 2, 2),
+    "kenji": (("retail",), 4, 3),
+    "misaki": (("finance",), 4, 2),
+    "beatriz": (("hospitality",), 4, 2),
+    "mariana": (("retail",), 4, 2),
+    "daisuke": ((), 1, 1),
+    "putri": ((), 1, 1),
+    "ines": ((), 1, 1),
+}
+
+
 def _rep(
     handle: str,
     name: str,
@@ -53,12 +72,8 @@ def _rep(
     beard: Beard = "none",
     glasses: bool = False,
     early: bool = False,
-    knows: tuple[str, ...] = (),
-    senior: int = 3,
-    depth: int = 2,
 ) -> SyntheticRep:
-    """A rep with a face chosen to go with the name; ``early`` starts two hours before the country's usual time and ends one before.
-    ``knows``: industries; ``senior`` and technical ``depth`` 1..5."""
+    """A rep with a face chosen to go with the name; ``early`` starts two hours before the country's usual time and ends one before."""
     home = COUNTRIES[country]
     start, end = home.hours
     if early:
@@ -72,6 +87,7 @@ def _rep(
         glasses=glasses,
         earrings=hair in ("bob", "bun", "wavy", "ponytail") and handle[0] in "cbmp",
     )
+    knows, seniority, depth = _STRENGTHS.get(handle, ((), 3, 2))
     return SyntheticRep(
         handle=handle,
         name=name,
@@ -82,7 +98,7 @@ def _rep(
         face=face(handle, features),
         manner=manner,
         industries=knows,
-        seniority=senior,
+        seniority=seniority,
         depth=depth,
     )
 
@@ -94,111 +110,34 @@ _NEW = Manner(claims_an_hour=3.5, minutes_to_contact=7, contacts=0.84, wins=0.09
 _PICKY = Manner(claims_an_hour=12, minutes_to_contact=4, contacts=0.9, wins=0.22, picky=0.95)
 
 #: team slug -> its reps. Aiko, whom the tutorial begins with, is in two teams and never owes the mix anything.
-_AIKO = _rep(
-    "aiko",
-    "Aiko Tanaka",
-    "JP",
-    _SUN_THU,
-    "bob",
-    1,
-    0,
-    _FAIR,
-    early=True,
-    knows=("retail", "healthcare"),
-    senior=4,
-    depth=4,
-)
+_AIKO = _rep("aiko", "Aiko Tanaka", "JP", _SUN_THU, "bob", 1, 0, _FAIR, early=True)
 REPS: Mapping[str, tuple[SyntheticRep, ...]] = {
     "closers": (
         _AIKO,
-        _rep(
-            "budi",
-            "Budi Santoso",
-            "ID",
-            _TUE_SAT,
-            "short",
-            3,
-            0,
-            _STEADY,
-            glasses=True,
-            early=True,
-            knows=("logistics",),
-            senior=3,
-        ),
-        _rep(
-            "carmen", "Carmen Vega", "ES", _SUN_THU, "wavy", 1, 2, _STEADY, knows=("hospitality", "education"), senior=4
-        ),
-        _rep(
-            "lena",
-            "Lena Brandt",
-            "DE",
-            _TUE_SAT,
-            "ponytail",
-            0,
-            5,
-            _QUICK,
-            knows=("manufacturing", "energy"),
-            senior=5,
-            depth=5,
-        ),
-        _rep(
-            "rafael",
-            "Rafael Moreira",
-            "BR",
-            _WED_SUN,
-            "curly",
-            4,
-            0,
-            _STEADY,
-            beard="full",
-            knows=("construction",),
-            senior=3,
-            depth=3,
-        ),
-        _rep(
-            "valentina",
-            "Valentina Quintero",
-            "CO",
-            _SUN_THU,
-            "long",
-            2,
-            1,
-            _QUICK,
-            knows=("finance", "consulting"),
-            senior=5,
-            depth=3,
-        ),
-        _rep(
-            "tomas",
-            "Tomás Herrera",
-            "MX",
-            _WED_SUN,
-            "side",
-            2,
-            1,
-            _STEADY,
-            beard="moustache",
-            knows=("agriculture",),
-            senior=2,
-        ),
+        _rep("budi", "Budi Santoso", "ID", _TUE_SAT, "short", 3, 0, _STEADY, glasses=True, early=True),
+        _rep("carmen", "Carmen Vega", "ES", _SUN_THU, "wavy", 1, 2, _STEADY),
+        _rep("lena", "Lena Brandt", "DE", _TUE_SAT, "ponytail", 0, 5, _QUICK),
+        _rep("rafael", "Rafael Moreira", "BR", _WED_SUN, "curly", 4, 0, _STEADY, beard="full"),
+        _rep("valentina", "Valentina Quintero", "CO", _SUN_THU, "long", 2, 1, _QUICK),
+        _rep("tomas", "Tomás Herrera", "MX", _WED_SUN, "side", 2, 1, _STEADY, beard="moustache"),
     ),
     "tokyo": (
         _AIKO,
-        _rep("kenji", "Kenji Mori", "JP", _WED_SUN, "crew", 1, 0, _PICKY, senior=4, depth=3),
+        _rep("kenji", "Kenji Mori", "JP", _WED_SUN, "crew", 1, 0, _PICKY),
         _rep("yumi", "Yumi Kobayashi", "JP", _MON_FRI, "long", 0, 0, _STEADY, glasses=True),
-        _rep("daisuke", "Daisuke Ito", "JP", _MON_FRI, "short", 1, 1, _NEW, beard="stubble", senior=1, depth=1),
-        _rep("misaki", "Misaki Shimizu", "JP", _TUE_SAT, "bun", 0, 1, _QUICK, senior=4),
+        _rep("daisuke", "Daisuke Ito", "JP", _MON_FRI, "short", 1, 1, _NEW, beard="stubble"),
+        _rep("misaki", "Misaki Shimizu", "JP", _TUE_SAT, "bun", 0, 1, _QUICK),
     ),
     "field": (
         _rep("siti", "Siti Rahma", "ID", _MON_FRI, "scarf", 2, 0, _STEADY, early=True),
-        _rep("putri", "Putri Maharani", "ID", _WED_SUN, "wavy", 2, 0, _NEW, early=True, senior=1, depth=1),
+        _rep("putri", "Putri Maharani", "ID", _WED_SUN, "wavy", 2, 0, _NEW, early=True),
         _rep("diego", "Diego Salinas", "MX", _TUE_SAT, "side", 2, 1, _PICKY),
-        _rep("mariana", "Mariana Ortega", "MX", _SUN_THU, "bob", 2, 2, _QUICK, senior=4),
+        _rep("mariana", "Mariana Ortega", "MX", _SUN_THU, "bob", 2, 2, _QUICK),
         _rep("andres", "Andrés Lozano", "CO", _WED_SUN, "curly", 3, 1, _STEADY, glasses=True),
-        _rep("beatriz", "Beatriz Almeida", "BR", _SUN_THU, "afro", 5, 0, _QUICK, senior=4),
+        _rep("beatriz", "Beatriz Almeida", "BR", _SUN_THU, "afro", 5, 0, _QUICK),
         _rep("caio", "Caio Nascimento", "BR", _TUE_SAT, "bald", 4, 0, _STEADY, beard="stubble"),
         _rep("javier", "Javier Navarro", "ES", _TUE_SAT, "short", 1, 6, _STEADY, glasses=True),
-        _rep("ines", "Inés Castillo", "ES", _SUN_THU, "long", 0, 7, _NEW, senior=1, depth=1),
+        _rep("ines", "Inés Castillo", "ES", _SUN_THU, "long", 0, 7, _NEW),
         _rep("jonas", "Jonas Keller", "DE", _MON_FRI, "crew", 0, 5, _STEADY, beard="full"),
     ),
 }
