@@ -45,6 +45,7 @@ BODIES: dict[str, Any] = {
     "assign": {"rep": "aiko"},
     "act_on_leads": {"act": "retire", "leads": ["00000000-0000-7000-8000-000000000000"], "why": "other"},
     "publish_policy": {"source": "policy: x"},
+    "show_borders": {"version": 1},
     "read_notices": {},
     "dry_run": {"lead": {"source": "x"}},
     "compare": {"version": 1, "since": "2026-03-01T00:00:00Z"},
@@ -56,6 +57,11 @@ BODIES: dict[str, Any] = {
     "connect_my_calendar": {"url": "https://calendar.example/me.ics"},
     "connect_calendar": {"url": "https://calendar.example/aiko.ics"},
     "switch": {"available": False},
+    "write_account": {"name": "Acme"},
+    "write_accounts": {"accounts": [{"name": "Acme"}]},
+    "change_account": {"customer": True},
+    "merge_lead": {"into": "00000000-0000-7000-8000-000000000000"},
+    "touch_lead": {"kind": "page"},
 }
 
 

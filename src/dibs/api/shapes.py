@@ -12,6 +12,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from dibs.crm.arrival import TOUCHES
 from dibs.distribution.acting import CONTACT_KINDS, RETIRE_REASONS
 from dibs.distribution.policies import HORIZON
 from dibs.engine.lifecycle import State
@@ -67,8 +68,26 @@ class LeadIn(Incoming):
     currency: Annotated[str, text(3)] | None = Field(None, description="ISO 4217.")
     message: Annotated[str, text(100_000)] | None = None
     consent: bool | None = None
+    touches: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        None, description="How often the person came, this time counted in; 1, if left out."
+    )
+    pages: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(None, description="Pages that they looked at.")
+    opens: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(None, description="Mails that they opened.")
     attributes: dict[Annotated[str, text(100, 1)], Attribute] = Field(
         default_factory=dict, description="The rest, by name."
+    )
+
+
+class TouchIn(Incoming):
+    """The person of a lead did something. With ``external_id``, the same one sent twice is one."""
+
+    kind: Literal[TOUCHES] = "visit"  # type: ignore[valid-type]
+    count: Annotated[int, Field(ge=1, le=10_000)] = 1
+    at: AwareDatetime | None = Field(None, description="When; now, if left out or ahead.")
+    source: Code = Field("api", description="Where it was noticed; with external_id it names the touch.")
+    external_id: Annotated[str, text(200, 1)] | None = None
+    detail: dict[Annotated[str, text(100, 1)], Attribute] = Field(
+        default_factory=dict, max_length=50, description="What there is to say of it, such as the page."
     )
 
 
@@ -127,6 +146,10 @@ class LeadOut(Outgoing):
     escalated: int | None = None
     reassigned: int | None = None
     policy_version: int | None = None
+    touches: int | None = Field(None, description="How often its person came, the first time counted in.")
+    pages: int | None = Field(None, description="Pages that its person looked at.")
+    mails_opened: int | None = Field(None, description="Mails that they opened: what policies call `lead.opens`.")
+    last_touch_at: datetime | None = None
     claim: UUID | None = Field(
         None, description="The lease. For who has the lead alone: show it when acting on the lead."
     )
@@ -151,7 +174,7 @@ class FieldError(Outgoing):
 class Receipt(Outgoing):
     """What became of a lead that was sent."""
 
-    outcome: Literal["placed", "enriched", "unchanged", "refused"]
+    outcome: Literal["placed", "touched", "enriched", "unchanged", "refused"]
     id: UUID | None = None
     state: State | None = None
     pool: str | None = None
@@ -211,6 +234,9 @@ class PolicyIn(Incoming):
     effective_from: Annotated[AwareDatetime, Field(lt=HORIZON)] | None = Field(
         None, description="From when it counts. Ahead: it is announced until then. Left out or past: at once."
     )
+    move: bool = Field(
+        False, description="As it comes into force, open leads move that its territories give to others than before."
+    )
 
 
 class PolicyOut(Outgoing):
@@ -221,6 +247,7 @@ class PolicyOut(Outgoing):
     pending: bool = Field(description="Announced, and not in force yet.")
     effective_from: datetime = Field(description="Since when it is in force, or from when it will be.")
     cancelled_at: datetime | None = Field(description="When its announcement was taken back; it never was in force.")
+    moves_leads: bool = Field(description="Open leads moved, or will, that its territories give to others than before.")
     note: str
     published_at: datetime
     published_by: str | None

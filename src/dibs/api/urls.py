@@ -20,11 +20,13 @@ from dibs import __version__
 from dibs.api.idempotency import HEADER, KEPT_FOR
 from dibs.api.problems import MEDIA_TYPE, Problem, field_errors
 from dibs.api.routes import (
+    accounts,
     acts,
     bulk,
     claims,
     helping,
     leads,
+    matches,
     metrics,
     moves,
     notices,
@@ -32,6 +34,7 @@ from dibs.api.routes import (
     policies,
     pools,
     reps,
+    territories,
     trying,
 )
 from dibs.insight.pages import BadCursor
@@ -66,9 +69,9 @@ class Api(NinjaAPI):
                 for status, said in operation["responses"].items():
                     if int(status) >= 400 and "content" in said:
                         said["content"] = {MEDIA_TYPE: next(iter(said["content"].values()))}
-        schema["components"]["schemas"]["LeadsIn"]["properties"]["leads"]["items"] = {
-            "$ref": "#/components/schemas/LeadIn"
-        }
+        for batch, items, one in (("LeadsIn", "leads", "LeadIn"), ("AccountsIn", "accounts", "AccountIn")):
+            properties = schema["components"]["schemas"][batch]["properties"]
+            properties[items]["items"] = {"$ref": f"#/components/schemas/{one}"}
         return schema
 
 
@@ -89,7 +92,7 @@ api = Api(
     openapi_url=None,
     parser=StrictJson(),
 )
-for room in (bulk, leads, pools, claims, acts, people, notices, trying, policies, metrics, reps, helping, moves):
+for room in (bulk, leads, pools, claims, acts, people, notices, trying, territories, policies, metrics, reps, helping, moves, accounts, matches):
     api.add_router("", room.router)
 
 

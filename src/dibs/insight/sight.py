@@ -73,6 +73,9 @@ HISTORY_FIELDS = (
     "escalated",
     "reassigned",
     "policy_version",
+    "touches",
+    "pages",
+    "last_touch_at",
 )
 
 #: Columns of a lead and of whom it belongs to, and the tables they come from; `row_of` reads them.
@@ -290,6 +293,8 @@ def masked(row: Mapping[str, Any], window: Window, *, mine: bool, lapsed: bool) 
     seen.update((name, row[name]) for name in OWN_FIELDS if name in window.fields)
     if window.level == "full":
         seen.update((name, row[name]) for name in HISTORY_FIELDS)
+        # What the policy calls ``opens``; of a lead that one sees, that says whether it can be opened.
+        seen["mails_opened"] = row["opens"]
         if mine and not lapsed:
             # The lease is its holder's alone: with it one acts on the lead.
             seen["claim"] = row["claim"]

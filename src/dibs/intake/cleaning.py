@@ -51,6 +51,9 @@ FIELDS = frozenset(TEXTS) | {
     "deal_value",
     "currency",
     "consent",
+    "touches",
+    "pages",
+    "opens",
     "attributes",
 }
 #: Every flag that cleaning may put on a lead, and what it says. ``*`` stands for the name of a field.
@@ -62,6 +65,9 @@ FLAGS: Mapping[str, str] = {
     "country_unknown": "No country has this name or code; the text is kept under attributes.",
     "employees_invalid": "The number of employees cannot be read; the text is kept under attributes.",
     "employees_range": "The number of employees was a range; its low end was taken.",
+    "touches_invalid": "How often the person came cannot be read; the text is kept under attributes.",
+    "pages_invalid": "The number of pages looked at cannot be read; the text is kept under attributes.",
+    "opens_invalid": "The number of mails opened cannot be read; the text is kept under attributes.",
     "deal_value_invalid": "The deal value cannot be read; the text is kept under attributes.",
     "deal_value_range": "The deal value was a range; its low end was taken.",
     "deal_value_ambiguous": "1.200 may be 1200 or 1.2: 1200 was taken.",
@@ -105,6 +111,7 @@ _NO = frozenset(
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z]{4})?(-([a-z]{2}|\d{3}))?", re.IGNORECASE)
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 _MOST_EMPLOYEES = 100_000_000
+_MOST_COUNTED = 1_000_000
 _MOST_VALUE = Decimal(10) ** 16
 _LARGEST_INT = 2**63
 _FORMULA_STARTS = frozenset("=+-@＝＋－＠")
@@ -297,6 +304,18 @@ def _employees(to: Cleaned, name: str, value: Any, place: Place, now: datetime) 
     to.facts[name] = int(whole)
 
 
+def _count(to: Cleaned, name: str, value: Any, place: Place, now: datetime) -> None:
+    number = _number(name, value, place.decimal)
+    if number is None or number.is_range or number.value != number.value.to_integral_value():
+        if str(value).strip():
+            to.doubt(f"{name}_invalid", name, value)
+        return
+    if not (1 if name == "touches" else 0) <= number.value <= _MOST_COUNTED:
+        to.doubt(f"{name}_invalid", name, value)
+        return
+    to.facts[name] = int(number.value)
+
+
 def _deal_value(to: Cleaned, name: str, value: Any, place: Place, now: datetime) -> None:
     number = _number(name, value, place.decimal)
     if number is None or not 0 <= number.value < _MOST_VALUE:
@@ -403,6 +422,9 @@ _READERS: Mapping[str, _Reader] = {
     "domain": _domain,
     "country": _country,
     "employees": _employees,
+    "touches": _count,
+    "pages": _count,
+    "opens": _count,
     "deal_value": _deal_value,
     "currency": _currency,
     "language": _language,

@@ -14,15 +14,19 @@ from pydantic import Field, ValidationError
 from dibs.api import answers
 from dibs.api.documentation import reads, writes
 from dibs.api.idempotency import once
-from dibs.api.problems import Problem, field_errors
+from dibs.api.problems import Problem, field_errors, refused
 from dibs.api.routes.acts import id_in
-from dibs.api.shapes import Incoming, LeadIn, LeadOut, LeadPage, LeadsIn, Receipt, Receipts, Timeline, text
+from dibs.api.shapes import Incoming, LeadIn, LeadOut, LeadPage, LeadsIn, Receipt, Receipts, Timeline, TouchIn, text
+from dibs.api.shapes import Problem as ProblemShape
 from dibs.api.tokens import Token, check_query
+from dibs.crm.arrival import Touching
+from dibs.engine.decision import Reason, Refusal
 from dibs.engine.lifecycle import State
 from dibs.insight import story
 from dibs.insight.leads import leads_page
 from dibs.insight.sight import lead_in_sight
 from dibs.intake.receiving import Received, receive
+from dibs.intake.touches import LeadEnded, touch
 from dibs.people.access import Action
 from dibs.people.caller import Caller
 
@@ -37,7 +41,7 @@ _PLACE = ("state", "pool", "owner", "review", "score", "rank")
 @router.post("/leads", auth=_SEND, response=writes({201: Receipt, 200: Receipt}), summary="Send a lead in")
 def send_lead(request: HttpRequest, body: LeadIn) -> HttpResponse:
     """Placed at once by the active policy. Sent again with the same source and external id it is the same lead: 200, and
-    enriched with what is new."""
+    enriched with what is new. Where its person has an open lead already, it is a touch on that one: 200, `touched`, and that lead's id."""
     caller: Caller = request.auth  # type: ignore[attr-defined]
     at = now()
 
@@ -68,6 +72,39 @@ def send_leads(request: HttpRequest, body: LeadsIn) -> HttpResponse:
                 receipts.append({"outcome": "refused", "errors": field_errors(problem.errors())})
         received = iter(receive(caller.workspace_id, fit, now=at) if fit else ())
         return answers.answer({"items": [said or _receipt(next(received)) for said in receipts]})
+
+    return once(request, caller, at, write)
+
+
+@router.post(
+    "/leads/{lead_id}/touches",
+    auth=_SEND,
+    response=writes({201: Receipt, 200: Receipt}) | {409: ProblemShape},
+    summary="Say what a lead's person did",
+)
+def touch_lead(request: HttpRequest, lead_id: str, body: TouchIn) -> HttpResponse:
+    """Pages looked at, mails opened, a call: counted on the lead, which is qualified anew, and routed anew if it waits. Told again with the
+    same source and external id: 200, unchanged. On a lead that was merged into another it counts there."""
+    caller: Caller = request.auth  # type: ignore[attr-defined]
+    lead, at = id_in(lead_id), now()
+    said = Touching(
+        at=min(body.at or at, at),
+        kind=body.kind,
+        source=body.source,
+        external_id=body.external_id,
+        count=body.count,
+        detail=body.detail,
+    )
+
+    def write() -> HttpResponse:
+        try:
+            received = touch(caller.workspace_id, lead, said, at)
+        except LeadEnded as ended:
+            params = {"state": ended.state, "act": "touched"}
+            return refused(Refusal((Reason("already_ended", params),), remedy=Reason("choose_another")), caller)
+        if received is None:
+            raise Problem("not_found")
+        return answers.answer(_receipt(received), 201 if received.outcome == "touched" else 200)
 
     return once(request, caller, at, write)
 
