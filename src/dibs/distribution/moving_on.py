@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -38,8 +39,8 @@ from dibs.people.tenancy import enter
 
 _log = structlog.get_logger()
 
-#: Leads that one transaction takes: claims of these wait meanwhile, for about a fifth of a second.
-CHUNK = 200
+#: Leads that one transaction takes: claims of these wait meanwhile, for about a third of a second.
+CHUNK = 500
 
 #: The columns that say who has a lead, where it is, and since when: what an undone move puts back.
 _KEPT: Mapping[str, Callable[[Any], Any]] = {
@@ -83,8 +84,8 @@ def carry_on(
     outside a transaction.
     """
     enter(workspace_id)
-    done = 0
-    while looked_at := _chunk(workspace_id, move_id, clock(), CHUNK, wait=wait):
+    done, upto = 0, _Upto()
+    while looked_at := _chunk(workspace_id, move_id, clock(), CHUNK, upto, wait=wait):
         done += looked_at
         if tell is not None:
             tell(done)
@@ -120,33 +121,44 @@ def _begin(move_id: UUID, now: datetime) -> None:
         move.save(update_fields=["state", "started_at"])
 
 
-def _chunk(workspace_id: UUID, move_id: UUID, now: datetime, size: int, *, wait: bool) -> int:
+@dataclass(slots=True)
+class _Upto:
+    """Up to which item a job has come, so that it does not look through all before it again; ``forth`` or back."""
+
+    nth: int = 0
+    forth: bool = True
+
+
+def _chunk(workspace_id: UUID, move_id: UUID, now: datetime, size: int, upto: _Upto, *, wait: bool) -> int:
     """One chunk; once more if the database ended a deadlock by taking it back; and lead by lead if it fails, so that one lead that no
     engine can answer for does not stop the rest."""
     try:
         try:
-            return _chunk_once(workspace_id, move_id, now, size, wait=wait)
+            return _chunk_once(workspace_id, move_id, now, size, upto, wait=wait)
         except OperationalError as problem:
             if not isinstance(problem.__cause__, DeadlockDetected):
                 raise
-            return _chunk_once(workspace_id, move_id, now, size, wait=wait)
+            return _chunk_once(workspace_id, move_id, now, size, upto, wait=wait)
     except Exception:
         if not connection.is_usable() or connection.in_atomic_block:
             raise
         _log.exception("move_chunk_failed", move=str(move_id), leads=size)
         if size == 1:
             return _give_up_one(move_id)
-        return sum(_chunk(workspace_id, move_id, now, 1, wait=wait) for _ in range(size))
+        return sum(_chunk(workspace_id, move_id, now, 1, upto, wait=wait) for _ in range(size))
 
 
-def _chunk_once(workspace_id: UUID, move_id: UUID, now: datetime, size: int, *, wait: bool) -> int:
+def _chunk_once(workspace_id: UUID, move_id: UUID, now: datetime, size: int, upto: _Upto, *, wait: bool) -> int:
     with transaction.atomic():
         locked = Move.objects.select_for_update(of=("self",), skip_locked=not wait).filter(id=move_id)
         move = locked.filter(state__in=["running", "undoing"]).first()
         if move is None:
             return 0
         forth = move.state == "running"
-        items = list(move.items.filter(state="planned" if forth else "moved").order_by("nth")[:size])
+        if forth != upto.forth:
+            upto.nth, upto.forth = 0, forth
+        state = "planned" if forth else "moved"
+        items = list(move.items.filter(state=state, nth__gt=upto.nth).order_by("nth")[:size])
         if not items:
             _finish(move, now)
             return 0
@@ -159,7 +171,8 @@ def _chunk_once(workspace_id: UUID, move_id: UUID, now: datetime, size: int, *, 
         else:
             _undo(move, items, caller, now)
         move.save(update_fields=["moved", "kept", "refused", "undone"])
-        return len(items)
+    upto.nth = items[-1].nth
+    return len(items)
 
 
 def _move(move: Move, items: Sequence[MoveItem], caller: Caller, now: datetime) -> None:

@@ -191,7 +191,14 @@ def test_undone_everything_is_as_it_was(floor: Scene) -> None:
     assert (move.state, move.undone) == ("undone", move.moved)
     assert columns(everything) == before
     now = floor.standing(floor.aiko)
-    for counter in ("holding", "open_leads", "assigned_today", "assigned_this_week", "claims_today", "claims_this_week"):
+    for counter in (
+        "holding",
+        "open_leads",
+        "assigned_today",
+        "assigned_this_week",
+        "claims_today",
+        "claims_this_week",
+    ):
         assert getattr(now, counter) == getattr(held, counter), counter
     assert_sound(floor)
 
@@ -270,7 +277,7 @@ def test_a_crash_in_the_middle_loses_nothing(floor: Scene, monkeypatch: pytest.M
     move = moving.plan(floor.manager, Wanted(aim=Aim("rep", "citra")), after(1), leads)
     moving.start(floor.manager, move.id, after(1))
     enter(floor.workspace.id)
-    assert moving_on._chunk(floor.workspace.id, move.id, after(1), 7, wait=True) == 7
+    assert moving_on._chunk(floor.workspace.id, move.id, after(1), 7, moving_on._Upto(), wait=True) == 7
     move.refresh_from_db()
     assert (move.state, move.moved + move.kept) == ("running", 7)
     assert moving_on.carry_on_all(floor.workspace.id, after(2), lambda: after(2)) == 13
@@ -285,7 +292,7 @@ def test_stopped_in_the_middle_it_is_undone_as_far_as_it_went(floor: Scene) -> N
     before = columns(leads)
     move = moving.plan(floor.manager, Wanted(aim=Aim("rep", "citra")), after(1), leads)
     moving.start(floor.manager, move.id, after(1))
-    moving_on._chunk(floor.workspace.id, move.id, after(1), 7, wait=True)
+    moving_on._chunk(floor.workspace.id, move.id, after(1), 7, moving_on._Upto(), wait=True)
     moving.undo(floor.manager, move.id, after(1))
     moving_on.carry_on(floor.workspace.id, move.id, lambda: after(1))
     assert columns(leads) == before
@@ -293,9 +300,7 @@ def test_stopped_in_the_middle_it_is_undone_as_far_as_it_went(floor: Scene) -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_lead_no_engine_can_answer_for_does_not_stop_the_rest(
-    floor: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lead_no_engine_can_answer_for_does_not_stop_the_rest(floor: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     leads = hot(floor, 6)
     move = moving.plan(floor.manager, Wanted(aim=Aim("pool", "inbound")), after(1), leads)
     moving.start(floor.manager, move.id, after(1))
