@@ -436,3 +436,18 @@ def test_after_so_many_lapses_in_a_row_a_rep_is_taken_for_away() -> None:
     assert not fairplay.goes_away(rules, played(Lapsed(), Lapsed(), CLAIM, Lapsed(), Lapsed()))
     assert fairplay.goes_away(rules, played(Lapsed(), Lapsed(), Lapsed()))
     assert not fairplay.goes_away(book(), played(*[Lapsed()] * 50))
+
+
+def test_pushes_at_one_moment_count_together_as_they_do_one_by_one():
+    day = MONDAY.date()
+    events: list[Event] = (
+        [Pushed(MONDAY, day)] * 30 + [Contacted()] + [Pushed(MONDAY, day)] * 90 + [Pushed(MONDAY + timedelta(1), day)]
+    )
+    one_by_one = together_by = Standing()
+    for event in events:
+        one_by_one = after(one_by_one, event)
+    merged = list(fairplay.together(events))
+    for event in merged:
+        together_by = after(together_by, event)
+    assert [getattr(event, "count", 0) for event in merged] == [30, 0, 90, 1]
+    assert together_by == one_by_one

@@ -259,7 +259,7 @@ def move_standings(workspace_id: UUID, by_rep: Mapping[UUID, Sequence[fairplay.E
     updated = []
     for rep, version, *values in rows:
         standing = standing_of(values)
-        for event in by_rep[rep]:
+        for event in fairplay.together(by_rep[rep]):
             standing = fairplay.after(standing, event)
         updated.append((rep, version + 1, *standing_values(standing)))
     update_rows("distribution_standing", "rep_id", ("version", *STANDING_COLUMNS), updated)

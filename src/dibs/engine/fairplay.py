@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from dibs.engine.decision import Reason, Scalar
@@ -80,10 +81,11 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """A lead was assigned or offered to the rep. ``today`` is the rep's local date."""
+    """A lead was assigned or offered to the rep, or ``count`` of them at once. ``today`` is the rep's local date."""
 
     at: datetime
     today: date
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,16 +188,16 @@ def after(standing: Standing, event: Event) -> Standing:
                 claimed_at=(*standing.claimed_at, at)[-keep:] if keep else (),
                 lapses_in_a_row=0,
             )
-        case Pushed(at, today):
+        case Pushed(at, today, count):
             standing = on_day(standing, today)
             return replace(
                 standing,
-                holding=standing.holding + 1,
-                open_leads=standing.open_leads + 1,
-                assigned_today=standing.assigned_today + 1,
-                assigned_this_week=standing.assigned_this_week + 1,
-                assigned_this_month=standing.assigned_this_month + 1,
-                pushed_at=with_push(standing.pushed_at, at),
+                holding=standing.holding + count,
+                open_leads=standing.open_leads + count,
+                assigned_today=standing.assigned_today + count,
+                assigned_this_week=standing.assigned_this_week + count,
+                assigned_this_month=standing.assigned_this_month + count,
+                pushed_at=with_push(standing.pushed_at, at, count),
             )
         case Unpushed(at, today):
             return _unpushed(_without_one(standing, contacted=False), at, today)
@@ -233,12 +235,21 @@ def after(standing: Standing, event: Event) -> Standing:
             return replace(standing, floor_on=max(period, standing.floor_on or period))
 
 
-def with_push(pushed_at: tuple[datetime, ...], at: datetime) -> tuple[datetime, ...]:
-    """The moments of the latest pushes after one more at ``at``: those of the hour up to it, 100 at most."""
-    if not pushed_at:
+def with_push(pushed_at: tuple[datetime, ...], at: datetime, count: int = 1) -> tuple[datetime, ...]:
+    """The moments of the latest pushes after ``count`` more at ``at``: those of the hour up to it, 100 at most."""
+    if not pushed_at and count == 1:
         return (at,)
     # They stand in order, so that only the first of those that still count has to be found.
-    return (*pushed_at[bisect_right(pushed_at, at - AN_HOUR) :], at)[-_PUSHES:]
+    return (pushed_at[bisect_right(pushed_at, at - AN_HOUR) :] + (at,) * count)[-_PUSHES:]
+
+
+def together(events: Iterable[Event]) -> Iterator[Event]:
+    """The same, with pushes at one moment that follow each other as one: a batch brings a rep dozens."""
+    for event, same in groupby(events):
+        if isinstance(event, Pushed):
+            yield Pushed(event.at, event.today, sum(push.count for push in same if isinstance(push, Pushed)))
+        else:
+            yield from same
 
 
 def pushed_within_hour(pushed_at: tuple[datetime, ...], now: datetime) -> int:
