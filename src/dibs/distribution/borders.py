@@ -29,7 +29,6 @@ from dibs.distribution.reading import (
     passed_over,
 )
 from dibs.distribution.rulebooks import rulebook
-from dibs.engine import policy as documents
 from dibs.engine.borders import Side, crossed
 from dibs.engine.calendar import local_day
 from dibs.engine.decision import Reason
@@ -86,22 +85,18 @@ class Border:
         return [(before, after, count) for (before, after), count in counted.most_common()]
 
 
-def would_move(
-    workspace_id: UUID, after: Policy, now: datetime, *, before: Active | None = None, at_most: int = LOOKED_AT
-) -> Border:
-    """What would move if ``after`` came into force in place of ``before``, by default the active policy. Nothing is written.
+def would_move(workspace_id: UUID, after: Active, now: datetime, *, at_most: int = LOOKED_AT) -> Border:
+    """What would move if ``after`` came into force in place of the active policy. Nothing is written.
 
     Leads that a person gave to their rep, and those that their rep claimed, stay. Where the first ones would go is worked out as their
     move would: it comes true if nothing changes meanwhile.
     """
-    before = before or policies.active(workspace_id)
-    if before is None or _same_market(before.book.policy, after):
+    before = policies.active(workspace_id)
+    if before is None or _same_market(before.book.policy, after.book.policy):
         return Border()
-    book = Rulebook.of(after)
-    known = crew(workspace_id, now, book=book)
-    crossings, more = _crossings(workspace_id, before.book, book, known, now, contacted=True, at_most=at_most)
-    active = Active(before.version_id, before.number, documents.digest(after), book)
-    return Border(tuple(crossings), tuple(_shown(workspace_id, crossings[:SHOWN], active, known, now)), more)
+    known = crew(workspace_id, now, book=after.book)
+    crossings, more = _crossings(workspace_id, before.book, after.book, known, now, contacted=True, at_most=at_most)
+    return Border(tuple(crossings), tuple(_shown(workspace_id, crossings[:SHOWN], after, known, now)), more)
 
 
 def move_over(workspace_id: UUID, replaced: UUID, version_id: UUID, now: datetime) -> list[Move]:

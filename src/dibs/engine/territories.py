@@ -42,13 +42,14 @@ class Lies:
 class Market:
     """A policy's territories made ready to be looked up. Those whose parent is unknown, or is a part of them, are never reached."""
 
-    __slots__ = ("_children", "_lies", "_zone", "dated")
+    __slots__ = ("_children", "_zone", "dated", "lies")
 
     def __init__(self, territories: Territories, zone: str, conditions: Mapping[str, Condition], facts: Facts) -> None:
         self._zone = zone
         #: Whether any of them begins or ends by a day.
         self.dated = any(territory.starts or territory.ends for territory in territories.values())
-        self._lies = {
+        #: Each of them: whose it is, and what it is a part of.
+        self.lies = {
             name: Lies(name, territory, above(territories, name), *owner_of(territories, name))
             for name, territory in territories.items()
         }
@@ -70,7 +71,7 @@ class Market:
                 break
             found = name
             siblings = self._children.get(name)
-        return self._lies[found] if found is not None else None
+        return self.lies[found] if found is not None else None
 
 
 def above(territories: Territories, name: str) -> tuple[str, ...]:
@@ -142,6 +143,14 @@ def folded(text: str) -> str:
         return apart.strip()
     bare = "".join(sign for sign in apart if not "\u0300" <= sign <= "\u036f")
     return unicodedata.normalize("NFC", bare).strip()
+
+
+def there(territories: Territories, name: str, day: date) -> bool:
+    """Whether a territory is there on this day: it and all that it is a part of have begun and not ended."""
+    return all(
+        (one.starts is None or one.starts <= day) and (one.ends is None or day <= one.ends)
+        for one in (territories[name], *(territories[over] for over in above(territories, name)))
+    )
 
 
 class _Slice:

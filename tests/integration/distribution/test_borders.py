@@ -10,10 +10,9 @@ import pytest
 
 from dibs.crm.arrival import Enrichment
 from dibs.crm.models import Lead
-from dibs.distribution import acting, borders, claiming, moving, moving_on, policies
+from dibs.distribution import acting, borders, claiming, drafts, moving, moving_on, policies
 from dibs.distribution.models import Decision, Move, PolicyVersion
 from dibs.distribution.placing import Placed, enrich, place
-from dibs.engine import policy as documents
 from dibs.people.caller import Caller, caller_of
 from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
@@ -82,7 +81,7 @@ class Market:
 
     def would_move(self, text: str) -> borders.Border:
         enter(self.workspace.id)
-        return borders.would_move(self.workspace.id, documents.read(text), minutes(1))
+        return borders.would_move(self.workspace.id, drafts.draft(self.workspace.id, text), minutes(1))
 
     def lead(self, lead_id: UUID) -> Lead:
         enter(self.workspace.id)
@@ -287,7 +286,7 @@ def test_only_so_many_leads_are_looked_at_for_a_preview(market: Market) -> None:
     for _ in range(4):
         market.arrives(country="JP", region="Osaka")
     enter(market.workspace.id)
-    draft = documents.read(policy("kai"))
+    draft = drafts.draft(market.workspace.id, policy("kai"))
     some = borders.would_move(market.workspace.id, draft, minutes(1), at_most=3)
     assert (some.leads, some.more) == (3, True)
     every = borders.would_move(market.workspace.id, draft, minutes(1), at_most=4)

@@ -90,7 +90,7 @@ def publish_policy(request: HttpRequest, body: PolicyIn) -> HttpResponse:
         by = User.objects.get(id=caller.user_id)
         try:
             version = policies.publish(
-                caller.workspace_id, body.source, by=by, note=body.note, effective_from=body.effective_from, now=at
+                caller.workspace_id, body.source, by=by, note=body.note, effective_from=body.effective_from, move=body.move, now=at
             )
         except PolicyRefused as refused:
             raise refused_policy(refused) from None
@@ -152,6 +152,7 @@ def _summary(version: PolicyVersion) -> dict[str, Any]:
         "pending": version.pending,
         "effective_from": version.effective_from,
         "cancelled_at": version.cancelled_at,
+        "moves_leads": version.moves_leads,
         "note": version.note,
         "published_at": version.published_at,
         "published_by": version.published_by.name if version.published_by else None,
