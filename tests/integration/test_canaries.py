@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
@@ -92,6 +93,8 @@ def api_paths(method: str) -> list[str]:
 def filled(path: str, lead: Planted, pool: str) -> str:
     """The path with its parameters. Raises `KeyError` for one that has no place in this walk."""
     values = {"lead_id": str(lead.id), "name": pool, "number": "active"}
+    # Comparisons have a walk of their own: here one that there is not.
+    values["comparison_id"] = str(uuid4())
     return path.format_map(values)
 
 
@@ -158,7 +161,7 @@ def test_no_page_holds_what_its_visitor_may_not_see(company: Company, name: str)
 
 def addresses(pattern: URLPattern, company: Company) -> Iterator[str]:
     """The page's addresses, one for each lead or pool that it can be about. A parameter of a new kind fails here."""
-    route, known = str(pattern.pattern), {"lead_id", "name", "field", "handle", "act"}
+    route, known = str(pattern.pattern), {"lead_id", "name", "field", "handle", "act", "comparison_id"}
     assert set(pattern.pattern.converters) <= known, f"{route} has no place in this walk"
     for kind in ("uuid:", "slug:"):
         route = route.replace(f"<{kind}", "<")
@@ -171,7 +174,9 @@ def addresses(pattern: URLPattern, company: Company) -> Iterator[str]:
         for lead in leads:
             for name in fields:
                 path = route.replace("<name>", pool).replace("<lead_id>", lead).replace("<field>", name)
-                yield "/" + path.replace("<handle>", "aiko").replace("<act>", "contact")
+                yield "/" + path.replace("<handle>", "aiko").replace("<act>", "contact").replace(
+                    "<comparison_id>", str(uuid4())
+                )
 
 
 @pytest.mark.parametrize("name", WHO)
@@ -201,6 +206,53 @@ def test_no_refusal_holds_what_its_caller_may_not_see(company: Company, name: st
         told = found_in(text, company.leads) - allowed
         assert not told, f"{who} reads {sorted(told)} at {where}"
     assert len(walk.heard) > 10
+
+
+DRAFT = "policy: Nobody gets any\nroute: [{name: All, nurture: true}]"
+
+
+@pytest.mark.parametrize("name", WHO)
+def test_no_trial_of_a_policy_holds_what_its_caller_may_not_see(company: Company, name: str) -> None:
+    who = company.people[name]
+    walk = Walk(company, who)
+
+    def tried(path: str, body: Any) -> Any:
+        return walk.hear(
+            f"POST {path}",
+            walk.program.post(f"/api/v1{path}", json.dumps(body), content_type="application/json", headers=walk.api),
+        )
+
+    for lead in company.leads:
+        tried("/policies/dry-run", {"lead_id": str(lead.id)})
+        tried("/policies/dry-run", {"lead_id": str(lead.id), "source": DRAFT})
+        walk.page("/policy/try/", lead=str(lead.id))
+    begun = tried("/policies/compare", {"source": DRAFT, "since": "2026-01-01T00:00:00Z"})
+    if begun.status_code == 201:
+        at = f"/policies/comparisons/{begun.json()['id']}"
+        walk.get("/policies/comparisons")
+        walk.get(at)
+        assert walk.get(f"{at}/leads", limit=1000).json()["items"] or who.nothing
+        walk.get(f"{at}/leads", format="csv")
+        walk.page(f"/policy/compare/{begun.json()['id']}/")
+        walk.page(f"/policy/compare/{begun.json()['id']}/leads.csv")
+    allowed = {(lead.number, field) for lead in company.leads for field in company.shown(who, lead)}
+    for where, text in walk.heard:
+        told = found_in(text, company.leads) - allowed
+        assert not told, f"{who} reads {sorted(told)} at {where}"
+
+
+@pytest.mark.parametrize("name", ["manager", "manager of another team"])
+def test_typing_in_somebodys_address_tells_nothing_of_a_lead_out_of_sight(company: Company, name: str) -> None:
+    who = company.people[name]
+    walk = Walk(company, who)
+    for lead in company.leads:
+        body = {"lead": {"source": "x", "email": lead.value("email")}}
+        sent = json.dumps(body)
+        told = walk.program.post("/api/v1/policies/dry-run", sent, content_type="application/json", headers=walk.api)
+        assert told.status_code == 200
+        known = {name for number, name in found_in(told.content.decode(), company.leads) if number == lead.number}
+        assert known - {"email"} <= company.shown(who, lead)
+        assert company.shown(who, lead) or told.json()["touches"] is None
 
 
 @contextmanager
