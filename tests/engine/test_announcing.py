@@ -41,6 +41,18 @@ def tiers(*of: dict[str, Any], **tiering: Any) -> Policy:
     return policy(tiers=list(of), tiering=tiering)
 
 
+def sla(*rules: dict[str, Any]) -> Policy:
+    return policy(sla=list(rules))
+
+
+def idle(*rules: dict[str, Any]) -> Policy:
+    return policy(idle=list(rules))
+
+
+def lands(**of: dict[str, Any]) -> Policy:
+    return policy(territories=of)
+
+
 def team(**rules: Any) -> Policy:
     return policy(teams={"a": rules})
 
@@ -55,11 +67,39 @@ EASY: dict[str, Any] = {"when": "lead.score > 80", "times": 0.5}
 RATE, MIX, FLOOR = {"count": 5, "per": "1h"}, {"low_below": 50, "share": "30%", "over": 20}, {"count": 5, "per": "day"}
 PER_HIGH = {"low_below": 50, "per_high": 2}
 TIGHTER, LOOSER = True, False
+SOON: dict[str, Any] = {"first_contact": "30m", "then": {"reassign": 1}}
+HOT_SOON = SOON | {"when": 'lead.rank == "hot"'}
+ALONE: dict[str, Any] = {"after": "3d", "then": {"team": "a"}}
+JAPAN: dict[str, Any] = {"countries": ["JP"], "owner": {"team": "a"}}
 
 
 @pytest.mark.parametrize(
     ("before", "after_", "rule", "direction"),
     [
+        (team(), team(per_hour=4), "teams.a.per_hour", TIGHTER),
+        (team(per_week=4), team(per_week=5), "teams.a.per_week", LOOSER),
+        (team(per_month=4), team(per_month=3), "teams.a.per_month", TIGHTER),
+        (team(per_day=5), team(per_day=5, reps={"bo": {"per_day": 3}}), "teams.a.reps", TIGHTER),
+        (team(per_day=5), team(per_day=5, reps={"bo": {"per_day": 8}}), "teams.a.reps", LOOSER),
+        (team(reps={"bo": {"per_day": 3}}), team(), "teams.a.reps", LOOSER),
+        (policy(), policy(availability={"away_after": 3}), "availability.away_after", TIGHTER),
+        (policy(availability={"away_after": 3}), policy(availability={"away_after": 5}), "availability.away_after", LOOSER),
+        (sla(), sla(SOON), "sla", TIGHTER),
+        (sla(SOON), sla(), "sla", LOOSER),
+        (sla(SOON), sla(SOON | {"first_contact": "1h"}), "sla", LOOSER),
+        (sla(SOON), sla(SOON | {"first_contact": "10m"}), "sla", TIGHTER),
+        (sla(SOON), sla(SOON | {"hours": "business"}), "sla", LOOSER),
+        (sla(SOON | {"hours": "business"}), sla(SOON), "sla", TIGHTER),
+        (sla(SOON), sla(SOON | {"warn": "50%"}), "sla", LOOSER),
+        (sla(SOON), sla(HOT_SOON), "sla", TIGHTER),
+        (sla(SOON), sla(HOT_SOON, SOON), "sla", TIGHTER),
+        (idle(), idle(ALONE), "idle", TIGHTER),
+        (idle(ALONE), idle(ALONE | {"after": "5d"}), "idle", LOOSER),
+        (idle(ALONE), idle(ALONE | {"then": {"review": "managers"}}), "idle", TIGHTER),
+        (lands(), lands(japan=JAPAN), "territories.japan", LOOSER),
+        (lands(japan=JAPAN), lands(), "territories.japan", TIGHTER),
+        (lands(japan=JAPAN), lands(japan=JAPAN | {"owner": {"rep": "bo"}}), "territories.japan", TIGHTER),
+        (lands(japan=JAPAN), lands(japan=JAPAN | {"countries": ["JP", "KR"]}), "territories.japan", TIGHTER),
         (fair(hold_at_most=10), fair(hold_at_most=9), "fair_play.hold_at_most", TIGHTER),
         (fair(hold_at_most=10), fair(hold_at_most=11), "fair_play.hold_at_most", LOOSER),
         (fair(), fair(hold_at_most=99), "fair_play.hold_at_most", TIGHTER),

@@ -180,7 +180,13 @@ def test_each_rule_that_can_change_is_put_in_words(language: str) -> None:
     tiers = [{"name": "top", "when": "rep.closed > 5", "sees": "full"}, {"name": "rest", "sees": "preview"}]
     was = policy(tiers=tiers, pools={"inbound": {}, "second": {}})
     will = policy(
-        teams={"a": {"open_at_most": 1, "per_day": 1}},
+        teams={
+            "a": {"open_at_most": 1, "per_hour": 1, "per_day": 1, "per_week": 1, "per_month": 1, "reps": {"bo": {"per_day": 3}}}
+        },
+        availability={"away_after": 2},
+        sla={"first_contact": "5m", "when": "lead.consent", "then": {"reassign": 1}},
+        idle={"after": "3d", "then": {"pool": "inbound"}},
+        territories={"a": {"countries": ["JP"], "owner": {"team": "a"}}},
         pools={
             "inbound": {
                 "mode": "queue", "teams": ["a"], "order": ["score"], "preview": ["city"], "lock": "1m", "reclaim_after": "1h",

@@ -404,7 +404,15 @@ WORDS: Mapping[str, Mapping[str, str]] = {
 #: The rules that a policy can tighten or loosen, as people call them: by path, "*" for a pool's, team's or tier's name.
 RULES: Mapping[str, str] = {
     "teams.*.open_at_most": _("Open leads with which a rep of {name} is still given more, under"),
+    "teams.*.per_hour": _("Leads that a rep of {name} is given an hour, at most"),
     "teams.*.per_day": _("Leads that a rep of {name} is given a day, at most"),
+    "teams.*.per_week": _("Leads that a rep of {name} is given a week, at most"),
+    "teams.*.per_month": _("Leads that a rep of {name} is given a month, at most"),
+    "teams.*.reps": _("Leads that single reps of {name} are given, at most"),
+    "availability.away_after": _("Leads in a row that run out before a rep is taken for away"),
+    "sla": _("Time for first contact"),
+    "idle": _("How long a lead may be left alone"),
+    "territories.*": _("The territory {name}"),
     "fair_play.hold_at_most": _("Leads in hand, at most"),
     "fair_play.claim_at_least": _("Claims expected"),
     "fair_play.claim_rate": _("Claims in a short time, at most"),
@@ -438,6 +446,9 @@ NO_RULE: Mapping[str, str] = {
     "pools.*.teams": _("everybody"),
     "pools.*.reclaim_after": _("none"),
     "pools.*.escalate": _("nobody"),
+    "sla": _("none"),
+    "idle": _("as long as they like"),
+    "territories.*": _("none"),
     "tiers": _("none"),
     "tiers.*.when": _("everybody else"),
     "tiers.*.only": _("all"),
@@ -453,6 +464,16 @@ RATE = _("{count} within {per}")
 MIX_SHARE = _("{share} of the last {over} under {low_below}")
 MIX_PER_HIGH = _("{per_high} under {low_below} for each higher one")
 WEIGHT = _("{which}: {times} times")
+#: A time within which something must be done about leads, and about which.
+IN_TIME = _("{which}: {after}")
+#: The caps of a single rep.
+CAPS: Mapping[str, str] = {
+    "open_at_most": _("{count} open"),
+    "per_hour": _("{count} an hour"),
+    "per_day": _("{count} a day"),
+    "per_week": _("{count} a week"),
+    "per_month": _("{count} a month"),
+}
 #: An escalation step, by whom the lead goes to: a team, an owner, or the managers of all teams or one.
 STEPS: Mapping[str, str] = {
     "team": _("after {after} {name}"),

@@ -155,7 +155,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 def _path(rule: str) -> tuple[str, str]:
     """A rule's path with "*" for a pool's, team's or tier's name, as `texts.RULES` has it, and its last part ("" for a pool as a whole)."""
     room, _, rest = rule.partition(".")
-    if room not in {"teams", "pools", "tiers"} or not rest:
+    if room not in {"teams", "pools", "tiers", "territories"} or not rest:
         return rule, rest
     _name, dot, field = rest.rpartition(".")
     return (f"{room}.*.{field}", field) if dot and f"{room}.*.{field}" in texts.RULES else (f"{room}.*", "")
@@ -186,6 +186,12 @@ def _rule_value(rule: str, value: Any) -> str:
     text = str(value)
     if path == "pools.*.escalate":
         return "; ".join(_step(*found) for found in _STEP.findall(text))
+    if path in {"sla", "idle"}:
+        return "; ".join(_in_time(*found) for found in _IN_TIME.findall(text))
+    if path == "teams.*.reps":
+        return "; ".join(f"{rep}: {_own_caps(caps)}" for rep, caps in _OWN_CAPS.findall(text))
+    if path == "territories.*":
+        return text[1:-1]
     if path == "credits.weights":
         return "; ".join(_weight(part) for part in _BETWEEN_WEIGHTS.split(text[1:-1]))
     if path == "pools.*.order":
@@ -214,6 +220,21 @@ def _step(after: str, pushed: str, review: str) -> str:
     """One escalation step: to whom the lead goes, and when."""
     kind = pushed if pushed in texts.STEPS else "team" if pushed else "managers" if review == "managers" else "review"
     return gettext(texts.STEPS[kind]).format(after=_policy_span(after), name=titled(pushed or review))
+
+
+_IN_TIME = re.compile(r"\{(?:first_contact|after): (\w+)(?:, when: (.*?))?, hours: ")
+_OWN_CAPS = re.compile(r"([\w-]+) \{([^}]*)\}")
+
+
+def _in_time(span: str, when: str) -> str:
+    """A time for first contact, or for which a lead may be left alone, and of which leads."""
+    after = _policy_span(span)
+    return gettext(texts.IN_TIME).format(which=_word("when", when, {}, "UTC"), after=after) if when else after
+
+
+def _own_caps(text: str) -> str:
+    caps = (part.split(": ") for part in text.split(", "))
+    return ", ".join(gettext(texts.CAPS[name]).format(count=count) for name, count in caps)
 
 
 def _weight(text: str) -> str:

@@ -14,9 +14,11 @@ from itertools import zip_longest
 from dibs.engine.decision import Reason, Scalar
 from dibs.engine.policy_fair_play import ClaimAtLeast, ClaimRate, Credits, FairPlay, Mix, Tier, Weight
 from dibs.engine.policy_model import Policy, Pool
-from dibs.engine.policy_teams import TeamRules
+from dibs.engine.policy_teams import Caps, TeamRules
 from dibs.engine.policy_terms import Part, written
+from dibs.engine.policy_time import Idle, Sla
 from dibs.engine.policy_ways import Step
+from dibs.engine.territories import owner_of
 
 #: How much a pool's mode, or what a tier sees, lets a rep see and choose.
 _FREEDOM = {"queue": 0, "pool": 1, "cherry_pick": 2}
@@ -50,6 +52,8 @@ def changes(before: Policy | None, after: Policy) -> tuple[RuleChange, ...]:
         *_fair_play(before.fair_play, after.fair_play),
         *_tiers(before, after),
         *_credits(before.credits or Credits(), after.credits or Credits()),
+        *_in_time(before, after),
+        *_territories(before, after),
     )
 
 
@@ -117,9 +121,28 @@ def _asks_more_low(old: Mix | None, new: Mix | None) -> bool:
 def _teams(before: Policy, after: Policy) -> Iterator[RuleChange]:
     for name in dict.fromkeys((*before.teams, *after.teams)):
         old, new = before.teams.get(name, TeamRules()), after.teams.get(name, TeamRules())
-        for field in ("open_at_most", "per_day"):
+        for field in Caps.model_fields:
             was, will = getattr(old, field), getattr(new, field)
             yield from _changed(f"teams.{name}.{field}", was, will, _less(was, will))
+        fewer = any(
+            _less(
+                getattr(_own(old, rep), field) or getattr(old, field),
+                getattr(_own(new, rep), field) or getattr(new, field),
+            )
+            for rep in (*old.reps, *new.reps)
+            for field in Caps.model_fields
+        )
+        yield from _changed(f"teams.{name}.reps", _own_caps(old), _own_caps(new), fewer)
+
+
+def _own(rules: TeamRules, rep: str) -> Caps:
+    """The rep's own caps, those that are given."""
+    return rules.reps.get(rep, Caps())
+
+
+def _own_caps(rules: TeamRules) -> str | None:
+    given = ((rep, caps.model_dump(exclude_none=True)) for rep, caps in rules.reps.items())
+    return "; ".join(f"{rep} {_flow(caps)}" for rep, caps in given if caps) or None
 
 
 def _pools(before: Policy, after: Policy) -> Iterator[RuleChange]:
@@ -208,6 +231,56 @@ def _counts_no_less(old: Sequence[Weight], new: Sequence[Weight]) -> bool:
         and (will.times if will else 1) >= (was.times if was else 1)
         for was, will in zip_longest(old, new)
     )
+
+
+def _in_time(before: Policy, after: Policy) -> Iterator[RuleChange]:
+    """How soon leads must be contacted and how long they may be left alone, and after how many lapses a rep is taken for away."""
+    was, will = before.availability.away_after, after.availability.away_after
+    yield from _changed("availability.away_after", was, will, _less(was, will))
+    yield from _changed("sla", _rules(before.sla), _rules(after.sla), _asks_sooner(before.sla, after.sla))
+    yield from _changed("idle", _rules(before.idle), _rules(after.idle), _asks_sooner(before.idle, after.idle))
+
+
+def _asks_sooner(old: Sequence[Sla | Idle], new: Sequence[Sla | Idle]) -> bool:
+    """Whether some lead may be taken off its rep sooner, or otherwise: not where each rule is for the same leads, and gives as long."""
+
+    def span(rule: Sla | Idle) -> timedelta:
+        return rule.first_contact if isinstance(rule, Sla) else rule.after
+
+    if not new or len(new) != len(old):
+        return bool(new)
+    return any(
+        (will.when, will.then) != (was.when, was.then)
+        or span(will) < span(was)
+        or (was.hours, will.hours) == ("business", "always")
+        for was, will in zip(old, new, strict=True)
+    )
+
+
+def _rules(rules: Iterable[Sla | Idle]) -> str | None:
+    return _in_line(_flow(rule.model_dump(mode="json", exclude_none=True)) for rule in rules)
+
+
+def _territories(before: Policy, after: Policy) -> Iterator[RuleChange]:
+    """Each territory that is drawn otherwise, or is somebody else's. Who had it loses leads by that, or may."""
+    for name in dict.fromkeys((*before.territories, *after.territories)):
+        was, will = _territory(before, name), _territory(after, name)
+        yield from _changed(f"territories.{name}", was, will, was is not None)
+
+
+def _territory(policy: Policy, name: str) -> str | None:
+    """A territory in one line, with whose it is by itself or by another."""
+    territory = policy.territories.get(name)
+    if territory is None:
+        return None
+    owner, _ = owner_of(policy.territories, name)
+    drawn = territory.model_dump(mode="json", exclude_none=True, exclude_defaults=True, exclude={"owner"})
+    whose = owner.model_dump(exclude_none=True) if owner is not None else {}
+    return _flow({**{field: _bare(value) for field, value in drawn.items()}, **({"owner": whose} if whose else {})})
+
+
+def _bare(value: object) -> object:
+    return "[" + ", ".join(map(str, value)) + "]" if isinstance(value, list | tuple) else value
 
 
 def _by_name(tiers: Iterable[Tier]) -> Mapping[str, Tier]:
