@@ -19,6 +19,7 @@ from dibs.distribution import bulk
 from dibs.distribution.acting import Refused
 from dibs.distribution.overseeing import ANY_MANAGER
 from dibs.insight.leads import leads_in_sight
+from dibs.insight.matches import matches_page
 from dibs.insight.pages import BadCursor
 from dibs.insight.review import FILTERS, SORTS, review_page, values_in_review, why_in_review
 from dibs.insight.sight import SeenLead
@@ -33,6 +34,8 @@ from dibs.web.visit import Visit, page
 ROWS = 100
 #: Leads that one decision takes.
 _MOST = 1_000
+#: Near misses that are counted for the link to them.
+_NEAR = 99
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +200,7 @@ def _shown(
         result=result,
         reps=_reps(visit),
         pools=[name for name, _mode in visit.pools],
+        near=len(matches_page(visit.caller, "open", limit=_NEAR, now=visit.now).items),
         **CHOICES,
     )
 

@@ -1,0 +1,161 @@
+"""Matching new leads to accounts, with up to a million of them: one lead by itself, and what it adds to each lead of a batch.
+
+By itself: ``python -m benchmarks.matching --accounts 10000,100000,1000000 [--json]``. Names are like those of real companies: some words
+that many have, one or two that few have, a legal form. Leads write them as people do: another legal form, a slip of the pen, a word
+more or less; a third are of companies that are no account.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from random import Random
+from typing import Any
+
+from benchmarks.measure import Measure
+from benchmarks.running import data_folder
+
+_BATCH = 1_000
+_LOOKUPS = 1_000
+_FORMS = ("Inc.", "LLC", "GmbH", "S.A. de C.V.", "Ltd", "Co., Ltd.", "S.p.A.", "Pty Ltd", "AG", "")
+_TRADES = """
+Trading Logistics Systems Holdings Industries Foods Energy Medical Consulting Software Construction Motors Textiles
+Chemicals Marine Design Services Partners Global International Technologies Electronics Farms Media Finance Hotels
+Travel Steel
+"""
+_SYLLABLES = """
+ba be bi bo bu ka ke ki ko ku ma me mi mo mu na ne ni no nu ra re ri ro ru sa se si so su ta te ti to tu va ve vi
+vo lan mer tor vil gar den fel hol ber lin mar tan wen dor nex sol ter qua zen pol gra
+"""
+
+
+def measure(*, quick: bool = False, sizes: Sequence[int] = ()) -> list[Measure]:
+    sizes = sizes or ((2_000,) if quick else (10_000, 100_000))
+    found: list[Measure] = []
+    with data_folder():
+        from dibs.people.models import Workspace
+        from dibs.people.tenancy import enter
+
+        workspace = Workspace.objects.create(slug="bench", name="Bench", timezone="UTC")
+        enter(workspace.id)
+        random = Random("matching")
+        names: list[str] = []
+        empty = _in_batches(workspace.id, [_lead(_name(random)) for _ in range(_BATCH)])
+        found.append(Measure("match, no accounts: each of a batch", empty, "µs"))
+        for size in sizes:
+            loaded = _load(workspace.id, names, size, random)
+            found += _look(workspace.id, names, size, random, loaded)
+    return found
+
+
+def _look(workspace_id: Any, names: Sequence[str], size: int, random: Random, loaded: float) -> Iterator[Measure]:
+    written = [_written(random, names) for _ in range(_LOOKUPS)]
+    spans, right, known = [], 0, 0
+    for lead, meant in written:
+        began = time.perf_counter()
+        name = _matched(workspace_id, [lead])[0]
+        spans.append((time.perf_counter() - began) * 1e3)
+        known += meant is not None
+        right += meant is not None and name == meant
+    spans.sort()
+    label = f"match, {size:,} accounts"
+    yield Measure(f"{label}: accounts written", loaded, "accounts/s")
+    yield Measure(f"{label}: one lead, median", spans[len(spans) // 2], "ms")
+    yield Measure(f"{label}: one lead, p99", spans[int(len(spans) * 0.99)], "ms", budget_at_most=25)
+    yield Measure(f"{label}: each of a batch", _in_batches(workspace_id, [lead for lead, _ in written]), "µs")
+    yield Measure(f"{label}: found again, of those that are one", 100 * right / known, "%", budget_at_least=85)
+
+
+def _load(workspace_id: Any, names: list[str], size: int, random: Random) -> float:
+    """Write accounts until there are so many; how many a second."""
+    from django.db import connection
+    from django.utils.timezone import now
+
+    from dibs.crm.accounts import Told, write_accounts
+
+    seen = set(names)
+    began, before = time.perf_counter(), len(names)
+    while len(names) < size:
+        some = []
+        while len(some) < min(_BATCH, size - len(names)):
+            name = _name(random)
+            if name not in seen:
+                seen.add(name)
+                some.append(name)
+        given = frozenset({"name", "external_id"})
+        write_accounts(
+            workspace_id,
+            [Told(given, name=f"{name} {random.choice(_FORMS)}", external_id=name) for name in some],
+            now(),
+        )
+        names += some
+    seconds = time.perf_counter() - began
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM (ANALYZE) crm_account, crm_accountgram, crm_gramcount")
+    return (len(names) - before) / seconds
+
+
+def _name(random: Random) -> str:
+    own = "".join(random.choice(_SYLLABLES.split()) for _ in range(random.choice((2, 3, 3, 4)))).title()
+    return " ".join([own, *random.sample(_TRADES.split(), random.choice((0, 1, 1, 2)))])
+
+
+def _written(random: Random, names: Sequence[str]) -> tuple[Any, str | None]:
+    """A lead's company as somebody writes it, and the account that it is."""
+    if random.random() < 1 / 3:
+        return _lead(_name(random) + random.choice(("x", "ov", "ski"))), None
+    name = meant = random.choice(names)
+    if random.random() < 0.5:
+        at = random.randrange(1, len(name))
+        name = name[:at] + random.choice(("", random.choice("aeinrst"))) + name[at + 1 :]
+    return _lead(f"{name.upper() if random.random() < 0.2 else name} {random.choice(_FORMS)}"), meant
+
+
+def _lead(company: str) -> Any:
+    from dibs.engine.facts import LeadFacts
+
+    return LeadFacts(company=company)
+
+
+def _matched(workspace_id: Any, leads: Sequence[Any]) -> list[str | None]:
+    """What each lead is matched to, or would be put beside for a person to decide: the account's name without its legal form."""
+    from dibs.crm.models import Account
+    from dibs.distribution.matching import match_accounts
+    from dibs.engine.policy_market import Matching
+
+    found = match_accounts(workspace_id, [(lead, {"flags": ()}) for lead in leads], Matching())
+    ids = [match.account_id or match.near_id for match in found]
+    if len(leads) > 1:
+        return [str(one) if one else None for one in ids]
+    return [Account.objects.values_list("external_id", flat=True).get(id=ids[0]) if ids[0] else None]
+
+
+def _in_batches(workspace_id: Any, leads: Sequence[Any]) -> float:
+    """Microseconds for each lead of batches as an import makes them."""
+    began = time.perf_counter()
+    for start in range(0, len(leads), _BATCH):
+        _matched(workspace_id, leads[start : start + _BATCH])
+    return (time.perf_counter() - began) / len(leads) * 1e6
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.matching", description=__doc__)
+    parser.add_argument(
+        "--accounts", default="10000,100000", help="how many accounts, one measurement each, up to 1000000"
+    )
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    found = measure(sizes=[int(size) for size in given.accounts.split(",")])
+    if given.json:
+        print(json.dumps([figure.as_json() for figure in found], indent=2, ensure_ascii=False))
+        return 0
+    for figure in found:
+        print(f"{figure.name:60} {figure.value:12,.2f} {figure.unit}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
