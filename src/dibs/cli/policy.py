@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from dibs.cli.borders import borders
 from dibs.cli.policy_files import refuse, tell_problems, text_of
 from dibs.cli.trying import compare, try_lead_on
 from dibs.cli.workspaces import chosen_workspace, workspace_option
@@ -41,6 +42,7 @@ def policy() -> None:
 
 policy.add_command(try_lead_on)
 policy.add_command(compare)
+policy.add_command(borders)
 
 
 @policy.command("check")
@@ -128,12 +130,17 @@ def diff(file: str, number: int | None, workspace: str | None, as_json: bool) ->
 @policy.command("publish")
 @_file
 @click.option("--note", default="", help="Why, for those who read the list of versions later.")
+@click.option(
+    "--move",
+    is_flag=True,
+    help="As it comes into force, move open leads that its territories give to others. See: dibs policy borders FILE",
+)
 @_from_option
 @_by_option
 @workspace_option
 @_json_option
 def publish(
-    file: str, note: str, effective_from: str | None, by: str | None, workspace: str | None, as_json: bool
+    file: str, note: str, move: bool, effective_from: str | None, by: str | None, workspace: str | None, as_json: bool
 ) -> None:
     """Make a file the active policy, or announce it for a moment ahead.
 
@@ -153,7 +160,7 @@ def publish(
             told = _Versions(here)
             warnings = [found for found in policies.check(here.id, text).problems if found.severity == "warning"]
             try:
-                version = policies.publish(here.id, text, _publisher(here.id, by), note, start)
+                version = policies.publish(here.id, text, _publisher(here.id, by), note, start, move=move)
             except PolicyRefused as refused:
                 refuse(file, text, refused, as_json)
             told.tell(version, warnings, as_json)
@@ -328,6 +335,7 @@ class _Versions:
                 "digest": version.digest,
                 "new": new,
                 "pending": version.pending,
+                "moves_leads": version.moves_leads,
                 "effective_from": version.effective_from.isoformat(timespec="seconds"),
                 "taken_back": taken_back.number if taken_back else None,
                 "problems": [asdict(found) for found in warnings],
@@ -342,6 +350,10 @@ class _Versions:
             click.echo(f"Announced “{version.name}” as version {version.number}, from {start}.")
         else:
             click.echo(f"Published “{version.name}” as version {version.number}.")
+        if new and version.moves_leads:
+            click.echo(
+                "Open leads that its territories give to others move as it comes into force. See: dibs move list"
+            )
         if taken_back is not None:
             click.echo(f"Version {taken_back.number}, which was announced, is taken back.")
 

@@ -1,13 +1,16 @@
-"""The territories of a policy as a tree, with whose each is and how many open leads of the caller's range lie there."""
+"""The territories of a policy as a tree, with whose each is and how many open leads of the caller's range lie there; and what moving
+their borders would do, told."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
+from dibs.distribution.borders import Border, Shown
 from dibs.engine.calendar import local_day
 from dibs.engine.lifecycle import ENDED
 from dibs.engine.policy import Policy
@@ -74,3 +77,27 @@ def _counted(caller: Caller, now: datetime) -> dict[str, int]:
             [caller.workspace_id, sorted(ENDED), *values],
         )
         return dict(ask.fetchall())
+
+
+def told(moved: Border) -> dict[str, Any]:
+    """What moving a border does, for JSON. For operations: the leads are not masked."""
+    return {
+        "leads": moved.leads,
+        "more": moved.more,
+        "between": [{"before": before, "after": after, "leads": leads} for before, after, leads in moved.between],
+        "first": [_crossing(shown) for shown in moved.first],
+    }
+
+
+def _crossing(shown: Shown) -> dict[str, Any]:
+    to = shown.to
+    return {
+        "lead": shown.crossing.lead_id,
+        "company": shown.company,
+        "name": shown.name,
+        "state": shown.state,
+        "rep": shown.rep,
+        "before": shown.crossing.before,
+        "after": shown.crossing.after,
+        "to": None if to is None else {name: to[name] for name in ("state", "rep", "pool", "review")},
+    }

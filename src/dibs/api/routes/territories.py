@@ -16,7 +16,7 @@ from dibs.api.shapes_of_territories import BordersIn, BordersOut, TerritoryList
 from dibs.api.tokens import Token
 from dibs.distribution import borders, drafts, policies
 from dibs.engine.policy import PolicyRefused
-from dibs.insight.territories import Part, market
+from dibs.insight.territories import Part, market, told
 from dibs.people.access import Action
 from dibs.people.caller import Caller
 
@@ -58,14 +58,7 @@ def show_borders(request: HttpRequest, body: BordersIn) -> HttpResponse:
     except policies.UnknownVersion:
         raise Problem("not_found") from None
     moved = borders.would_move(caller.workspace_id, after, now())
-    return answers.answer(
-        {
-            "leads": moved.leads,
-            "more": moved.more,
-            "between": [{"before": before, "after": after, "leads": leads} for before, after, leads in moved.between],
-            "first": [_crossing(shown) for shown in moved.first],
-        }
-    )
+    return answers.answer(told(moved))
 
 
 def _part(part: Part) -> dict[str, Any]:
@@ -79,18 +72,4 @@ def _part(part: Part) -> dict[str, Any]:
         "ends": part.territory.ends,
         "there": part.there,
         "leads": part.leads,
-    }
-
-
-def _crossing(shown: borders.Shown) -> dict[str, Any]:
-    to = shown.to
-    return {
-        "lead": shown.crossing.lead_id,
-        "company": shown.company,
-        "name": shown.name,
-        "state": shown.state,
-        "rep": shown.rep,
-        "before": shown.crossing.before,
-        "after": shown.crossing.after,
-        "to": None if to is None else {name: to[name] for name in ("state", "rep", "pool", "review")},
     }
