@@ -2,13 +2,16 @@
 
 What counts is, for each rep who could be given the lead,
 
-    drawn * (1 + strengths) * (1 - load * busy)
+    drawn * (1 + strengths) * left
 
 ``drawn`` is taken from what the rep's results leave possible (`results.Expectation`) by Thompson sampling: W. R. Thompson, *On
 the Likelihood that One Unknown Probability Exceeds Another in View of the Evidence of Two Samples*, Biometrika 25, 1933. Who
 has few results yet is drawn high as often as low, and so gets chances without a rule for it; who has many is drawn close to
-what they showed. Without ``explore`` it is the mean. ``strengths`` is what the declared ones add, ``busy`` 0..1 how full the
-rep's hands are.
+what they showed. Without ``explore`` it is the mean. ``strengths`` is what the declared ones add, ``left`` what load leaves.
+
+Under a cap on open leads that is ``1 - load * open / cap``. Without one nothing says what full hands are, and it is
+``1 / (1 + load * ahead / 10)`` for somebody with so many more open leads than the least busy of those who could be given this
+one: it goes on falling, so that even the best by far does not get all.
 """
 
 from __future__ import annotations
@@ -27,8 +30,8 @@ if TYPE_CHECKING:
     from dibs.engine.conditions import Activation
     from dibs.engine.rulebook import Rulebook
 
-#: Fewer open leads than this are light to anybody: where no cap says what full hands are, one lead more or less decides nothing.
-LIGHT = 10
+#: So many open leads more than the least busy one has weigh, without a cap, as much as ``load`` says.
+HEAVY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def candidates(
     members = roster.teams.get(team, ())
     kind = kind_of(rules.kinds, lead)
     technical = activation is not None and book.is_technical(activation)
-    busiest = max((roster.reps[handle].open_leads for handle in willing), default=0)
+    fewest = min((roster.reps[handle].open_leads for handle in willing), default=0)
     weighed = []
     for handle in willing:
         rep = roster.reps[handle]
@@ -82,17 +85,24 @@ def candidates(
         lot = Random(f"{seed}:{handle}") if rules.explore else None
         drawn = lot.betavariate(results.alpha, results.beta) if lot is not None else results.mean
         caps = book.caps_of(team, handle)
-        full = (caps.open_at_most if caps is not None else None) or max(busiest, LIGHT)
+        cap = caps.open_at_most if caps is not None else None
         weighed.append(
             Candidate(
                 handle,
                 results,
                 drawn,
                 1 + strength(book, rep, lead, technical),
-                1 - rules.load * min(1.0, rep.open_leads / full),
+                _left(rules.load, rep.open_leads, cap, fewest),
             )
         )
     return weighed
+
+
+def _left(load: float, open_leads: int, cap: int | None, fewest: int) -> float:
+    """What load leaves of an expectation, above 0 and up to 1, or 0 at a cap that is not kept; ``load`` 0..1 as in the policy."""
+    if cap is not None:
+        return 1 - load * min(1.0, open_leads / cap)
+    return 1 / (1 + load * (open_leads - fewest) / HEAVY)
 
 
 def strength(book: Rulebook, rep: RepFacts, lead: LeadFacts, technical: bool) -> float:

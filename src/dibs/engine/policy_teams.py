@@ -66,8 +66,8 @@ class BestMatch(Part):
     strengths: Strengths = Strengths()
     """What declared strengths count for."""
     load: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """How much of a rep's expectation is lost when they have as many open leads as they may (or, without a cap, as the busiest of the team, ten at
-    least), 0..1."""
+    """How much load counts, 0..1. With as many open leads as a rep may have, this part of the expectation is lost; without a cap, with ten
+    more than the least busy of the team, it is divided by 1 and this."""
     explore: bool = True
     """Whether what is not known well is tried: an expectation is drawn from what the results leave possible, so that newcomers get chances."""
 
