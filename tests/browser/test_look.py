@@ -11,7 +11,8 @@ from django.utils.timezone import now
 from playwright.sync_api import Page
 
 from dibs.distribution import policies, tiering
-from dibs.people.models import User
+from dibs.people.models import Calendar, Rep, TimeOff, User
+from dibs.people.tenancy import enter
 from tests.api.conftest import POLICY, Company
 from tests.browser.conftest import LogIn
 from tests.making import publish
@@ -56,8 +57,27 @@ _NAMELESS = """() => {
 
 def _paths(company: Company, role: str) -> list[str]:
     if role == "rep":
-        return ["/pools/inbound/", "/pools/open/", "/queue/line/", "/mine/", "/standing/", "/notices/", "/fair-play/"]
-    return ["/floor/", "/review/", "/fair-play/", "/people/", "/policy/", "/policy/edit/", "/pools/open/", "/notices/"]
+        return [
+            "/pools/inbound/",
+            "/pools/open/",
+            "/queue/line/",
+            "/mine/",
+            "/standing/",
+            "/notices/",
+            "/fair-play/",
+            "/people/aiko/",
+        ]
+    return [
+        "/floor/",
+        "/review/",
+        "/fair-play/",
+        "/people/",
+        "/people/aiko/",
+        "/policy/",
+        "/policy/edit/",
+        "/pools/open/",
+        "/notices/",
+    ]
 
 
 def _fill(company: Company) -> None:
@@ -90,6 +110,33 @@ credits: {claim: 1, convert: 10, weights: [{when: 'lead.score < 30', times: 2}]}
     policies.publish(company.workspace.id, coming, None, effective_from=now() + timedelta(days=2))
 
 
+def _away(company: Company) -> None:
+    """A rep with time off, a calendar that fails, and a cap: a rep's own page with all that it can say."""
+    enter(company.workspace.id)
+    at, aiko = now(), company.aiko
+    Rep.objects.filter(id=aiko.id).update(
+        hours={"1": [540, 1080], "5": [1320, 360]},
+        country="JP",
+        timezone="Asia/Tokyo",
+        available=False,
+        away_why="lapses",
+        away_since=at,
+    )
+    for days, note in ((0, ""), (30, "Vacaciones en una ciudad con un nombre verdaderamente largo")):
+        starts = at + timedelta(days=days)
+        TimeOff.objects.create(
+            workspace=company.workspace, rep=aiko, starts=starts, ends=starts + timedelta(days=5), note=note
+        )
+    Calendar.objects.create(
+        workspace=company.workspace,
+        rep=aiko,
+        url="https://calendar-of-a-company-with-a-rather-long-name.example/a.ics",
+        failing_since=at - timedelta(days=2),
+        fetched_at=at - timedelta(days=3),
+        problem="not_there",
+    )
+
+
 def _own_lead(page: Page) -> str:
     page.goto("/pools/inbound/")
     page.locator("form[data-claim] button").click()
@@ -104,6 +151,7 @@ def test_every_page_can_be_read_and_everything_on_it_has_a_name(
 ) -> None:
     _rules(company)
     _fill(company)
+    _away(company)
     page = log_in(company.aiko if role == "rep" else company.ops, color_scheme=scheme)
     paths = _paths(company, role) + ([_own_lead(page)] if role == "rep" else ["/no/such/page/", "/account/logout/"])
     for path in paths:
@@ -116,6 +164,7 @@ def test_every_page_can_be_read_and_everything_on_it_has_a_name(
 def test_no_page_scrolls_sideways_on_a_small_screen(company: Company, log_in: LogIn, language: str) -> None:
     _rules(company)
     _fill(company)
+    _away(company)
     User.objects.update(language=language)
     for role, who in (("rep", company.aiko), ("ops", company.ops)):
         page = log_in(who, viewport={"width": 360, "height": 740})

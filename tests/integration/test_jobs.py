@@ -40,9 +40,13 @@ def test_a_worker_drops_events_that_are_too_old_in_every_workspace() -> None:
 def test_every_job_of_the_house_comes_by_itself() -> None:
     kept = {task.task.name for task in app.periodic_registry.periodic_tasks.values()}
     assert kept == {
+        "carry_on_moves",
+        "count_results",
         "forget_old_events",
         "forget_old_idempotency_keys",
+        "look_at_borders",
         "look_at_claim_floors",
+        "refresh_calendars",
         "sample_pools",
         "settle_tiers",
         "watch_claims",
