@@ -162,7 +162,7 @@ def _tell(summary: Summary) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column()
     table.add_column(justify="right")
-    for name in ("placed", "enriched", "unchanged", "refused"):
+    for name in ("placed", "touched", "enriched", "unchanged", "refused"):
         table.add_row(name, f"{getattr(summary, name):,}")
     out.print(table)
     for title, counter in (

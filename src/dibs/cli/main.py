@@ -15,6 +15,7 @@ _COMMANDS = {
     "up": ("dibs.cli.up", "up", "Start Dibs: web, live stream and worker, and the database if there is none"),
     "demo": ("dibs.cli.demo", "demo", "Fill a sample workspace with teams, people and synthetic leads"),
     "import": ("dibs.cli.importing", "import_", "Place the leads of a file"),
+    "accounts": ("dibs.cli.accounts", "accounts", "Keep the accounts that leads are matched to"),
     "policy": ("dibs.cli.policy", "policy", "Check, compare, publish and roll back policies"),
     "explain": ("dibs.cli.explain", "explain", "Tell a lead's story: every decision, and why"),
     "move": ("dibs.cli.moving", "move", "Hand many leads on in one step: plan it, look, start it, undo it"),

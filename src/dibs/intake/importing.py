@@ -34,7 +34,7 @@ _MANY = 25_000
 
 @dataclass(slots=True)
 class Summary:
-    """What became of a file. ``where`` counts placed and enriched leads by place, ``refused_for`` refusals by code."""
+    """What became of a file. ``where`` counts placed, touched and enriched leads by place, ``refused_for`` refusals by code."""
 
     file: str
     source: str
@@ -42,6 +42,7 @@ class Summary:
     delimiter: str
     rows: int = 0
     placed: int = 0
+    touched: int = 0
     enriched: int = 0
     unchanged: int = 0
     refused: int = 0
@@ -59,6 +60,7 @@ class Summary:
         return {
             "rows": self.rows,
             "placed": self.placed,
+            "touched": self.touched,
             "enriched": self.enriched,
             "unchanged": self.unchanged,
             "refused": self.refused,

@@ -38,7 +38,7 @@ class RawPayload(WorkspaceRow):
 
 
 class Import(WorkspaceRow):
-    """One file read. ``counts`` holds rows, placed, enriched, unchanged, refused, where the placed ones are, reasons, flags.
+    """One file read. ``counts`` holds rows, placed, touched, enriched, unchanged, refused, where the placed ones are, reasons, flags.
 
     ``finished_at`` stays empty for an import that was broken off; what it had placed until then is placed, and importing the
     file again goes on from there.
