@@ -78,7 +78,7 @@ def try_policy(visit: Visit) -> HttpResponse:
         fields=[(name, field_name(name, active_language()), typed[name]) for name in FIELDS],
         more=more,
         told=told,
-        steps=[_step(rule) for rule in told["rules"]] if told else [],
+        steps=[_step(rule, visit.names) for rule in told["rules"]] if told else [],
         points=[(point, _why(point)) for point in told["points"]] if told else [],
         outcome=_outcome(told) if told else "",
         following=next_in_words(str(told["becomes"]["due_for"])) if told else None,
@@ -153,14 +153,14 @@ def _plain(text: str) -> str | int | float | bool:
     return text
 
 
-def _step(rule: Mapping[str, Any]) -> Step:
+def _step(rule: Mapping[str, Any], names: Mapping[str, str]) -> Step:
     return Step(
         place=rule["index"] + 1,
         name=rule["name"],
         parts=condition_in_words(rule["when"], active_language()),
         verdict=rule["verdict"],
         why=() if rule["holds"] else _why(rule),
-        goes=_goes(rule["goes"]),
+        goes=_goes(rule["goes"], names),
     )
 
 
@@ -181,12 +181,21 @@ def _value(name: str, value: Any) -> str:
     return value_of({name.removeprefix("lead."): value}, name.removeprefix("lead."))
 
 
-def _goes(goes: Mapping[str, Any] | None) -> str:
-    """Where a rule puts the lead, or would."""
-    if goes is None or goes["state"] is None:
+def _goes(goes: Mapping[str, Any] | None, names: Mapping[str, str]) -> str:
+    """Where a rule puts the lead, or would, in short."""
+    if goes is None:
         return ""
-    last = goes["reasons"][-1]["text"] if goes["reasons"] else ""
-    return str(last)
+    name = names.get(goes["rep"] or "", goes["rep"])
+    match goes["state"]:
+        case "owned":
+            return f"{name} ({titled(goes['team'])})" if goes["team"] else str(name)
+        case "offered":
+            return _("offered to %(name)s") % {"name": name}
+        case "pooled":
+            return _("the pool %(pool)s") % {"pool": titled(goes["pool"])}
+        case "review":
+            return _("the managers")
+    return _("kept until it is ready for sales")
 
 
 def _outcome(told: Mapping[str, Any]) -> str:
