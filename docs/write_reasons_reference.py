@@ -20,6 +20,7 @@ GROUPS = (
     ("What became of a rep's standing", reasons.STANDING, "Written to the rep's own story, and to the rep; credits also to the report."),
     ("What a policy will change", reasons.ANNOUNCING, "Told to the reps before a policy that was announced takes effect."),
     ("What people and programs did", reasons.ACTS, "Written when somebody acts on a lead."),
+    ("What became of many leads at once", reasons.MOVING, "Written when leads are moved in bulk, and told to the reps whom it concerns."),
 )  # fmt: skip
 
 _HEAD = """# Reasons

@@ -152,7 +152,7 @@ def _move(caller: Caller, crossings: Sequence[Crossing], why: str, now: datetime
     moves = []
     for first in range(0, len(crossings), moving.MOST):
         ids = [crossing.lead_id for crossing in crossings[first : first + moving.MOST]]
-        planned = moving.plan(caller, moving.Wanted(kind="border", why=why[:500]), now, ids)
+        planned = moving.plan(caller, moving.Wanted("border", why=why[:500]), now, ids)
         started = moving.start(caller, planned.id, now)
         assert started is not None, "who planned it may start it"
         moves.append(started)

@@ -22,6 +22,8 @@ def add_helper(caller: Caller, lead_id: UUID, handle: str, now: datetime) -> Ans
         rep = scene.known.roster.reps.get(handle)
         if rep is None or not rep.active:
             raise LookupError(handle)
+        if refusal := _of_others(scene):
+            return refusal
         rep_id = scene.known.ids[handle]
         if rep_id == scene.held_by:
             return Refusal((Reason("owns_it", {"rep": handle}),), remedy=Reason("choose_somebody"))
@@ -42,14 +44,23 @@ def remove_helper(caller: Caller, lead_id: UUID, handle: str, now: datetime) -> 
     Raises `LookupError` if there is no rep with this handle.
     """
 
-    def decide(scene: Scene) -> Outcome | None:
+    def decide(scene: Scene) -> Outcome | Refusal | None:
         rep_id = scene.known.ids.get(handle)
         if rep_id is None:
             raise LookupError(handle)
+        if handle != caller.handle and (refusal := _of_others(scene)):
+            return refusal
         gone, _ = Helper.objects.filter(workspace_id=caller.workspace_id, lead_id=lead_id, rep_id=rep_id).delete()
         return _helped(scene, Reason("helper_removed", {"rep": handle, "by": caller.name})) if gone else None
 
-    return act(caller, lead_id, now, decide, kind="left_team" if handle == caller.handle else "helped", claim=None)
+    return act(caller, lead_id, now, decide, kind="helped", claim=None)
+
+
+def _of_others(scene: Scene) -> Refusal | None:
+    """Who is only on the team says nothing of others on it."""
+    if scene.is_led or not scene.helps:
+        return None
+    return Refusal((Reason("not_yours", {"by": scene.clock.owner}),), remedy=Reason("choose_another"))
 
 
 def _helped(scene: Scene, because: Reason) -> Outcome:

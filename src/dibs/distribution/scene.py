@@ -43,8 +43,6 @@ _FOR_WHO_HAS_IT = frozenset({"retired", "released", "converted"})
 _FREEING = frozenset({"converted", "retired", "released", "rejected"})
 #: Acts on a lead that waits, where there is no owner to ask about.
 _ON_WAITING = frozenset({"skipped", "opened"})
-#: Acts on a lead's team: for who has the lead or leads them, and to leave it for who is on it.
-_OF_ITS_TEAM = frozenset({"helped", "left_team"})
 
 
 #: Columns that an act changes while the lead stays in the same hands.
@@ -114,7 +112,9 @@ class Scene:
         rep_id = self.caller.rep_id
         if rep_id is None or self.held_by in {None, rep_id}:
             return False
-        return Helper.objects.filter(workspace_id=self.caller.workspace_id, lead_id=self.row["id"], rep_id=rep_id).exists()
+        return Helper.objects.filter(
+            workspace_id=self.caller.workspace_id, lead_id=self.row["id"], rep_id=rep_id
+        ).exists()
 
     def _leads(self, rep_id: UUID) -> bool:
         handle, teams = self.known.handles.get(rep_id), self.known.roster.teams
@@ -248,8 +248,8 @@ def may_do(scene: Scene, kind: str, claim: UUID | None) -> Refusal | None:
         if row["state"] != "pooled":
             return Refusal((Reason("not_waiting"),), remedy=Reason("choose_another"))
         return None
-    if kind in _OF_ITS_TEAM:
-        return _may_say_who_helps(scene, kind)
+    if kind == "helped":
+        return _may_say_who_helps(scene)
     if kind in _OVER_ALL:
         if not scene.is_led:
             return Refusal((Reason("not_led"),), remedy=Reason("ask_its_manager"))
@@ -263,10 +263,10 @@ def may_do(scene: Scene, kind: str, claim: UUID | None) -> Refusal | None:
     return judge.may_move(scene.clock, kind)
 
 
-def _may_say_who_helps(scene: Scene, kind: str) -> Refusal | None:
-    """Whether the caller may say who is on the lead's team: one that somebody has."""
+def _may_say_who_helps(scene: Scene) -> Refusal | None:
+    """Whether the caller may say who is on the lead's team, one that somebody has; who is on it, of themselves."""
     if scene.row["state"] not in HELD:
         return Refusal((Reason("nobodys"),), remedy=Reason("choose_another"))
-    if scene.is_led or (kind == "left_team" and scene.helps):
+    if scene.is_led or scene.helps:
         return None
     return judge.may_act(scene.clock, scene.caller.handle or "", True, scene.now)
