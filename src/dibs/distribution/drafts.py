@@ -8,7 +8,7 @@ from dibs.distribution import policies
 from dibs.distribution.models import PolicyVersion
 from dibs.distribution.rulebooks import Active, rulebook
 from dibs.engine import policy as documents
-from dibs.engine.policy import PolicyRefused
+from dibs.engine.policy import Policy, PolicyRefused
 from dibs.engine.rulebook import Rulebook
 
 #: What stands in place of a version's id for one that is not published; its number is 0.
@@ -28,7 +28,12 @@ def draft(workspace_id: UUID, text: str) -> Active:
     errors = [found for found in checked.problems if found.severity == "error" and found.code != "example_failed"]
     if checked.policy is None or errors:
         raise PolicyRefused(tuple(errors) or checked.problems)
-    return Active(DRAFT, 0, documents.digest(checked.policy), Rulebook.of(checked.policy))
+    return ready(checked.policy)
+
+
+def ready(policy: Policy) -> Active:
+    """A policy without errors that is not published, ready to run."""
+    return Active(DRAFT, 0, documents.digest(policy), Rulebook.of(policy))
 
 
 def version(workspace_id: UUID, number: int | None = None) -> Active:

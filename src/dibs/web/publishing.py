@@ -14,14 +14,16 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dibs.distribution import policies
+from dibs.distribution import borders, drafts, policies
+from dibs.distribution.borders import Border
 from dibs.distribution.models import PolicyVersion
 from dibs.engine import announcing
-from dibs.engine.policy import Checked, Policy, PolicyRefused
+from dibs.engine.policy import Checked, PolicyRefused
 from dibs.people.access import Action
 from dibs.people.models import User
 from dibs.web.policy import changes_between, marked
 from dibs.web.shown import clock
+from dibs.web.territories import between, crossing
 from dibs.web.visit import Visit, page
 
 #: Characters of a policy that the form takes; the engine refuses more.
@@ -35,18 +37,23 @@ _STEP, _ROOM = timedelta(minutes=15), timedelta(minutes=5)
 @require_http_methods(["GET", "POST"])
 @page(Action.PUBLISH_POLICY)
 def edit(visit: Visit) -> HttpResponse:
-    """A new version. What it tightens or loosens is shown before it is published; every problem is named with its line."""
+    """A new version. What it tightens or loosens for the reps, and the leads that its borders would move, are shown before it is
+    published; every problem is named with its line."""
     workspace_id, form = visit.caller.workspace_id, visit.request.POST
     versions = PolicyVersion.objects.filter(workspace_id=workspace_id)
     active = versions.filter(active=True).first()
     text = form.get("text", _begin_with(visit, active)).replace("\r\n", "\n")[: _LONGEST + 1]
     before = policies.policy_of(active) if active is not None else None
-    checked, earliest, unfit = None, None, ""
+    checked, earliest, unfit, border = None, None, "", Border()
     if visit.request.method == "POST":
         checked = policies.check(workspace_id, text)
         if checked.ok and checked.policy is not None:
             earliest = announcing.earliest(before, checked.policy, visit.now)
-            if form.get("do") == "publish" and _was_shown(form.get("shown", ""), text, before, checked.policy):
+            was_shown = form.get("shown", "") == _mark(text)
+            if not was_shown or form.get("do") != "publish":
+                border = borders.would_move(workspace_id, drafts.ready(checked.policy), visit.now)
+            quiet = not announcing.changes(before, checked.policy) and not border.leads
+            if form.get("do") == "publish" and (was_shown or quiet):
                 when, unfit = _moment(visit, form.get("from", ""))
                 if not unfit:
                     try:
@@ -71,8 +78,12 @@ def edit(visit: Visit) -> HttpResponse:
         marked=marked(checked),
         lines=_around(text, marked(checked)),
         changes=changes,
-        shown=_mark(text) if changes else "",
-        to_confirm=bool(changes) and form.get("do") == "publish",
+        border=border,
+        between=between(border),
+        crossing=crossing(border),
+        moves=form.get("move") == "yes",
+        shown=_mark(text) if changes or border.leads else "",
+        to_confirm=bool(changes or border.leads) and form.get("do") == "publish",
         earliest=earliest,
         begins=form.get("from", "") if not earliest or form.get("from") else _local(_offered(earliest)),
         unfit=unfit,
@@ -117,7 +128,8 @@ def cancel(visit: Visit) -> HttpResponse:
 def _publish(visit: Visit, text: str, active: PolicyVersion | None, when: datetime | None) -> HttpResponse:
     """Publish, at once or for later, and say which. Raises `PolicyRefused` and `TooSudden`."""
     note = visit.request.POST.get("note", "").replace("\0", "").strip()
-    version = policies.publish(visit.caller.workspace_id, text, _user(visit), note, when, now=visit.now)
+    move = visit.request.POST.get("move") == "yes"
+    version = policies.publish(visit.caller.workspace_id, text, _user(visit), note, when, move=move, now=visit.now)
     if active is not None and version.id == active.id:
         visit.good(_("Nothing changed: this is the version in force."))
     elif version.pending:
@@ -127,6 +139,8 @@ def _publish(visit: Visit, text: str, active: PolicyVersion | None, when: dateti
         )
     else:
         visit.good(_("Published as version %(n)s. It is in force from now on.") % {"n": version.number})
+        if move:
+            visit.good(_("Leads that belong to others by it are on their way: see Moves."))
     return redirect("policy")
 
 
@@ -140,13 +154,8 @@ def _begin_with(visit: Visit, active: PolicyVersion | None) -> str:
     return active.source if active is not None else ""
 
 
-def _was_shown(shown: str, text: str, before: Policy | None, after: Policy) -> bool:
-    """Whether the changes for the reps have been looked at, or there are none."""
-    return shown == _mark(text) or not announcing.changes(before, after)
-
-
 def _mark(text: str) -> str:
-    """By what a form knows the text again that its changes were shown for."""
+    """By what a form knows the text again that its changes and borders were shown for."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
