@@ -39,11 +39,14 @@ KIND: dict[str, tuple[str, str]] = {
     "assigned": ("manager", "a manager gave it to a rep by name"),
     "returned": ("manager", "a manager sent it from review to a pool"),
     "merged": ("manager", "it turned out to be the same as another lead"),
+    "undone": ("manager", "a move of many leads was undone"),
+    "unmerged": ("manager", "it was another lead after all: back to where it was"),
     "reopened": ("manager", "a retired lead came back"),
     "lapsed": ("time", "a lock or an offer ran out unused"),
     "escalated": ("time", "it waited as long as a step of its pool says"),
     "aged": ("time", "it reached its pool's age cap: nothing waits longer"),
-    "reassigned": ("time", "first contact was missed"),
+    "reassigned": ("time", "first contact was missed, it was left alone, or many leads were moved at once"),
+    "freed": ("time", "somebody of the team that it awaits can take it now"),
 }
 
 LEFT, TOP, STEP, ROW, GAP = 120, 64, 92, 22, 14

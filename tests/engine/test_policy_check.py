@@ -145,6 +145,12 @@ def test_a_team_that_is_nearly_one_of_the_policys_own_is_warned_of() -> None:
         # Owners and ends.
         (("push: {team: closers}}\n", "push: {to: territory.owner}}\n"), ("error", "no_territories", "route[1].push.to")),
         (("route:", "sla: {first_contact: 5m, then: {}}\nroute:"), ("error", "sla_without_end", "sla.then")),
+        (("route:", "sla: [{first_contact: 5m, then: {reassign: 1}}, {first_contact: 9m, when: lead.consent, then: {reassign: 1}}]\nroute:"), ("warning", "sla_unreachable", "sla[1]")),
+        (("route:", "idle: [{after: 5d, when: lead.consent, then: {review: managers}}, {after: 9d, when: lead.consent, then: {review: managers}}]\nroute:"), ("warning", "idle_unreachable", "idle[1]")),
+        (("route:", "idle: {after: 5d, when: 'lead.contry == null', then: {review: managers}}\nroute:"), ("error", "unknown_fact", "idle.when")),
+        (("route:", "idle: {after: 5d, when: 'rep.closed > 2', then: {review: managers}}\nroute:"), ("error", "fact_not_known_here", "idle.when")),
+        (("route:", "idle: {after: 5d, then: {pool: inbund}}\nroute:"), ("error", "unknown_pool", "idle.then.pool")),
+        (("route:", "idle: {after: 5d, then: {team: closer}}\nroute:", "pools:", "teams: {closers: {per_day: 5}}\npools:"), ("warning", "team_like_another", "idle.then.team")),
         (("pools:", "teams: {closers: {weights: {aiko: 2}}}\npools:"), ("warning", "weights_unused", "teams.closers.weights")),
         (("pools:", "teams: {field: {per_day: 2}}\npools:"), ("warning", "team_unused", "teams.field")),
         (("pools:", "teams: {closers: {per_day: 9, per_week: 5}}\npools:"), ("warning", "cap_unused", "teams.closers.per_day")),
@@ -256,16 +262,28 @@ def test_the_managers_queue_is_nobodys_team() -> None:
         ("sla: {first_contct: 5m, first_contact: 5m, then: {reassign: 1}}", "unknown_field", "sla.first_contct", "first_contct"),
         ("sla: {first_contact: 5m, then: {reassign: 99}}", "out_of_range", "sla.then.reassign", "99"),
         ("sla: {first_contact: 5m, then: {}}", "sla_without_end", "sla.then", "{}"),
-        ("sla: [{first_contact: 5m, then: {reassign: 1}}, {first_contact: 5m, then: {}}]", "sla_without_end", "sla[1].then", "{}"),
+        ("sla: [{first_contact: 5m, when: lead.consent, then: {reassign: 1}}, {first_contact: 5m, then: {}}]", "sla_without_end", "sla[1].then", "{}"),
         ("sla:\n  - {first_contact: 5m, thn: {}, then: {reassign: 1}}", "unknown_field", "sla[0].thn", "thn"),
-        ("timezone: Asia/Tokio", "timezone", "timezone", "Asia/Tokio"),
-        ("matching: {account_at: 50%}", "matching_overlap", "matching", "{"),
         ("idle: {after: 3d, then: {}}", "exactly_one", "idle.then", "{}"),
         ("idle: [{after: 3d, then: {}}]", "exactly_one", "idle[0].then", "{}"),
     ],
 )  # fmt: skip
 def test_what_may_stand_in_a_list_is_told_of_as_the_author_wrote_it(sla: str, code: str, path: str, at: str) -> None:
     text = START.replace("route:", f"{sla}\nroute:")
+    (problem,) = check(text).problems
+    assert (problem.code, problem.path) == (code, path)
+    assert pointed_at(text, problem).startswith(at)
+
+
+@pytest.mark.parametrize(
+    ("part", "code", "path", "at"),
+    [
+        ("timezone: Asia/Tokio", "timezone", "timezone", "Asia/Tokio"),
+        ("matching: {account_at: 50%}", "matching_overlap", "matching", "{"),
+    ],
+)
+def test_what_no_policy_can_mean_is_told_where_it_stands(part: str, code: str, path: str, at: str) -> None:
+    text = START.replace("route:", f"{part}\nroute:")
     (problem,) = check(text).problems
     assert (problem.code, problem.path) == (code, path)
     assert pointed_at(text, problem).startswith(at)

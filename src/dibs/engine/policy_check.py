@@ -17,8 +17,8 @@ from dibs.engine.policy_odds import rules_at_odds
 from dibs.engine.policy_reading import did_you_mean
 from dibs.engine.policy_text import Path
 from dibs.engine.policy_tree import tree
-from dibs.engine.policy_ways import Push
-from dibs.engine.rulebook import AMONG, CREDITS, FIRST_CONTACT, ROUTING, SCORING, SIGHT, TIER, Knows
+from dibs.engine.policy_ways import Onward, Push
+from dibs.engine.rulebook import AMONG, CREDITS, FIRST_CONTACT, LEFT_ALONE, ROUTING, SCORING, SIGHT, TIER, Knows
 
 #: The review queue of all managers; every other queue is a team's.
 REVIEWERS = "managers"
@@ -76,6 +76,9 @@ def conditions_in(policy: Policy) -> Iterator[tuple[Path, str, Knows]]:
     for index, sla in enumerate(policy.sla):
         if sla.when is not None:
             yield ("sla", index, "when"), sla.when, FIRST_CONTACT
+    for index, idle in enumerate(policy.idle):
+        if idle.when is not None:
+            yield ("idle", index, "when"), idle.when, LEFT_ALONE
     for index, weight in enumerate(policy.credits.weights if policy.credits else ()):
         yield ("credits", "weights", index, "when"), weight.when, CREDITS
     for path, push in pushes_in(policy):
@@ -86,7 +89,7 @@ def conditions_in(policy: Policy) -> Iterator[tuple[Path, str, Knows]]:
 
 
 def _in_order(policy: Policy, compiled: dict[Path, Condition]) -> Iterator[Found]:
-    """Rules, tiers and weights of which the first that matches wins: those that can never be reached."""
+    """Rules, tiers, weights and times of which the first that matches wins: those that can never be reached."""
     weights = policy.credits.weights if policy.credits else ()
     lists: tuple[tuple[str, str, list[tuple[Path, str, str | None]]], ...] = (
         ("rule", "lead", [(("route", i), rule.name, rule.when) for i, rule in enumerate(policy.route)]),
@@ -96,6 +99,8 @@ def _in_order(policy: Policy, compiled: dict[Path, Condition]) -> Iterator[Found
             "lead",
             [(("credits", "weights", i), f"weight {i + 1}", weight.when) for i, weight in enumerate(weights)],
         ),
+        ("sla", "lead", [(("sla", i), f"sla {i + 1}", sla.when) for i, sla in enumerate(policy.sla)]),
+        ("idle", "lead", [(("idle", i), f"idle {i + 1}", idle.when) for i, idle in enumerate(policy.idle)]),
     )
     for kind, subject, entries in lists:
         takes_all: str | None = None
@@ -148,10 +153,7 @@ def _pools_named(policy: Policy) -> Iterator[Found]:
     for index, rule in enumerate(policy.route):
         if rule.pull:
             named.append((("route", index, "pull", "pool"), rule.pull.pool))
-        if rule.fallback and rule.fallback.pool:
-            named.append((("route", index, "fallback", "pool"), rule.fallback.pool))
-    if policy.qualify.stale and policy.qualify.stale.then.pool:
-        named.append((("qualify", "stale", "then", "pool"), policy.qualify.stale.then.pool))
+    named += [((*path, "pool"), onward.pool) for path, onward in onwards_in(policy) if onward.pool]
     for path, pool in named:
         if pool not in policy.pools:
             hint = did_you_mean(pool, policy.pools) or f"; add it under pools, such as {pool}: {{mode: pool}}"
@@ -173,6 +175,17 @@ def pushes_in(policy: Policy) -> Iterator[tuple[Path, Push]]:
                 yield ("pools", name, "escalate", index, "push"), step.push
 
 
+def onwards_in(policy: Policy) -> Iterator[tuple[Path, Onward]]:
+    """Every place where leads go on to, and where it stands: fallbacks, and what comes of stale and idle leads."""
+    for index, rule in enumerate(policy.route):
+        if rule.fallback:
+            yield ("route", index, "fallback"), rule.fallback
+    if policy.qualify.stale:
+        yield ("qualify", "stale", "then"), policy.qualify.stale.then
+    for index, idle in enumerate(policy.idle):
+        yield ("idle", index, "then"), idle.then
+
+
 def teams_in(policy: Policy) -> Iterator[tuple[Path, str, str]]:
     """Every team a policy names: where, its name, and as what: ``push``, ``sees`` (a pool) or ``review``."""
     for path, push in pushes_in(policy):
@@ -182,22 +195,13 @@ def teams_in(policy: Policy) -> Iterator[tuple[Path, str, str]]:
         if territory.owner and territory.owner.team:
             yield ("territories", name, "owner", "team"), territory.owner.team, "push"
     for index, rule in enumerate(policy.route):
-        if rule.fallback and rule.fallback.team:
-            yield ("route", index, "fallback", "team"), rule.fallback.team, "push"
-        for path, queue in (
-            (("route", index, "review"), rule.review),
-            (("route", index, "fallback", "review"), rule.fallback and rule.fallback.review),
-        ):
-            if queue:
-                yield path, queue, "review"
-    stale = policy.qualify.stale
-    if stale and (stale.then.team or stale.then.review):
-        kind = "team" if stale.then.team else "review"
-        yield (
-            ("qualify", "stale", "then", kind),
-            stale.then.team or stale.then.review or "",
-            kind.replace("team", "push"),
-        )
+        if rule.review:
+            yield ("route", index, "review"), rule.review, "review"
+    for path, onward in onwards_in(policy):
+        if onward.team:
+            yield (*path, "team"), onward.team, "push"
+        if onward.review:
+            yield (*path, "review"), onward.review, "review"
     for name, pool in policy.pools.items():
         for index, team in enumerate(pool.teams or ()):
             yield ("pools", name, "teams", index), team, "sees"
@@ -230,7 +234,7 @@ def _teams_named(policy: Policy) -> Iterator[Found]:
         if hint:
             yield "team_like_another", f"{team} is not among the policy's teams{hint}", path, None, "warning"
     weighted = {push.team for _, push in pushes_in(policy) if push.by == "weighted_round_robin"}
-    weighted |= {r.fallback.team for r in policy.route if r.fallback and r.fallback.by == "weighted_round_robin"}
+    weighted |= {onward.team for _, onward in onwards_in(policy) if onward.by == "weighted_round_robin"}
     owned = {
         territory.owner.team
         for territory in policy.territories.values()

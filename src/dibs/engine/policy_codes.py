@@ -65,6 +65,8 @@ CODES: Mapping[str, str] = {
     "rule_unreachable": "A rule can never be reached.",
     "territory_unreachable": "A territory can never be reached.",
     "tier_unreachable": "A tier can never be reached.",
+    "sla_unreachable": "A time for first contact can never count: one before it is for the same leads, or for all.",
+    "idle_unreachable": "A rule on leads left alone can never count: one before it is for the same leads, or for all.",
     "no_rule_for_the_rest": "The last rule has a condition, so a lead may match none.",
     "no_tier_for_the_rest": "The last tier has a condition, so a rep may fit none.",
     "no_territories": "Leads are pushed to the owner of their territory, and there are no territories.",

@@ -61,6 +61,8 @@ def _tell(what: Happening) -> tuple[str, str]:
         "accepted": (pgettext("feed", "accepted by %(who)s"), ""),
         "rejected": (pgettext("feed", "declined, and on to the next"), ""),
         "reassigned": (pgettext("feed", "passed on to %(who)s"), "warm"),
+        "freed": (pgettext("feed", "waited for somebody, and went to %(who)s"), ""),
+        "warned": (pgettext("feed", "time runs out for %(who)s"), "warm"),
         "assigned": (pgettext("feed", "given to %(who)s"), ""),
         "returned": (pgettext("feed", "sent back to the pool"), ""),
         "converted": (pgettext("feed", "converted by %(who)s"), "good"),

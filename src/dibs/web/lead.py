@@ -213,6 +213,9 @@ def _kind(entry: Entry) -> str:
         "opened": pgettext("story", "Looked at in detail"),
         "requalified": pgettext("story", "Looked at again"),
         "returned": pgettext("story", "Sent back"),
+        "reassigned": pgettext("story", "Passed on"),
+        "freed": pgettext("story", "Taken out of the line"),
+        "warned": pgettext("story", "Warned"),
     }
     return kinds.get(entry.kind, titled(entry.kind))
 
