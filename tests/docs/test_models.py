@@ -27,6 +27,7 @@ def test_each_model_has_its_page() -> None:
             "cherry_pick",
             "hot_push_warm_pull",
             "named_accounts",
+            "territories",
             "best_match",
             "seniors_and_newcomers",
             "escalation",

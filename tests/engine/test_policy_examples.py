@@ -109,6 +109,7 @@ def test_there_is_a_policy_for_each_model() -> None:
         "pool",
         "cherry_pick",
         "territory_pools",
+        "territories",
         "escalation",
         "tiers",
     }
