@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date
 from uuid import UUID
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, QueryDict
@@ -72,7 +72,8 @@ def one(visit: Visit, handle: str) -> HttpResponse:
         holidays=seen.holidays[:_HOLIDAYS],
         teams=teams,
         may_team=[slug for slug in teams if visit.caller.oversees([slug])],
-        today=visit.now.date(),
+        may_move=seen.leads and seen.active and visit.caller.may(Action.MOVE_LEADS),
+        today=visit.now.astimezone(ZoneInfo(rep.timezone)).date(),
     )
 
 
