@@ -15,9 +15,9 @@ from dibs.engine.due import due_when_owned
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
 from dibs.engine.lifecycle import ENDED, may_move
 from dibs.engine.reasons import TIME
+from dibs.engine.reassign import REASSIGN_AT_MOST
 from dibs.engine.roster import Roster
 from dibs.engine.rulebook import Rulebook
-from dibs.engine.reassign import REASSIGN_AT_MOST
 from dibs.engine.timeline import able, declined, freed, on_time
 from dibs.engine.waiting import RETRY
 
