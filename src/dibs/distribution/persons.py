@@ -7,7 +7,7 @@ are the same person's and come at the same moment, one finds the other there and
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from django.db import connection
@@ -70,7 +70,8 @@ def recognise(workspace_id: UUID, arrivals: Sequence[Arrival]) -> Persons:
         if not known:
             continue
         name = name_key(arrivals[at].name)
-        if (first := _earlier(known, name, here)) is not None:
+        first, likely = _earlier(known, name, here)
+        if first is not None:
             persons.follows[at] = persons.follows.get(first, first)
         elif (found := _best(known, name, before)) is not None:
             same, near = found
@@ -78,6 +79,9 @@ def recognise(workspace_id: UUID, arrivals: Sequence[Arrival]) -> Persons:
                 persons.here[at] = same
             else:
                 persons.near[at] = near
+        if at not in persons.follows and at not in persons.here and likely:
+            several = [Near(arrivals[other].lead_id, *judged) for other, judged in likely.items()]
+            persons.near[at] = [*persons.near.get(at, ()), *several]
         for one in known:
             said = here.setdefault(one.value, [])
             if all(called != one.name for called, _ in said):
@@ -87,24 +91,38 @@ def recognise(workspace_id: UUID, arrivals: Sequence[Arrival]) -> Persons:
         if first in persons.here:
             persons.here[at] = persons.here[first]
             del persons.follows[at]
+    _only_leads(persons, arrivals)
     return persons
 
 
-def _earlier(known: Sequence[Known], name: str, here: Mapping[str, Sequence[tuple[str, int]]]) -> int | None:
-    """The place of the first of the batch who is the same person."""
+def _only_leads(persons: Persons, arrivals: Sequence[Arrival]) -> None:
+    """Who of the batch turned out to be somebody else's touch is no lead that another may be near: that one's is."""
+    instead = {arrivals[at].lead_id: lead for at, lead in persons.here.items()}
+    instead |= {arrivals[at].lead_id: arrivals[first].lead_id for at, first in persons.follows.items()}
+    for at, several in persons.near.items():
+        persons.near[at] = [replace(near, lead_id=instead.get(near.lead_id, near.lead_id)) for near in several]
+
+
+def _earlier(
+    known: Sequence[Known], name: str, here: Mapping[str, Sequence[tuple[str, int]]]
+) -> tuple[int | None, dict[int, tuple[float, tuple[dict[str, Scalar], ...]]]]:
+    """The place of the first of the batch who is the same person, and of those who may be."""
+    likely = {}
     for one in known:
         said = here.get(one.value, ())
         exact = next((at for called, at in said if called == one.name), None)
         if exact is not None:
-            return exact
+            return exact, {}
         if len(said) <= _SWITCHBOARD:
             for called, at in said:
-                score, _ = match.person_of(
+                score, parts = match.person_of(
                     Resemblance("@" in one.value, False, "@" not in one.value, _alike(name, called))
                 )
                 if score >= SAME_PERSON:
-                    return at
-    return None
+                    return at, {}
+                if score >= LIKE_PERSON:
+                    likely[at] = (score, parts)
+    return None, likely
 
 
 def _best(

@@ -120,11 +120,11 @@ def _pair(card: NearCard) -> Pair:
         other_name, lines = called(card.other), list(_with_lead(card.lead, card.other))
         heading = _("Are they one person?")
     parts = [_part(part) for part in card.parts]
-    return Pair(card, heading, other_name, percent(card.score), parts, lines)
+    return Pair(card, heading, other_name, percent(round(card.score, 2)), parts, lines)
 
 
 def _part(part: Mapping[str, Any]) -> str:
-    like = percent(float(part["like"]))
+    like = percent(round(float(part["like"]), 2))
     named = {
         "domain": _("the same domain"),
         "name": _("names %(like)s alike") % {"like": like},

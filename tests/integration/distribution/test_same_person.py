@@ -104,6 +104,15 @@ def test_names_that_are_somewhat_alike_are_put_before_a_person(scene: Scene) -> 
     assert [part["part"] for part in miss.parts] == ["phone", "name"]
 
 
+def test_who_are_somewhat_alike_in_one_batch_are_put_before_a_person_too(scene: Scene) -> None:
+    phone = "+81335803311"
+    names = ("Aiko Tanaka", "A. Tanaka", "Benito Juárez")
+    placed = arrive(scene, *({"email": None, "phone": phone, "name": name} for name in names))
+    assert len({one.lead_id for one in placed}) == 3
+    miss = NearMiss.objects.get()
+    assert (miss.lead_id, miss.other_id) == (placed[1].lead_id, placed[0].lead_id)
+
+
 def test_a_switchboards_number_says_nothing_of_who_is_who(scene: Scene) -> None:
     phone = "+81335803311"
     names = ["Aiko", "Benito", "Carmen", "Dewi", "Eduardo", "Fumiko", "Guadalupe"]
