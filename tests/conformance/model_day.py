@@ -105,6 +105,11 @@ class ModelDay:
         self._agree(name)
         return self.where(name)
 
+    def learns(self, name: str, now: datetime, **facts: Any) -> str:
+        """More is known of a lead; returns where it is."""
+        self._both(Happening(now, "enrich", lead=self.live.ids.index(self.named[name]), facts=facts))
+        return self.where(name)
+
     def do(self, act: Act, rep: str, name: str, now: datetime) -> str:
         """``claimed`` or ``done``, or the code of what stands in the way, which `refusal` then holds in full."""
         return self._both(Happening(now, act, lead=self.live.ids.index(self.named[name]), rep=rep))

@@ -41,3 +41,15 @@ def test_a_territory_for_some_days_begins_and_ends_at_the_policys_midnight() -> 
     assert day.arrives("first", at("15:00", october - 1), country="SG") == "owned ken"
     assert day.arrives("last", at("14:59", october + 30), country="SG") == "owned ken"
     assert day.arrives("after", at("15:00", october + 30), country="SG") in {"owned aiko", "owned budi"}
+
+
+def test_a_region_that_arrives_later_takes_the_lead_to_its_owner_unless_somebody_called() -> None:
+    day = _market()
+    assert day.arrives("early", at("9:00"), country="JP") in {"owned aiko", "owned budi"}
+    assert day.arrives("called", at("9:01"), country="JP") in {"owned aiko", "owned budi"}
+    holder = day.holder("called")
+    day.works(holder, "called", at("9:02"))
+    assert day.learns("early", at("9:10"), region="kyoto") == "owned ken"
+    assert day.learns("called", at("9:10"), region="kyoto") == f"working {holder}"
+    assert day.arrives("nowhere", at("9:11"), source="webinar") == "review"
+    assert day.learns("nowhere", at("9:12"), country="GB") == "owned dara"

@@ -16,6 +16,7 @@ from dibs.distribution.policies import Active
 from dibs.distribution.reading import Crew, Row, crew, lead_clock, lead_facts, lock_leads, passed_over, seed_for
 from dibs.distribution.writing import Outcome, placing, to_json, write, write_turns
 from dibs.engine import borders, consequences, qualify, reassign, route, waiting
+from dibs.engine import claim as judge
 from dibs.engine.decision import InPool, Reason
 from dibs.engine.facts import AccountFacts
 from dibs.engine.lifecycle import ENDED, HELD, WAITING
@@ -179,7 +180,8 @@ def looked_at(
             outcome.kind = moved.kind
             outcome.reasons = (*because, *moved.placement.reasons)
             outcome.rep = known.ids[after.owner] if after.owner else row["owner_id"]
-            outcome.felt = consequences.felt(clock, after, now, known.day)
+            worth = judge.chosen_score(active.book, facts, row["pool"])
+            outcome.felt = consequences.felt(clock, after, now, known.day, score=worth)
     if new.touches and row["state"] in HELD and outcome.kind == still:
         heard = consequences.touched(lead_clock(row, None), now)
         outcome.changes = {**outcome.changes, "acted_at": heard.acted_at, "warned": heard.warned}

@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from dibs.engine import borders, consequences, fairplay, floors, match, qualify, reassign, route, tiers, timeline
 from dibs.engine import claim as judge
-from dibs.engine import consequences, fairplay, floors, match, qualify, route, tiers, timeline
 from dibs.engine.decision import Assigned, Due, Grant, InPool, Placement, Reason, Refusal
 from dibs.engine.due import due_in_pool, due_when_stale
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
@@ -44,13 +44,23 @@ class Floor(Ground):
         return placement
 
     def enrich(self, lead_id: str, given: Mapping[str, Any], now: datetime) -> None:
-        """New facts on a lead: one that waits is placed anew, another keeps its place and is scored anew."""
+        """New facts on a lead: one that waits is placed anew, another keeps its place and is scored anew, unless it lies in a territory of
+        somebody else's now."""
         lead = self.leads[lead_id]
+        before = borders.Side(self.book, lead.facts, lead.account, now)
         clock, lead.facts = lead.clock, replace(lead.facts, **given)
         if clock.state not in WAITING:
             scored = qualify.qualify(self.book, lead.facts, lead.account, now)
             lead.facts = lead.facts.qualified(scored.score, scored.rank)
-            lead.version += 1
+            roster, side = self.roster(now), borders.Side(self.book, lead.facts, lead.account, now)
+            crossing = borders.crossed(before, side, clock, roster)
+            if crossing is None:
+                lead.version += 1
+                return
+            moved, roster = reassign.handed_on(
+                self.book, lead.facts, lead.account, clock, roster, now, self._seed(lead), crossing
+            )
+            self._take(lead, moved.placement, consequences.moved(clock, moved, now), roster, now)
             return
         placement, roster = route.place(
             self.book, lead.facts, lead.account, clock, self.roster(now), now, self._seed(lead)
