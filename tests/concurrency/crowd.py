@@ -144,6 +144,24 @@ def work_all_one_can(job: tuple[UUID, UUID, list[UUID], int, datetime]) -> Count
     return came
 
 
+def move_tick_or_work(job: tuple[str, Any, datetime]) -> Counter[str]:
+    """One process's part: carry a move on, tick, claim what waits, or work what a rep has. ``rest`` as its part needs it."""
+    from dibs.distribution import acting, moving_on
+    from dibs.people.caller import caller_of
+    from dibs.people.models import User
+
+    kind, rest, now = job
+    if kind == "move":
+        moving_on.CHUNK = 20
+        return Counter(looked_at=moving_on.carry_on(*rest, lambda: now))
+    if kind != "work":
+        return tick_or_claim(job)
+    workspace_id, user_id, leads, seed = rest
+    caller = caller_of(User.objects.get(id=user_id, workspace_id=workspace_id))
+    wanted = random.Random(seed).sample(leads, len(leads))
+    return Counter(contacted=sum(isinstance(acting.contact(caller, lead, now), acting.Acted) for lead in wanted))
+
+
 def look_closer(job: tuple[UUID, UUID, list[UUID], int, datetime]) -> Counter[str]:
     """Open or skip these leads in a random order; the answers' names."""
     from dibs.distribution.acting import open_lead, skip
