@@ -147,6 +147,7 @@ TEXTS: Mapping[str, str] = {
 #: What to say instead where a parameter has no value, as (code, parameter).
 WITHOUT: Mapping[tuple[str, str], str] = {
     ("claimed", "until"): _("{rep} claimed it from {pool}"),
+    ("best_match", "value"): _("{rep} came first by past results, strengths and load"),
     ("already_claimed", "by"): _("Somebody else took it"),
     ("not_yours", "by"): _("It is not yours"),
     ("claim_lapsed", "at"): _("Your claim is no longer good"),

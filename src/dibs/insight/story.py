@@ -2,7 +2,8 @@
 all tell this one.
 
 Reasons can say what is in a lead ("country is MX"). To a caller who sees a lead masked, only what is known to hold nothing
-of it is told; and not who passed it by, which is between a rep and who leads them.
+of it is told; and not who passed it by, which is between a rep and who leads them. Neither are the results that the best match
+was chosen by: those of others are told to who leads where the lead is.
 """
 
 from __future__ import annotations
@@ -113,10 +114,22 @@ def story_of_seen(caller: Caller, seen: SeenLead, language: str | None = None) -
             if kind in LOOKS:
                 continue
             reasons = _safe(reasons)
+        if not seen.led:
+            reasons = [_own_results(reason, caller.handle) for reason in reasons]
         entries.append(
             Entry(at, kind, before, after, pool, who, by, told(reasons, language, names, caller.timezone), version)
         )
     return entries
+
+
+def _own_results(reason: Mapping[str, Any], handle: str | None) -> dict[str, Any]:
+    """The reason without what it says of other reps' results."""
+    if reason["code"] != "best_match":
+        return dict(reason)
+    params = reason["params"]
+    kept = params if params.get("rep") == handle else {"rep": params.get("rep")}
+    own = [each for each in params.get("candidates") or () if each.get("rep") == handle]
+    return {**reason, "params": {**kept, "candidates": own}}
 
 
 def _safe(reasons: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
 
-from dibs.delivery.wording import active_language, condition_in_words, field_name, say, titled, word
+from dibs.delivery.wording import active_language, condition_in_words, field_name, figure, percent, say, titled, word
 from dibs.distribution.models import PolicyVersion
 from dibs.engine.lifecycle import HELD
 from dibs.insight.helping import team_of
@@ -48,6 +48,19 @@ class Tried:
     matched: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A rep who was weighed for the best match, with numbers as people read them. ``results``: converted, of closed."""
+
+    name: str
+    results: str
+    expected: str
+    drawn: str
+    strengths: str
+    load: str
+    value: str
+
+
 @dataclass(slots=True)
 class Step:
     """One step of the story, as the page tells it."""
@@ -57,6 +70,7 @@ class Step:
     details: list[str] = field(default_factory=list)
     points: list[tuple[Any, int]] = field(default_factory=list)
     tried: list[Tried] = field(default_factory=list)
+    weighed: list[Weighed] = field(default_factory=list)
     version: int | None = None
 
 
@@ -183,6 +197,8 @@ def _steps(visit: Visit, story: Iterable[Entry], seen: SeenLead) -> Iterable[Ste
                 step.details.append(text)
             if reason["params"].get("tried") is not None:
                 step.tried = list(_trace(reason, language))
+            if reason["code"] == "best_match":
+                step.weighed = [_weighed(each, names) for each in reason["params"].get("candidates") or ()]
         if place is not None:
             step.details[place:place] = [
                 _("Passed over (%(why)s): %(names)s") % {"why": word("because", because), "names": ", ".join(who)}
@@ -218,6 +234,19 @@ def _kind(entry: Entry) -> str:
         "warned": pgettext("story", "Warned"),
     }
     return kinds.get(entry.kind, titled(entry.kind))
+
+
+def _weighed(numbers: Mapping[str, Any], names: Mapping[str, str]) -> Weighed:
+    handle = str(numbers["rep"])
+    return Weighed(
+        names.get(handle, handle),
+        _("%(n)s of %(all)s") % {"n": numbers["converted"], "all": numbers["closed"]},
+        percent(float(numbers["expected"])),
+        percent(float(numbers["drawn"])),
+        figure(float(numbers["strengths"])),
+        figure(float(numbers["load"])),
+        percent(float(numbers["value"])),
+    )
 
 
 def _trace(reason: Mapping[str, Any], language: str) -> Iterable[Tried]:

@@ -17,6 +17,7 @@ from dibs.distribution.models import Standing as StandingRow
 from dibs.distribution.placing import place
 from dibs.distribution.reading import crew
 from dibs.engine.results import NOTHING_KNOWN
+from dibs.insight.story import story_of
 from dibs.people.caller import Caller, caller_of
 from dibs.people.models import Rep, Workspace
 from dibs.people.tenancy import enter
@@ -114,6 +115,34 @@ def test_the_next_lead_goes_to_whoever_converts_most_and_the_log_says_by_which_n
         ("aiko", 20, 1),
     ]
     assert said["candidates"][0]["expected"] > 0.5 > said["candidates"][1]["expected"]
+
+
+def test_reps_are_told_their_own_numbers_and_who_leads_them_everybodys() -> None:
+    closers = Closers()
+    closers.ends("aiko", 1, 19, industry="Food")
+    closers.ends("budi", 14, 6, industry="Food")
+    results.count(closers.workspace.id, MONDAY)
+    (placed,) = place(closers.workspace.id, [make_arrival(industry="Food")], now=MONDAY)
+    assert placed.owner == "budi"
+
+    def told(caller: Caller) -> tuple[str, dict[str, Any]]:
+        (entry,) = story_of(caller, placed.lead_id, MONDAY) or []
+        (said,) = [reason for reason in entry.reasons if reason["code"] == "best_match"]
+        return said["text"], said["params"]
+
+    text, params = told(closers.ops)
+    assert text.startswith("Budi is expected to convert 6")
+    assert [each["rep"] for each in params["candidates"]] == ["budi", "aiko"]
+    text, params = told(closers.callers["budi"])
+    assert text.startswith("Budi is expected to convert 6")
+    assert [each["rep"] for each in params["candidates"]] == ["budi"]
+    acting.assign(closers.ops, placed.lead_id, "aiko", MONDAY)
+    entries = story_of(closers.callers["aiko"], placed.lead_id, MONDAY) or []
+    said = next(reason for reason in entries[0].reasons if reason["code"] == "best_match")
+    assert said["text"] == "Budi came first by past results, strengths and load"
+    assert said["params"]["rep"] == "budi"
+    assert [each["rep"] for each in said["params"]["candidates"]] == ["aiko"]
+    assert set(said["params"]) == {"rep", "candidates"}
 
 
 def test_a_batch_is_spread_by_load_and_does_not_all_go_to_the_best() -> None:
