@@ -10,9 +10,11 @@ import pytest
 from django.utils.timezone import now
 
 from dibs.crm.models import Lead
+from dibs.delivery import notices
 from dibs.delivery.models import Notice
 from dibs.distribution import policies, tiering
 from dibs.distribution.models import RepEntry, Standing
+from dibs.engine.decision import Reason
 from dibs.people.models import User
 from dibs.people.tenancy import enter
 from tests.api.conftest import POLICY, Company
@@ -186,6 +188,17 @@ def test_notices_are_counted_at_the_top_until_they_are_read(company: Company) ->
     enter(company.workspace.id)
     assert Notice.objects.filter(user=company.budi.user, read_at=None).count() == 1
     assert "Nothing to tell you" in words(as_(company.manager).get("/notices/"))
+
+
+def test_a_notice_of_a_lead_whose_time_runs_out_says_until_when_and_leads_to_it(company: Company) -> None:
+    lead = company.lead()
+    at = datetime(2026, 3, 2, 10, 30, tzinfo=UTC)
+    near = Reason("sla_near", {"lead": str(lead), "rep": "aiko", "at": at.isoformat()})
+    notices.tell(company.workspace.id, [company.aiko.user_id], "lead_warned", [near], at)
+    page = as_(company.aiko).get("/notices/")
+    assert "Time runs out" in words(page)
+    assert "Aiko has to make the first contact by" in words(page)
+    assert f'href="/leads/{lead}/"' in page.content.decode()
 
 
 def test_a_notice_of_who_sells_names_nobody_elses_leads(company: Company, other: Company) -> None:

@@ -36,11 +36,11 @@ _FEW, _MANY = 5, 100
 
 @dataclass(frozen=True, slots=True)
 class NoticeLine:
-    """One notice, in the reader's words."""
+    """One notice, in the reader's words: each line, and the lead that it is about if it is about one."""
 
     at: datetime
     title: str
-    lines: Sequence[str]
+    lines: Sequence[tuple[str, str | None]]
     new: bool
 
 
@@ -121,7 +121,15 @@ def notices(visit: Visit) -> HttpResponse:
 
 def _notices(visit: Visit, given: Iterable[GivenNotice]) -> list[NoticeLine]:
     return [
-        NoticeLine(each.at, _notice_title(each.kind), _said(visit, each.reasons), each.read_at is None)
+        NoticeLine(
+            at=each.at,
+            title=_notice_title(each.kind),
+            lines=[
+                (text, (reason.get("params") or {}).get("lead"))
+                for text, reason in zip(_said(visit, each.reasons), each.reasons, strict=True)
+            ],
+            new=each.read_at is None,
+        )
         for each in given
     ]
 
