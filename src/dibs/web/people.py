@@ -72,7 +72,6 @@ def one(visit: Visit, handle: str) -> HttpResponse:
         holidays=seen.holidays[:_HOLIDAYS],
         teams=teams,
         may_team=[slug for slug in teams if visit.caller.oversees([slug])],
-        may_move=seen.leads and seen.active and visit.caller.may(Action.MOVE_LEADS),
         today=visit.now.astimezone(ZoneInfo(rep.timezone)).date(),
     )
 
