@@ -22,6 +22,7 @@ from dibs.distribution.floors import look_at_floors
 from dibs.distribution.models import Comparison, PolicyVersion
 from dibs.distribution.samples import sample
 from dibs.distribution.tiering import retier_all
+from dibs.engine.policy import PolicyRefused
 from dibs.people.models import Workspace
 from dibs.people.tenancy import within
 
@@ -132,8 +133,18 @@ def compare_policies(workspace: str, comparison: str) -> int:
     """Put past leads through two policies; returns how many leads that were. Done already, or gone: nothing is done."""
     try:
         with within(workspace):
-            asked = Comparison.objects.filter(id=comparison, state__in=("waiting", "running")).first()
-            return comparing.go_through(asked).total if asked is not None else 0
+            asked = Comparison.objects.filter(id=comparison).exclude(state="done").first()
+            if asked is None:
+                return 0
+            try:
+                return comparing.go_through(asked).total
+            except PolicyRefused as refused:
+                # Somebody whom the draft names has left since.
+                comparing.fail(asked, str(refused))
+                return 0
+            except Exception:
+                comparing.fail(asked, "")
+                raise
     finally:
         connection.close()
 
