@@ -52,7 +52,7 @@ class Account(WorkspaceRow):
 
 
 class AccountGram(models.Model):
-    """Three letters in a row of an account's name, as ``crm.grams`` cuts it: how a name written otherwise is found among a million.
+    """Some letters in a row of an account's name, as ``crm.grams`` cuts it: how a name written otherwise is found among a million.
 
     Row-level security lets no index answer "is like", but "is equal" it does. No constraints but the key: each would be a look into
     another table for each of a dozen rows an account has.
@@ -62,20 +62,20 @@ class AccountGram(models.Model):
     workspace = models.ForeignKey(
         "people.Workspace", on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
     )
-    gram = models.CharField(max_length=3)
+    gram = models.CharField(max_length=4)
     account = models.ForeignKey(
         Account, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="grams"
     )
 
 
 class GramCount(models.Model):
-    """How many accounts have these three letters: the rarest are looked for first."""
+    """How many accounts have these letters: the rarest are looked for first."""
 
     pk = models.CompositePrimaryKey("workspace_id", "gram")
     workspace = models.ForeignKey(
         "people.Workspace", on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
     )
-    gram = models.CharField(max_length=3)
+    gram = models.CharField(max_length=4)
     accounts = models.IntegerField()
 
 

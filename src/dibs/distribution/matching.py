@@ -1,7 +1,7 @@
 """Which accounts new leads may belong to, and how like they are: the candidates come from indexes, the engine judges them.
 
 By registered domain, by the name as names are compared, by telephone number; and where neither domain nor name is one that is known,
-by the letters of the name in threes, the rarest first. A workspace without accounts pays one look for a whole batch.
+by the letters of the name, some at a time (`crm.grams`), the rarest first. A workspace without accounts pays one look for a whole batch.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from dibs.engine.policy_market import Matching
 _SAME = 8
 #: Accounts with a like name that are looked at, those first that share most.
 _LIKE = 12
-#: For a name, at least so many of its rarest pieces are looked up, and more as long as no more than so many accounts have them in all.
-_RAREST, _POSTINGS = 5, 1_500
-#: A piece that more accounts have than this says too little to be worth reading who they are.
-_COMMON = 20_000
+#: Of a name's pieces so many are looked up at most, the rarest, as long as no more than so many accounts have them in all.
+_RAREST, _POSTINGS = 6, 1_500
+#: The rarest is looked up even where more have it, up to so many: then the name is made of words that say little.
+_COMMON = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,11 +247,12 @@ def _like(workspace_id: UUID, keys: set[str]) -> dict[str, list[Account]]:
 
 def _rarest(grams: Iterable[str], counts: Mapping[str, int]) -> list[str]:
     """The pieces to look up: those that fewest accounts have, until these are many."""
+    known = sorted((gram for gram in grams if counts.get(gram, 0) > 0), key=lambda gram: (counts[gram], gram))
     chosen: list[str] = []
     seen = 0
-    for gram in sorted((gram for gram in grams if counts.get(gram, 0) > 0), key=lambda gram: (counts[gram], gram)):
+    for gram in known[:_RAREST]:
         seen += counts[gram]
-        if chosen and (counts[gram] > _COMMON or (len(chosen) >= _RAREST and seen > _POSTINGS)):
+        if seen > (_POSTINGS if chosen else _COMMON):
             break
         chosen.append(gram)
     return chosen

@@ -192,7 +192,7 @@ def looked_at(
 
 def _because(row: Row, new: Told) -> tuple[Reason, ...]:
     because = [
-        Reason("touched", {"kind": touch.kind, "count": touch.count, "at": touch.at.isoformat()})
+        Reason("touched", {"touch": touch.kind, "count": touch.count, "at": touch.at.isoformat()})
         for touch in new.touches
     ]
     changed = sorted(_changed(row, new.given))

@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
             name='AccountGram',
             fields=[
                 ('pk', models.CompositePrimaryKey('workspace_id', 'gram', 'account_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('gram', models.CharField(max_length=3)),
+                ('gram', models.CharField(max_length=4)),
                 ('account', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='grams', to='crm.account')),
                 ('workspace', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='people.workspace')),
             ],
@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
             name='GramCount',
             fields=[
                 ('pk', models.CompositePrimaryKey('workspace_id', 'gram', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('gram', models.CharField(max_length=3)),
+                ('gram', models.CharField(max_length=4)),
                 ('accounts', models.IntegerField()),
                 ('workspace', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='people.workspace')),
             ],
