@@ -64,6 +64,7 @@ def _tell(what: Happening) -> tuple[str, str]:
         "freed": (pgettext("feed", "waited for somebody, and went to %(who)s"), ""),
         "warned": (pgettext("feed", "time runs out for %(who)s"), "warm"),
         "assigned": (pgettext("feed", "given to %(who)s"), ""),
+        "undone": (pgettext("feed", "back where it was, a move undone"), ""),
         "returned": (pgettext("feed", "sent back to the pool"), ""),
         "converted": (pgettext("feed", "converted by %(who)s"), "good"),
         "retired": (pgettext("feed", "given up by %(who)s"), ""),
