@@ -40,10 +40,17 @@ def leads(company: Company) -> list[UUID]:
 
 def test_planned_read_started_followed_and_undone(company: Company, leads: list[UUID]) -> None:
     citra = make_rep(company.workspace, "citra", teams=("closers",))
-    planned = plan(company, company.manager, leads=[str(lead) for lead in leads], to={"rep": "citra"}, why="Aiko is full")
+    planned = plan(
+        company, company.manager, leads=[str(lead) for lead in leads], to={"rep": "citra"}, why="Aiko is full"
+    )
     assert planned.status_code == 201, planned.content
     move = planned.json()
-    assert (move["state"], move["total"], move["to"], move["by"]) == ("planned", 3, {"rep": "citra"}, company.manager.name)
+    assert (move["state"], move["total"], move["to"], move["by"]) == (
+        "planned",
+        3,
+        {"rep": "citra"},
+        company.manager.name,
+    )
     assert [(one["rep"], one["loses"], one["gets"], one["open_leads"]) for one in move["reps"]] == [
         ("citra", 0, 3, 0),
         ("aiko", 3, 0, 3),
@@ -60,7 +67,9 @@ def test_planned_read_started_followed_and_undone(company: Company, leads: list[
     assert (done["state"], done["moved"], done["kept"], done["refused"]) == ("done", 3, 0, 0)
     assert owner(company, leads[0]) == "citra"
     story = company.get(citra, f"/leads/{leads[0]}/timeline").json()["items"][-1]
-    assert [reason["text"] for reason in story["reasons"]][0] == f"{company.manager.name} moved it along with others: Aiko is full"
+    assert [reason["text"] for reason in story["reasons"]][
+        0
+    ] == f"{company.manager.name} moved it along with others: Aiko is full"
 
     assert company.post(company.manager, f"/moves/{move['id']}/undo").json()["state"] == "undoing"
     carry_on(company, move["id"])

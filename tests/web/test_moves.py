@@ -48,7 +48,14 @@ def test_planned_looked_at_started_and_undone(company: Company, leads: list[UUID
     assert planned.status_code == 302, words(planned)
     address = planned["Location"]
     told = words(who.get(address))
-    for text in ("What Aiko has", "to Citra", "3 leads, and nothing has happened yet.", "Aiko is full", "Unclear 1", "Who gets what"):
+    for text in (
+        "What Aiko has",
+        "to Citra",
+        "3 leads, and nothing has happened yet.",
+        "Aiko is full",
+        "Unclear 1",
+        "Who gets what",
+    ):
         assert text in told, text
     assert lead_of(company, leads[0]).owner.handle == "aiko"
     under_way = words(who.post(f"{address}start/", follow=True))
@@ -76,9 +83,7 @@ def test_a_leave_is_planned_for_whole_days_in_the_reps_zone(company: Company, le
     off = TimeOff.objects.get(rep__handle="aiko")
     assert (off.starts.isoformat(), off.ends.isoformat()) == ("2099-05-03T15:00:00+00:00", "2099-05-08T15:00:00+00:00")
     assert "waits for the leave to begin" in words(as_(company.manager).get("/moves/"))
-    assert "Dropped. Nothing was moved." in words(
-        as_(company.manager).post(f"{planned['Location']}drop/", follow=True)
-    )
+    assert "Dropped. Nothing was moved." in words(as_(company.manager).post(f"{planned['Location']}drop/", follow=True))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +114,9 @@ def test_what_does_not_fit_is_said_and_nothing_is_planned(
 
 
 def test_by_what_leads_have_in_common(company: Company, leads: list[UUID]) -> None:
-    planned = plan(company.ops, "filter", **{"f-source": "unclear", "f-owner": "aiko"}, way="review", **{"to-review": "closers"})
+    planned = plan(
+        company.ops, "filter", **{"f-source": "unclear", "f-owner": "aiko"}, way="review", **{"to-review": "closers"}
+    )
     told = words(as_(company.ops).get(planned["Location"]))
     assert "The managers of Closers" in told
     assert Move.objects.get().total == 3
@@ -143,7 +150,9 @@ def test_who_has_a_lead_puts_others_on_it(company: Company, leads: list[UUID]) -
     page = f"/leads/{leads[0]}/"
     assert as_(company.budi).get(page).status_code == 404
     assert "Nobody else yet." in words(as_(company.aiko).get(page))
-    assert "They see it now and may help." in words(as_(company.aiko).post(f"{page}help/", {"rep": "budi"}, follow=True))
+    assert "They see it now and may help." in words(
+        as_(company.aiko).post(f"{page}help/", {"rep": "budi"}, follow=True)
+    )
     told = words(as_(company.budi).get(page))
     for text in ("Also on it", "Leave it", "Log contact"):
         assert text in told

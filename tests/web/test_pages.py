@@ -136,7 +136,16 @@ def test_the_content_policy_forbids_everything_inline_and_no_page_needs_it(compa
     pages = [(as_(company.aiko), path) for path in paths]
     pages += [
         (as_(company.ops), path)
-        for path in ("/floor/", "/review/", "/fair-play/", "/people/", "/policy/", "/policy/edit/", "/moves/", "/moves/new/leave/")
+        for path in (
+            "/floor/",
+            "/review/",
+            "/fair-play/",
+            "/people/",
+            "/policy/",
+            "/policy/edit/",
+            "/moves/",
+            "/moves/new/leave/",
+        )
     ]
     pages += [(Client(), "/account/login/"), (Client(), "/account/logout/")]
     for browser, path in pages:
