@@ -39,8 +39,8 @@ from dibs.engine.territories import starts_and_ends
 from dibs.people.caller import Caller, caller_of
 from dibs.people.models import User, Workspace
 
-#: Leads that are looked at for a preview, at most: about two seconds.
-LOOKED_AT = 50_000
+#: Leads that are looked at for a preview, at most: some two seconds.
+LOOKED_AT = moving.MOST
 #: Leads that a preview shows.
 SHOWN = 20
 

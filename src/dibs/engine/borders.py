@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from dibs.engine.conditions import Activation
 from dibs.engine.decision import Reason
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
 from dibs.engine.lifecycle import HELD
@@ -33,6 +34,23 @@ class Side:
     now: datetime
     day: date | None = None
 
+    def activation(self) -> Activation:
+        """The lead's facts laid out for the policy."""
+        return self.book.activation(self.lead, self.account, now=self.now)
+
+    def lies(self, activation: Activation) -> Lies | None:
+        """The territory that the lead lies in."""
+        return self.book.territory(self.lead, activation, self.now, self.day)
+
+    def gives(self, activation: Activation, clock: LeadClock) -> bool:
+        """Whether such a lead is given to who owns its territory: by its rule, or by a step of the pool it came to its rep from."""
+        pool = self.book.policy.pools.get(clock.pool or "") if clock.state in HELD else None
+        if pool is not None:
+            return any(step.push is not None and step.push.to == "territory.owner" for step in pool.escalate)
+        matched = self.book.first(activation)
+        push = matched.rule.push if matched is not None else None
+        return push is not None and push.to == "territory.owner"
+
 
 def crossed(before: Side, after: Side, clock: LeadClock, roster: Roster, *, contacted: bool = False) -> Reason | None:
     """Why a lead that stands where ``clock`` says belongs to somebody else after than before: ``territory_changed``, or ``None``.
@@ -44,31 +62,17 @@ def crossed(before: Side, after: Side, clock: LeadClock, roster: Roster, *, cont
     held = clock.state in HELD
     if held and (clock.claimed_at is not None or (clock.contacted_at is not None and not contacted)):
         return None
-    was, given_before = _lies(before, clock)
-    lies, given = _lies(after, clock)
-    if not given:
-        return None
+    asked_before, asked = before.activation(), after.activation()
+    was, lies = before.lies(asked_before), after.lies(asked)
     owner = lies.owner if lies is not None else None
-    # Where owners had no part in it before, whoever has the lead has it by another rule: that it is another now is no border's doing.
-    if not given_before or owner == (was.owner if was is not None else None):
+    if owner == (was.owner if was is not None else None):
         return None
-    if held and _has_it(owner, clock.owner, roster):
+    if _has_it(owner, clock.owner, roster) if held else owner is None:
         return None
-    if not held and owner is None:
+    # Where owners have no part in it, before or after, whoever has the lead has it by another rule: no border's doing.
+    if not before.gives(asked_before, clock) or not after.gives(asked, clock):
         return None
     return Reason("territory_changed", {"before": was.name if was else None, "after": lies.name if lies else None})
-
-
-def _lies(side: Side, clock: LeadClock) -> tuple[Lies | None, bool]:
-    """Where the lead lies, and whether such a lead is given to who owns that: by its rule, or by a step of the pool it came from."""
-    activation = side.book.activation(side.lead, side.account, now=side.now)
-    lies = side.book.territory(side.lead, activation, side.now, side.day)
-    pool = side.book.policy.pools.get(clock.pool or "") if clock.state in HELD else None
-    if pool is not None:
-        return lies, any(step.push is not None and step.push.to == "territory.owner" for step in pool.escalate)
-    matched = side.book.first(activation)
-    push = matched.rule.push if matched is not None else None
-    return lies, push is not None and push.to == "territory.owner"
 
 
 def _has_it(owner: Owner | None, handle: str | None, roster: Roster) -> bool:
