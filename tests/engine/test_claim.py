@@ -63,7 +63,7 @@ def test_without_a_lock_the_time_for_first_contact_is_what_is_due() -> None:
     sla = {"first_contact": "30m", "then": {"review": "desk"}}
     unlocked = asked(book(pools=pools, sla=sla))
     assert isinstance(unlocked, Grant)
-    assert (unlocked.lock_expires_at, unlocked.due) == (None, Due(minutes(30), "sla"))
+    assert (unlocked.lock_expires_at, unlocked.due) == (None, Due(minutes(30), "sla", minutes(30)))
     free = asked(book(pools=pools))
     assert isinstance(free, Grant)
     assert free.due is None

@@ -249,7 +249,7 @@ def test_what_is_missing_is_assigned_from_the_oldest() -> None:
     assert ids == ["lead-0", "lead-1", "lead-2"]
     for placement in placements:
         assert placement.to == Assigned("aiko")
-        assert placement.due == Due(at("16:30"), "sla")
+        assert placement.due == Due(at("16:30"), "sla", at("16:30"))
         (reason,) = placement.reasons
         assert (reason.code, reason.rule) == ("claim_floor", "fair_play.claim_at_least")
         assert reason.params == {"rep": "aiko", "have": 2, "count": 5, "per": "day"}

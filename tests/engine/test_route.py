@@ -196,7 +196,7 @@ def test_a_waiting_lead_that_is_routed_to_its_own_pool_keeps_its_place_and_its_s
 def test_the_owner_has_a_time_for_first_contact_where_the_policy_sets_one() -> None:
     sla = {"first_contact": "30m", "when": 'lead.rank == "hot"', "then": {"reassign": 1}}
     rules = book(HOT, {**HOT, "when": None}, qualify=SCORE, sla=sla)
-    assert placed(rules, LeadFacts(employees=500))[0].due == Due(minutes(30), "sla")
+    assert placed(rules, LeadFacts(employees=500))[0].due == Due(minutes(30), "sla", minutes(30))
     assert placed(rules, LeadFacts(employees=5))[0].due is None
 
 
@@ -204,7 +204,7 @@ def test_the_time_for_first_contact_can_count_the_owners_working_hours() -> None
     sla = {"first_contact": "9h", "hours": "business", "then": {"reassign": 1}}
     roster = team(RepFacts("aiko", hours=office()))
     placement, _ = placed(book({**HOT, "when": None}, sla=sla), roster=roster)
-    assert placement.due == Due(MONDAY + timedelta(days=1, hours=1), "sla")
+    assert placement.due == Due(MONDAY + timedelta(days=1, hours=1), "sla", MONDAY + timedelta(days=1, hours=1))
 
 
 @pytest.mark.parametrize(
