@@ -67,9 +67,8 @@ def test_planned_read_started_followed_and_undone(company: Company, leads: list[
     assert (done["state"], done["moved"], done["kept"], done["refused"]) == ("done", 3, 0, 0)
     assert owner(company, leads[0]) == "citra"
     story = company.get(citra, f"/leads/{leads[0]}/timeline").json()["items"][-1]
-    assert [reason["text"] for reason in story["reasons"]][
-        0
-    ] == f"{company.manager.name} moved it along with others: Aiko is full"
+    said = story["reasons"][0]["text"]
+    assert said == f"{company.manager.name} moved it along with others: Aiko is full"
 
     assert company.post(company.manager, f"/moves/{move['id']}/undo").json()["state"] == "undoing"
     carry_on(company, move["id"])
