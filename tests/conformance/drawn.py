@@ -71,7 +71,14 @@ RECORD = (
 )
 MEANS: Mapping[str, Callable[..., bool]] = {each.text: each.means for each in (*SCORED, *ONLY, *RECORD)}
 
-_by = st.sampled_from(["round_robin", "weighted_round_robin", "least_open", "first_available"])
+#: What makes a rep one of those whom a push is for.
+AMONG = (
+    Condition("rep.open_leads < 2", lambda lead, rep: rep.open_leads < 2),
+    Condition('rep.country != "JP"', lambda lead, rep: rep.country not in {None, "JP"}),
+    Condition("lead.language in rep.languages", lambda lead, rep: lead.language in rep.languages),
+)
+
+_by = st.sampled_from(["round_robin", "weighted_round_robin", "least_open", "first_available", "best_match"])
 _team = st.sampled_from(TEAMS)
 _reviewers = st.sampled_from(["managers", "closers"])
 
@@ -92,7 +99,9 @@ def _without_none(**fields: Any) -> dict[str, Any]:
 def _push(draw: st.DrawFn, *, territories: bool) -> dict[str, Any]:
     to = draw(st.sampled_from(["team", "team", "account.owner", *(["territory.owner"] if territories else [])]))
     push: dict[str, Any] = {"team": draw(_team), "by": draw(_by)} if to == "team" else {"to": to}
-    return push | _without_none(accept_within=draw(_maybe(st.sampled_from(["3m", "30m"]))))
+    return push | _without_none(
+        accept_within=draw(_maybe(st.sampled_from(["3m", "30m"]))), among=draw(st.none() | _maybe(_text(AMONG)))
+    )
 
 
 @st.composite
@@ -211,6 +220,16 @@ def _tiers(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 
 @st.composite
+def _sla(draw: st.DrawFn) -> dict[str, Any]:
+    then = draw(st.sampled_from([{"reassign": 1}, {"reassign": 2, "review": "managers"}, {"review": "closers"}]))
+    return {
+        "first_contact": draw(st.sampled_from(["20m", "2h"])),
+        "hours": draw(st.sampled_from(["always", "business"])),
+        "then": then,
+    } | _without_none(when=draw(_maybe(_text(SCORED))), warn=draw(_maybe(st.sampled_from(["50%", "80%"]))))
+
+
+@st.composite
 def policies(draw: st.DrawFn) -> dict[str, Any]:
     """A policy that can be published, as the document that YAML would make of it."""
     pools = draw(st.lists(st.sampled_from(POOLS), min_size=1, max_size=3, unique=True))
@@ -239,7 +258,12 @@ def policies(draw: st.DrawFn) -> dict[str, Any]:
                 per_day=draw(_maybe(st.sampled_from([1, 4]))),
                 catch_up=draw(_maybe(st.booleans())),
             ),
-            "field": _without_none(open_at_most=draw(_maybe(st.sampled_from([2, 4])))),
+            "field": _without_none(
+                open_at_most=draw(_maybe(st.sampled_from([2, 4]))),
+                per_hour=draw(_maybe(st.sampled_from([1, 3]))),
+                per_week=draw(_maybe(st.sampled_from([2, 6]))),
+                per_month=draw(_maybe(st.sampled_from([1, 8]))),
+            ),
         },
         "pools": {name: draw(_pool(territories=territories)) for name in pools},
         "fair_play": draw(_fair_play()),
@@ -257,12 +281,18 @@ def policies(draw: st.DrawFn) -> dict[str, Any]:
             "then": draw(_onward(pools)),
         }
     if draw(st.booleans()):
-        then = draw(st.sampled_from([{"reassign": 1}, {"reassign": 2, "review": "managers"}, {"review": "closers"}]))
-        policy["sla"] = {
-            "first_contact": draw(st.sampled_from(["20m", "2h"])),
-            "hours": draw(st.sampled_from(["always", "business"])),
-            "then": then,
-        } | _without_none(when=draw(_maybe(_text(SCORED))))
+        policy["sla"] = [draw(_sla()) for _ in range(draw(st.integers(1, 2)))]
+    if draw(st.booleans()):
+        policy["idle"] = [
+            {
+                "after": draw(st.sampled_from(["40m", "5h"])),
+                "hours": draw(st.sampled_from(["always", "business"])),
+                "then": draw(_onward(pools)),
+            }
+            | _without_none(when=draw(_maybe(_text(SCORED))), warn=draw(_maybe(st.just("50%"))))
+        ]
+    if draw(st.booleans()):
+        policy["availability"] = {"away_after": draw(st.sampled_from([1, 2]))}
     if draw(st.booleans()):
         weights = [
             {"when": when, "times": times}
@@ -319,6 +349,16 @@ lead_facts: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "domain": st.sampled_from([None, None, "named.example", "free.example"]),
     }
 )
+
+#: What becomes known of a lead later.
+later_facts: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "employees": st.sampled_from([3, 40, 250]),
+        "country": st.sampled_from(["JP", "ES"]),
+        "language": st.sampled_from(["en", "ja"]),
+    },
+).filter(bool)
 
 #: How far the clock goes on at once.
 steps: st.SearchStrategy[timedelta] = st.sampled_from(

@@ -24,6 +24,8 @@ from tests.concurrency.truths import assert_true
 from tests.conformance.drawn import MEANS, Person
 
 HELD = frozenset({"offered", "owned", "working"})
+#: Kinds of decision after which a lead is where it was.
+STILL = frozenset({"enriched", "touched", "helped", "warned", "skipped", "opened"})
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
@@ -88,6 +90,7 @@ class Past:
     skipped_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
     opened_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
     given: dict[tuple[str, date], int] = field(default_factory=lambda: defaultdict(int))
+    given_at: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
     touched_at: dict[str, datetime] = field(default_factory=dict)
 
     def since_claim(self, moments: Mapping[tuple[str, str], datetime], rep: str, lead: str) -> bool:
@@ -244,7 +247,7 @@ class Floor:
         pushed: dict[str, list[str | None]] = defaultdict(list)
         for entry in log:
             assert entry.before == state.get(entry.lead, "new"), entry
-            if entry.kind not in {"skipped", "opened"}:
+            if entry.kind not in STILL:
                 assert entry.after in TRANSITIONS[entry.before].get(entry.kind, ()), entry  # type: ignore[index]
             was = owner.get(entry.lead)
             if entry.kind in {"lapsed", "reassigned", "rejected", "released"}:
@@ -252,12 +255,13 @@ class Floor:
                 self.past.had[entry.lead].add(was)
             has = entry.rep if entry.after in HELD else None
             given = entry.kind in {"placed", "escalated", "aged", "lapsed", "rejected", "released", "reassigned"}
-            given = given or entry.kind in {"requalified", "assigned"}
+            given = given or entry.kind in {"requalified", "assigned", "freed"}
             if has is not None and given:
                 assert by_name or has not in self.past.had[entry.lead], f"{has} had it"
                 chosen = next((reason for reason in entry.reasons if reason["code"] == "chosen"), None)
                 pushed[has].append(chosen["params"]["team"] if chosen else None)
                 self.past.given[has, self._today(has)] += 1
+                self.past.given_at[has].append(self.now)
             state[entry.lead], owner[entry.lead] = entry.after, has
         for rep, teams in pushed.items():
             self._check_caps(rep, teams, after)
@@ -275,6 +279,15 @@ class Floor:
                 assert has <= rules["open_at_most"], "more than the team's cap"
             if "per_day" in rules:
                 assert self.past.given[rep, self._today(rep)] <= rules["per_day"], "more than the team's cap for a day"
+            today = self._today(rep)
+            days = {day: count for (each, day), count in self.past.given.items() if each == rep}
+            monday = today - timedelta(days=today.weekday())
+            this_week = sum(count for day, count in days.items() if day >= monday)
+            assert this_week <= rules.get("per_week", this_week), "more than the team's cap for a week"
+            this_month = sum(count for day, count in days.items() if day >= today.replace(day=1))
+            assert this_month <= rules.get("per_month", this_month), "more than the team's cap for a month"
+            this_hour = sum(at > self.now - timedelta(hours=1) for at in self.past.given_at[rep])
+            assert this_hour <= rules.get("per_hour", this_hour), "more than the team's cap for an hour"
 
     def _today(self, rep: str) -> date:
         return self.now.astimezone(ZoneInfo(self.people[rep].timezone)).date()
@@ -359,7 +372,7 @@ class Floor:
         """A first contact forgives the skips before a claim; who gives the lead up before that has not claimed it."""
         if entry.kind in {"contacted", "converted"} and entry.before == "owned":
             self.past.kept_skips[was] = 0
-        if entry.kind == "accepted":
+        if entry.kind == "accepted" or entry.kind in STILL:
             return
         claim = self.past.claim_of.pop(entry.lead, None)
         by_name = entry.kind == "assigned" and entry.rep == was

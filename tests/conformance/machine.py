@@ -7,6 +7,7 @@ A failure prints the steps that lead to it; ``derandomize`` makes them the same 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -98,6 +99,11 @@ class TwoWorlds(RuleBasedStateMachine):
     def a_lead_arrives(self, facts: dict[str, Any]) -> None:
         self._arrive(facts)
 
+    @precondition(lambda self: self.memory.ids)
+    @rule(nth=_nth, facts=drawn.later_facts)
+    def more_is_known_of_a_lead(self, nth: int, facts: dict[str, Any]) -> None:
+        self._do("enrich", lead=self._one_of(list(range(len(self.memory.ids))), nth), facts=facts)
+
     # -- reps -----------------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self._waiting())
@@ -145,6 +151,17 @@ class TwoWorlds(RuleBasedStateMachine):
     def a_manager_assigns(self, rep: str, nth: int) -> None:
         self._do("assign", self._known(rep), self._one_of(self._of("review") or self._held(), nth))
 
+    @precondition(lambda self: self._of("review"))
+    @rule(nth=_nth)
+    def a_manager_sends_one_back_to_a_pool(self, nth: int) -> None:
+        pools = list(self.policy["pools"])
+        self._do("return_to_pool", lead=self._one_of(self._of("review"), nth), pool=pools[nth % len(pools)])
+
+    @precondition(lambda self: self.memory.ids)
+    @rule(nth=_nth)
+    def a_manager_gives_one_up(self, nth: int) -> None:
+        self._do("give_up", lead=nth % len(self.memory.ids))
+
     # -- time -----------------------------------------------------------------------------------------------------------
 
     @rule(step=drawn.steps)
@@ -157,7 +174,7 @@ class TwoWorlds(RuleBasedStateMachine):
         dues = self._dues()
         self.now = max(self.now, dues[nth % len(dues)] + timedelta(seconds=off))
 
-    @rule(act=st.sampled_from(["tick", "tick", "retier", "floors"]))
+    @rule(act=st.sampled_from(["tick", "tick", "retier", "floors", "results"]))
     def the_worker_comes_by(self, act: Act) -> None:
         self._do(act)
 
@@ -210,6 +227,7 @@ class TwoWorlds(RuleBasedStateMachine):
             ({handle: tier for handle, tier in self.memory.tiers().items() if handle in tiers}, tiers),
             (self.memory.turns(), self.live.turns()),
             (self.memory.credits(), self.live.credits()),
+            (self.memory.switches(), self.live.switches()),
         ):
             assert memory == live, _differences(memory, live)
         rules, leads = self._rules(), self._leads()
@@ -235,8 +253,10 @@ class TwoWorlds(RuleBasedStateMachine):
         self.live.arrive(happening, lead_id)
         self._happened(rules, before, happening)
 
-    def _do(self, act: Act, rep: str = "", lead: int = 0, pool: str = "") -> None:
-        happening = Happening(self.now, act, lead=lead, rep=rep, pool=pool)
+    def _do(
+        self, act: Act, rep: str = "", lead: int = 0, pool: str = "", facts: Mapping[str, Any] | None = None
+    ) -> None:
+        happening = Happening(self.now, act, lead=lead, rep=rep, pool=pool, facts=facts or {})
         rules, before = self._rules(), self._leads()
         enter(self.workspace.id)
         told = self.memory.do(happening), self.live.do(happening)

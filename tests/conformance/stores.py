@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import connection
 
 from dibs.crm.arrival import Arrival, Enrichment
-from dibs.distribution import acting, claiming, floors, policies, tiering
+from dibs.distribution import acting, claiming, floors, policies, results, tiering
 from dibs.distribution.hours import working_hours
 from dibs.distribution.models import Credit
 from dibs.distribution.placing import enrich, place
@@ -112,6 +112,9 @@ class InMemory:
             return f"{len(floor.retier(at))} moved"
         if happening.act == "floors":
             return f"{len(floor.look_at_floors(at))} looked at"
+        if happening.act == "results":
+            floor.count_results(at)
+            return "counted"
         if happening.act == "next":
             return self._next(rep, happening.pool, at)
         lead_id = self.ids[happening.lead]
@@ -213,6 +216,9 @@ class Live:
             return f"{tiering.retier_all(self.workspace.id, at)} moved"
         if happening.act == "floors":
             return f"{floors.look_at_floors(self.workspace.id, at).looked_at} looked at"
+        if happening.act == "results":
+            results.count(self.workspace.id, at)
+            return "counted"
         lead_id = self.ids[happening.lead] if happening.act != "next" else UUID(int=0)
         if happening.act == "enrich":
             enrich(self.workspace.id, [Enrichment(lead_id, happening.facts)], now=at)
