@@ -79,6 +79,9 @@ class Walk:
         allowed = {(lead.number, name) for lead in self.company.leads for name in self.company.shown(self.who, lead)}
         for where, text in self.heard:
             told = found_in(text, self.company.leads) - allowed
+            if self.who.role in {"manager", "integration"} and ("/accounts" in where or "/matches" in where):
+                # Accounts are the company's: who leads, and a program that may, reads all of them, and whose they are.
+                told = {(number, name) for number, name in told if name not in {"account", "domain"}}
             assert not told, f"{self.who} reads {sorted(told)} at {where}"
         everything = set().union(*(found_in(text, self.company.leads) for _, text in self.heard))
         noted = {lead.number for lead in self.company.leads if lead.note}
@@ -90,12 +93,19 @@ def api_paths(method: str) -> list[str]:
     return [path.removeprefix("/api/v1") for path, ways in json.loads(document())["paths"].items() if method in ways]
 
 
-def filled(path: str, lead: Planted, pool: str) -> str:
+def filled(path: str, company: Company, lead: Planted, pool: str) -> str:
     """The path with its parameters. Raises `KeyError` for one that has no place in this walk."""
-    values = {"lead_id": str(lead.id), "name": pool, "number": "active"}
+    values = {"lead_id": str(lead.id), "name": pool, "number": "active", "handle": "aiko", "id": str(uuid4())}
+    values |= {"account_id": str(company.account), "move_id": str(company.move), "merge_id": str(uuid4())}
     # Comparisons have a walk of their own: here one that there is not.
     values["comparison_id"] = str(uuid4())
     return path.format_map(values)
+
+
+def every(path: str, company: Company) -> list[str]:
+    """The path for each thing that it can be about and that is neither a lead nor a pool."""
+    matches = company.matches if "{match_id}" in path else ("",)
+    return [filled(path.replace("{match_id}", str(match)), company, company.leads[0], "inbound") for match in matches]
 
 
 def lead_paths(paths: list[str]) -> tuple[list[str], list[str], list[str]]:
@@ -110,8 +120,7 @@ def test_no_answer_of_the_api_holds_what_its_caller_may_not_see(company: Company
     walk = Walk(company, company.people[name])
     of_leads, of_pools, rest = lead_paths(api_paths("get"))
     first = company.leads[0]
-    for path in rest:
-        path = filled(path, first, "inbound")
+    for path in (each for path in rest for each in every(path, company)):
         walk.get(path)
         walk.get(path, nonsense=first.value("email"))
         if path.startswith("/metrics/credits"):
@@ -124,11 +133,11 @@ def test_no_answer_of_the_api_holds_what_its_caller_may_not_see(company: Company
             break
     for lead in company.leads:
         for path in of_leads:
-            walk.get(filled(path, lead, "inbound"))
+            walk.get(filled(path, company, lead, "inbound"))
         walk.get("/leads", email=lead.value("email"))
     for pool in PREVIEW:
         for path in of_pools:
-            path = filled(path, first, pool)
+            path = filled(path, company, first, pool)
             walk.get(path, limit=1000)
             for sort in ("-score", "score", "waiting_since"):
                 walk.get(path, sort=sort)
@@ -161,7 +170,8 @@ def test_no_page_holds_what_its_visitor_may_not_see(company: Company, name: str)
 
 def addresses(pattern: URLPattern, company: Company) -> Iterator[str]:
     """The page's addresses, one for each lead or pool that it can be about. A parameter of a new kind fails here."""
-    route, known = str(pattern.pattern), {"lead_id", "name", "field", "handle", "act", "comparison_id"}
+    route = str(pattern.pattern)
+    known = {"lead_id", "name", "field", "handle", "act", "comparison_id", "match_id", "move_id", "what", "change"}
     assert set(pattern.pattern.converters) <= known, f"{route} has no place in this walk"
     for kind in ("uuid:", "slug:"):
         route = route.replace(f"<{kind}", "<")
@@ -174,9 +184,10 @@ def addresses(pattern: URLPattern, company: Company) -> Iterator[str]:
         for lead in leads:
             for name in fields:
                 path = route.replace("<name>", pool).replace("<lead_id>", lead).replace("<field>", name)
-                yield "/" + path.replace("<handle>", "aiko").replace("<act>", "contact").replace(
-                    "<comparison_id>", str(uuid4())
-                )
+                path = path.replace("<handle>", "aiko").replace("<act>", "contact").replace("<what>", "bulk")
+                path = path.replace("<change>", "hours").replace("<comparison_id>", str(uuid4()))
+                for match in company.matches[:2] if "<match_id>" in path else (None,):
+                    yield "/" + path.replace("<match_id>", str(match)).replace("<move_id>", str(company.move))
 
 
 @pytest.mark.parametrize("name", WHO)
@@ -185,8 +196,9 @@ def test_no_refusal_holds_what_its_caller_may_not_see(company: Company, name: st
     walk = Walk(company, who)
     of_leads, of_pools, rest = lead_paths(api_paths("post"))
     ids = [str(lead.id) for lead in company.leads]
-    for path in rest:
+    for path in (each for path in rest for each in every(path, company)):
         for body in (
+            None,
             {"unknown": ids},
             {"act": "retire", "leads": ids, "why": "duplicate"},
             {"act": "return", "leads": ids},
@@ -196,11 +208,11 @@ def test_no_refusal_holds_what_its_caller_may_not_see(company: Company, name: st
     for path in of_pools:
         for pool in PREVIEW:
             with undone(company):
-                walk.post(filled(path, company.leads[0], pool))
+                walk.post(filled(path, company, company.leads[0], pool))
     for lead in company.leads:
         for path in of_leads:
             with undone(company):
-                walk.post(filled(path, lead, "inbound"), BODIES.get(path.rpartition("/")[2]))
+                walk.post(filled(path, company, lead, "inbound"), BODIES.get(path.rpartition("/")[2]))
     allowed = {(lead.number, name) for lead in company.leads for name in company.shown(who, lead)}
     for where, text in walk.heard:
         told = found_in(text, company.leads) - allowed

@@ -147,8 +147,9 @@ def looked_at(
     facts = lead_facts(row | given)
     seed = seed_for(row, active.digest) if active else ""
     because = _because(row, new)
-    still = "touched" if new.touches else "enriched"
-    outcome = Outcome(lead=row, kind=still, changes=given, reasons=because, seed=seed)
+    outcome = Outcome(lead=row, kind="enriched", changes=given, reasons=because, seed=seed)
+    if new.touches:
+        outcome.kind = "touched"
     if active and row["state"] in WAITING:
         clock = lead_clock(row, None, skipped)
         placement, routed = route.place(active.book, facts, account, clock, roster, now, seed)
@@ -158,7 +159,7 @@ def looked_at(
         stays = row["state"] == "pooled" and placement.to == InPool(row["pool"])
         after = consequences.placed(clock, placement, now, escalated=row["escalated"] if stays else 0)
         outcome.changes = given | placing(placement, after, known, by="assigned")
-        outcome.kind = still if stays else "requalified"
+        outcome.kind = outcome.kind if stays else "requalified"
         outcome.reasons = (*because, *placement.reasons)
         outcome.felt = consequences.felt(clock, after, now, known.day)
         roster = routed
