@@ -159,7 +159,8 @@ def looked_at(
         stays = row["state"] == "pooled" and placement.to == InPool(row["pool"])
         after = consequences.placed(clock, placement, now, escalated=row["escalated"] if stays else 0)
         outcome.changes = given | placing(placement, after, known, by="assigned")
-        outcome.kind = outcome.kind if stays else "requalified"
+        if not stays:
+            outcome.kind = "requalified"
         outcome.reasons = (*because, *placement.reasons)
         outcome.felt = consequences.felt(clock, after, now, known.day)
         roster = routed
@@ -183,7 +184,7 @@ def looked_at(
             outcome.rep = known.ids[after.owner] if after.owner else row["owner_id"]
             worth = judge.chosen_score(active.book, facts, row["pool"])
             outcome.felt = consequences.felt(clock, after, now, known.day, score=worth)
-    if new.touches and row["state"] in HELD and outcome.kind == still:
+    if new.touches and row["state"] in HELD and outcome.kind == "touched":
         heard = consequences.touched(lead_clock(row, None), now)
         outcome.changes = {**outcome.changes, "acted_at": heard.acted_at, "warned": heard.warned}
     if not given.keys().isdisjoint(FIELDS):
