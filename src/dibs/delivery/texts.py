@@ -486,6 +486,10 @@ STEPS: Mapping[str, str] = {
 
 #: The fields of a lead as people call them.
 FIELDS: Mapping[str, str] = {
+    "touches": _("Times they came"),
+    "pages": _("Pages looked at"),
+    "mails_opened": _("Mails opened"),
+    "last_touch_at": _("Came last"),
     "source": _("Source"),
     "external_id": _("Id at the source"),
     "received_at": _("Came in"),

@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 
 from dibs.crm.arrival import Arrival, Enrichment
 from dibs.crm.lookup import lookup_of
+from dibs.crm.persons import Known
 from dibs.delivery.wake import wake
 from dibs.distribution import persons, policies
 from dibs.distribution.matching import UNMATCHED, Match, match_accounts
@@ -107,9 +108,7 @@ def arrive(
     return [placed[at] for at in range(len(arrivals))], list(looked.values())
 
 
-def _known(
-    arrivals: Sequence[Arrival], who: Persons, new: Sequence[int]
-) -> list[tuple[UUID, tuple[persons.Known, ...]]]:
+def _known(arrivals: Sequence[Arrival], who: Persons, new: Sequence[int]) -> list[tuple[UUID, tuple[Known, ...]]]:
     """What the people of new leads are known by, and by what they were when they came once more in the same batch."""
     leads = [(arrivals[at].lead_id, who.known[at]) for at in new if who.known[at]]
     return leads + [(arrivals[first].lead_id, who.known[at]) for at, first in who.follows.items()]

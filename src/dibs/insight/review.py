@@ -99,7 +99,7 @@ def why_in_review(caller: Caller, leads: Collection[UUID]) -> dict[UUID, Mapping
         ask.execute(
             """
             SELECT DISTINCT ON (lead_id) lead_id, reasons::text FROM distribution_decision
-            WHERE workspace_id = %s AND lead_id = ANY(%s) AND after = 'review' AND kind <> 'enriched'
+            WHERE workspace_id = %s AND lead_id = ANY(%s) AND after = 'review' AND kind NOT IN ('enriched', 'touched')
             ORDER BY lead_id, nth DESC
             """,
             [caller.workspace_id, list(leads)],

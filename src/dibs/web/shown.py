@@ -129,7 +129,7 @@ def value_of(lead: Mapping[str, Any], name: str) -> str:
         return wording.word("rank", value)
     if name == "deal_value":
         return f"{number(value)} {lead.get('currency') or ''}".strip()
-    if name in {"employees", "score"}:
+    if name in {"employees", "score", "touches", "pages", "mails_opened"}:
         return number(value)
     if name == "consent":
         return _("yes") if value else _("no")
