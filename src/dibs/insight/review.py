@@ -37,6 +37,8 @@ _NOT_WHY = frozenset(
         "no_domain",
         "no_account",
         "matched_account",
+        "in_family",
+        "near_account",
         "in_territory",
         "in_territory_of",
         "in_review",
