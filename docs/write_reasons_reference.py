@@ -21,6 +21,7 @@ GROUPS = (
     ("What a policy will change", reasons.ANNOUNCING, "Told to the reps before a policy that was announced takes effect."),
     ("What people and programs did", reasons.ACTS, "Written when somebody acts on a lead."),
     ("What became of many leads at once", reasons.MOVING, "Written when leads are moved in bulk, and told to the reps whom it concerns."),
+    ("What became of a rep's availability", reasons.AVAILABILITY, "Told to the rep whom it is about."),
 )  # fmt: skip
 
 _HEAD = """# Reasons

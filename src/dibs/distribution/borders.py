@@ -239,7 +239,7 @@ def _shown(
 ) -> Iterator[Shown]:
     """The first of them with where they would go: dealt as the move would deal them."""
     mover = moving.operator(workspace_id)
-    dealer = Dealer(mover, active, known, Aim(), "border", Reason("border_moved"), now)
+    dealer = Dealer(mover, active, known, Aim(), "border", Reason("border_moved", {"by": mover.name, "why": None}), now)
     by_id = {crossing.lead_id: crossing for crossing in crossings}
     for rows in pages_of(workspace_id, list(by_id)):
         accounts = accounts_by_id(workspace_id, (row["account_id"] for row in rows))
