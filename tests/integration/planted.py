@@ -12,8 +12,8 @@ from uuid import UUID
 
 from django.utils.timezone import now
 
-from dibs.crm.models import Account
-from dibs.distribution import acting, claiming
+from dibs.crm.models import Account, NearMiss, Touch
+from dibs.distribution import acting, claiming, moving
 from dibs.distribution.placing import place
 from dibs.people.access import SCOPES
 from dibs.people.caller import Caller, caller_of
@@ -106,6 +106,10 @@ class Company:
     people: dict[str, Someone]
     reps: dict[str, Caller]
     handles_of: dict[str, frozenset[str]] = field(default_factory=dict)
+    #: What is about several leads, or none: an account, near misses, a move of all leads.
+    account: UUID | None = None
+    matches: tuple[UUID, ...] = ()
+    move: UUID | None = None
 
     def shown(self, who: Someone, lead: Planted) -> frozenset[str]:
         """The fields that this viewer may see of the lead."""
@@ -127,6 +131,11 @@ class Company:
         if (who.tier == "preview" and lead.hot) or (lead.pool == "line" and lead.place > 0):
             return frozenset()
         return everything if who.tier == "full" and lead.pool == "open" else frozenset(PREVIEW[lead.pool])
+
+    def of_accounts(self, who: Someone) -> frozenset[str]:
+        """The fields of a lead that its account holds too, as far as this viewer may see accounts."""
+        sees = who.role in {"manager", "ops"} or who.name == "integration that reads no leads"
+        return frozenset({"account", "domain"}) if sees else frozenset()
 
 
 def plant() -> Company:
@@ -178,7 +187,26 @@ def plant() -> Company:
         if who.user is not None:
             who.token = make_token(who.user)
     handles_of = {handle: callers[handle].teams for handle in callers}
-    return Company(workspace, leads, {who.name: who for who in people}, callers, handles_of)
+    company = Company(workspace, leads, {who.name: who for who in people}, callers, handles_of)
+    _put_beside(company, caller_of(ops))
+    return company
+
+
+def _put_beside(company: Company, ops: Caller) -> None:
+    """What speaks of leads and is none: touches, near misses of each with the next, and a move of all of them, planned by operations."""
+    workspace, at = company.workspace, now()
+    accounts = list(Account.objects.filter(workspace=workspace).order_by("name"))
+    company.account = accounts[0].id
+    matches = []
+    for lead, other, account in zip(company.leads, company.leads[1:], accounts[1:], strict=False):
+        told = {"said": lead.value("use_case")}
+        Touch.objects.create(workspace=workspace, lead_id=lead.id, at=at, kind="page", source="site", detail=told)
+        near = NearMiss.objects.create(workspace=workspace, lead_id=lead.id, other_id=other.id, score=0.7, at=at)
+        of_one = NearMiss.objects.create(workspace=workspace, lead_id=lead.id, account=account, score=0.7, at=at)
+        matches += [near.id, of_one.id]
+    company.matches = tuple(matches)
+    there = [lead.id for lead in company.leads if lead.id is not None]
+    company.move = moving.plan(ops, moving.Wanted(), at, there).id
 
 
 def _leads() -> Iterator[Planted]:
