@@ -14,11 +14,13 @@ from django.db import connection
 from rapidfuzz import fuzz
 
 from dibs.crm.arrival import Arrival
-from dibs.crm.persons import Known, known_by, name_key
+from dibs.crm.companies import company_key
+from dibs.crm.persons import Known, known_by, mailbox, name_key
+from dibs.distribution.matching import alike as companies_alike
 from dibs.engine import match
 from dibs.engine.decision import Scalar
 from dibs.engine.lifecycle import ENDED
-from dibs.engine.match import LIKE_PERSON, SAME_PERSON, Resemblance
+from dibs.engine.match import LIKE_PERSON, SAME_PERSON, Addresses, Resemblance
 
 #: A number, or a mailbox, that more people than this are known by is a switchboard, and says nothing about who is who.
 _SWITCHBOARD = 5
@@ -54,11 +56,34 @@ class Persons:
 
 
 @dataclass(frozen=True, slots=True)
+class _Who:
+    """Where somebody writes from, and for which company; ``domain`` is ``None`` for free mail."""
+
+    email: str | None
+    domain: str | None
+    company: str | None
+
+    def addresses(self, other: _Who) -> Addresses | None:
+        """Whether each has a mailbox of their own, and not the same."""
+        boxes = [mailbox(one.email) for one in (self, other) if one.email and "@" in one.email]
+        if len(boxes) < 2 or not all(own for _, own in boxes) or boxes[0] == boxes[1]:
+            return None
+        return "colleagues" if self.domain and self.domain == other.domain else "other"
+
+    def companies(self, other: _Who) -> float | None:
+        """How like the names of their companies are, 0..1."""
+        if not self.company or not other.company:
+            return None
+        return companies_alike(company_key(self.company), company_key(other.company))
+
+
+@dataclass(frozen=True, slots=True)
 class _Before:
-    """Somebody who is known by something: by what, and which lead is theirs."""
+    """Somebody who is known by something: by what, which lead is theirs, and what that one says of them."""
 
     known: Known
     lead_id: UUID
+    who: _Who
 
 
 def recognise(workspace_id: UUID, arrivals: Sequence[Arrival]) -> Persons:
@@ -70,10 +95,10 @@ def recognise(workspace_id: UUID, arrivals: Sequence[Arrival]) -> Persons:
         if not known:
             continue
         name = name_key(arrivals[at].name)
-        first, likely = _earlier(known, name, here)
+        first, likely = _earlier(known, name, _who(arrivals[at]), here, arrivals)
         if first is not None:
             persons.follows[at] = persons.follows.get(first, first)
-        elif (found := _best(known, name, before)) is not None:
+        elif (found := _best(known, name, _who(arrivals[at]), before)) is not None:
             same, near = found
             if same is not None:
                 persons.here[at] = same
@@ -103,8 +128,16 @@ def _only_leads(persons: Persons, arrivals: Sequence[Arrival]) -> None:
         persons.near[at] = [replace(near, lead_id=instead.get(near.lead_id, near.lead_id)) for near in several]
 
 
+def _who(arrival: Arrival) -> _Who:
+    return _Who(arrival.email, arrival.domain, arrival.company)
+
+
 def _earlier(
-    known: Sequence[Known], name: str, here: Mapping[str, Sequence[tuple[str, int]]]
+    known: Sequence[Known],
+    name: str,
+    who: _Who,
+    here: Mapping[str, Sequence[tuple[str, int]]],
+    arrivals: Sequence[Arrival],
 ) -> tuple[int | None, dict[int, tuple[float, tuple[dict[str, Scalar], ...]]]]:
     """The place of the first of the batch who is the same person, and of those who may be."""
     likely = {}
@@ -115,8 +148,9 @@ def _earlier(
             return exact, {}
         if len(said) <= _SWITCHBOARD:
             for called, at in said:
+                other, box = _who(arrivals[at]), "@" in one.value
                 score, parts = match.person_of(
-                    Resemblance("@" in one.value, False, "@" not in one.value, _alike(name, called))
+                    Resemblance(box, False, not box, _alike(name, called), who.companies(other), who.addresses(other))
                 )
                 if score >= SAME_PERSON:
                     return at, {}
@@ -126,25 +160,30 @@ def _earlier(
 
 
 def _best(
-    known: Sequence[Known], name: str, before: Mapping[str, Sequence[_Before]]
+    known: Sequence[Known], name: str, who: _Who, before: Mapping[str, Sequence[_Before]]
 ) -> tuple[UUID | None, list[Near]] | None:
     """The lead of who came before, or those of whom it may be, most likely first."""
     shared: dict[UUID, tuple[bool, bool, bool, float | None]] = {}
+    others: dict[UUID, _Who] = {}
     for one in known:
         those = before.get(one.value, ())
         crowd = len({other.known.name for other in those}) > _SWITCHBOARD
         for other in those:
             if crowd and other.known != one:
                 continue
-            mailbox, own, phone, alike = shared.get(other.lead_id, (False, False, False, None))
+            others[other.lead_id] = other.who
+            box, own, phone, alike = shared.get(other.lead_id, (False, False, False, None))
             like = alike if other.known.own else _alike(name, other.known.name)
             shared[other.lead_id] = (
-                mailbox or "@" in one.value,
+                box or "@" in one.value,
                 own or other.known.own,
                 phone or "@" not in one.value,
                 max((each for each in (alike, like) if each is not None), default=None),
             )
-    judged = [(lead, *match.person_of(Resemblance(*said))) for lead, said in shared.items()]
+    judged = [
+        (lead, *match.person_of(Resemblance(*said, who.companies(others[lead]), who.addresses(others[lead]))))
+        for lead, said in shared.items()
+    ]
     likely = sorted((one for one in judged if one[1] >= LIKE_PERSON), key=lambda one: (-one[1], one[0]))
     if not likely:
         return None
@@ -168,7 +207,7 @@ def _before(workspace_id: UUID, wanted: Iterable[Known], ended: set[UUID]) -> di
         # By the key whom it names, and some others who share the number or mailbox: there each look is one into the index.
         cursor.execute(
             f"""
-            SELECT known.value, known.name, known.lead_id, lead.state, lead.merged_into_id
+            SELECT known.value, known.name, known.lead_id, lead.state, lead.merged_into_id, lead.email, lead.domain, lead.company
             FROM (
                 SELECT exact.value, exact.name, exact.lead_id FROM unnest(%s::text[], %s::text[]) AS said(value, name),
                     LATERAL (SELECT value, name, lead_id FROM crm_knownby
@@ -189,14 +228,14 @@ def _before(workspace_id: UUID, wanted: Iterable[Known], ended: set[UUID]) -> di
             ],
         )
         rows = cursor.fetchall()
-    merged = kept_instead(workspace_id, {lead for _, _, lead, _, into in rows if into is not None})
+    merged = kept_instead(workspace_id, {lead for _, _, lead, _, into, *_ in rows if into is not None})
     found: dict[str, list[_Before]] = {}
-    for value, name, lead, state, _into in rows:
+    for value, name, lead, state, _into, *who in rows:
         open_lead = merged.get(lead) if state == "merged" else None if state in ENDED else lead
         if open_lead is None:
             ended.add(lead)
         else:
-            found.setdefault(value, []).append(_Before(Known(value, name), open_lead))
+            found.setdefault(value, []).append(_Before(Known(value, name), open_lead, _Who(*who)))
     return found
 
 

@@ -30,8 +30,11 @@ TIE = 0.02
 
 #: From this score up it is the same person; from the other one up a person is asked.
 SAME_PERSON, LIKE_PERSON = 0.9, 0.7
+#: From here up, a person's name is the other one written a little otherwise.
+LIKE_NAME = 0.85
 
 Domains = Literal["same", "other_ending", "other"]
+Addresses = Literal["other", "colleagues"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,36 +123,49 @@ def _rounded(value: float) -> float:
 @dataclass(frozen=True, slots=True)
 class Resemblance:
     """Somebody who came before, and how like they are to who comes now. ``mailbox``: the same address; ``own``: one that is a person's
-    own, and not, like ``info@``, whoever's; ``phone``: the same number; ``name`` 0..1, ``None``: one of the two is not known."""
+    own, and not, like ``info@``, whoever's; ``phone``: the same number; ``name`` 0..1, ``None``: one of the two is not known; likewise
+    ``company``, how like the names of their companies are. ``addresses``: that each has a mailbox of their own, and not the same; as
+    ``colleagues`` at one company."""
 
     mailbox: bool = False
     own: bool = True
     phone: bool = False
     name: float | None = None
+    company: float | None = None
+    addresses: Addresses | None = None
 
 
 def person_of(resemblance: Resemblance) -> tuple[float, tuple[dict[str, Scalar], ...]]:
     """How sure it is that they are one person (`SAME_PERSON` or more: they are), and what that was made of.
 
-    A mailbox of one's own is enough. A number, and a mailbox that others have too, are it together with a like name.
+    A mailbox of one's own is enough. A number, and a mailbox that others have too, are it together with a like name, unless something
+    speaks against it: of colleagues, and of people at one number in several companies, most have names somewhat alike. Both lean on the
+    same name, so that they don't strengthen each other.
     """
     parts: list[dict[str, Scalar]] = []
     name = resemblance.name
     if resemblance.mailbox and resemblance.own:
         parts.append({"part": "email", "like": 1.0, "score": 1.0})
     elif resemblance.mailbox:
-        parts.append({"part": "mailbox", "like": 1.0, "score": _with_name(name)})
+        parts.append({"part": "mailbox", "like": 1.0, "score": _with_name(resemblance)})
     if resemblance.phone:
-        parts.append({"part": "phone", "like": 1.0, "score": _with_name(name)})
+        parts.append({"part": "phone", "like": 1.0, "score": _with_name(resemblance)})
+    score = max((float(part["score"] or 0) for part in parts), default=0.0)
     if name is not None and parts:
         parts.append({"part": "name", "like": _rounded(name), "score": 0.0})
-    return _together(parts), tuple(parts)
+    return score, tuple(parts)
 
 
-def _with_name(name: float | None) -> float:
+def _with_name(seen: Resemblance) -> float:
     """What a number or a mailbox that several may have is worth, with names this like."""
-    if name is None:
+    elsewhere = seen.addresses == "colleagues" or (seen.company is not None and seen.company < UNLIKE)
+    if seen.name is None:
         return 0.75
-    if name >= 0.85:
+    if seen.name == 1:
         return 0.95
-    return 0.75 if name >= UNLIKE else 0.4
+    if seen.name >= LIKE_NAME:
+        # Mario and Maria, at one number: their addresses tell them apart, a slip of the pen has one address at most.
+        return 0.75 if elsewhere else 0.85 if seen.addresses else 0.95
+    if seen.name >= UNLIKE:
+        return 0.5 if elsewhere else 0.75
+    return 0.4

@@ -113,6 +113,38 @@ def test_who_are_somewhat_alike_in_one_batch_are_put_before_a_person_too(scene: 
     assert (miss.lead_id, miss.other_id) == (placed[1].lead_id, placed[0].lead_id)
 
 
+MARIA = {"email": "maria.garcia@norte.example", "domain": "norte.example", "company": "Norte", "name": "Maria Garcia"}
+
+
+@pytest.mark.parametrize(
+    ("other", "asked"),
+    [
+        ({"name": "Mario Garcia", "email": "mario.garcia@norte.example", "domain": "norte.example", "company": "Norte"}, True),
+        ({"name": "Mario Garcia", "email": "mario@home.example", "domain": None, "company": None}, True),
+        ({"name": "Mariana Grande", "email": "m.grande@norte.example", "domain": "norte.example", "company": "Norte"}, False),
+        ({"name": "Mariana Grande", "email": None, "domain": None, "company": "Zapatería Juárez"}, False),
+        ({"name": "Mariana Grande", "email": None, "domain": None, "company": None}, True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("together", [False, True])
+def test_colleagues_and_other_companies_people_at_one_number_are_not_made_one(
+    scene: Scene, other: dict[str, Any], asked: bool, together: bool
+) -> None:
+    both = [{**one, "phone": "+525512345678"} for one in (MARIA, other)]
+    first, second = arrive(scene, *both) if together else [arrive(scene, one)[0] for one in both]
+    assert not second.touched
+    assert second.lead_id != first.lead_id
+    assert NearMiss.objects.filter(lead_id=second.lead_id, other_id=first.lead_id).exists() == asked
+
+
+def test_a_number_and_a_common_mailbox_are_no_two_proofs_of_a_name_that_is_half_alike(scene: Scene) -> None:
+    both = {"email": "info@norte.example", "phone": "+525512345678"}
+    arrive(scene, {**both, "name": "John Smith"})
+    (other,) = arrive(scene, {**both, "name": "Jane Smith"})
+    assert not other.touched
+    assert NearMiss.objects.filter(lead_id=other.lead_id).exists()
+
+
 def test_a_switchboards_number_says_nothing_of_who_is_who(scene: Scene) -> None:
     phone = "+81335803311"
     names = ["Aiko", "Benito", "Carmen", "Dewi", "Eduardo", "Fumiko", "Guadalupe"]
