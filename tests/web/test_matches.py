@@ -22,7 +22,7 @@ def near(company: Company) -> NearMiss:
 def test_both_stand_side_by_side_and_what_is_the_same_says_so(company: Company) -> None:
     miss = near(company)
     page = as_(company.manager).get("/matches/").content.decode()
-    for text in ("Are they one person?", "75% likely", "the same number", "Aiko Tanaka", "A. Tanaka", "+81335803311"):
+    for text in ("Are they one person?", "75% alike", "the same number", "Aiko Tanaka", "A. Tanaka", "+81335803311"):
         assert text in page
     assert page.count('class="same"') >= 1
     assert f"/matches/{miss.id}/merge/" in page
@@ -53,7 +53,7 @@ def test_an_account_is_asked_about_in_its_own_words(company: Company) -> None:
     )
     NearMiss.objects.create(workspace=company.workspace, lead_id=lead.lead_id, account=account, score=0.82, at=MONDAY)
     page = as_(company.ops).get("/matches/").content.decode()
-    for text in ("Does it belong to this account?", "Acme Trade", "Acme Trading", "customer", "82% likely"):
+    for text in ("Does it belong to this account?", "Acme Trade", "Acme Trading", "customer", "82% alike"):
         assert text in page
 
 
