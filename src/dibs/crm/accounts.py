@@ -1,8 +1,7 @@
-"""Accounts written, many at a time, and the pieces of their names that they are found by."""
+"""Accounts written, many at a time, and the marks of their names that they are found by."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,7 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 
 from dibs.crm.companies import company_key
-from dibs.crm.grams import grams_of
+from dibs.crm.marks import marks_of
 from dibs.people.bulk import insert_rows, update_rows
 from dibs.people.models import Rep
 from dibs.people.tenancy import new_id
@@ -277,35 +276,20 @@ def _above(workspace_id: UUID, account: UUID) -> set[UUID]:
 
 
 def _post(workspace_id: UUID, *, gone: Mapping[UUID, str], new: Mapping[UUID, str]) -> None:
-    """Write the pieces of accounts' names, and how many accounts have each; in the order of the pieces, as everybody does."""
-    more: Counter[str] = Counter()
+    """Write the marks of accounts' names; in the order of the marks, so that neighbours in the index are written together."""
     with connection.cursor() as cursor:
         if gone:
             cursor.execute(
-                "DELETE FROM crm_accountgram gone USING unnest(%s::uuid[], %s::text[]) AS was(account, gram) "
-                "WHERE gone.workspace_id = %s AND gone.gram = was.gram AND gone.account_id = was.account",
-                [*_pairs(gone), workspace_id],
+                "DELETE FROM crm_accountmark gone USING unnest(%s::bigint[], %s::uuid[]) AS was(mark, account) "
+                "WHERE gone.mark = was.mark AND gone.account_id = was.account",
+                [list(column) for column in zip(*_marks(workspace_id, gone), strict=True)],
             )
-            for key in gone.values():
-                more.subtract(grams_of(key))
-        if new:
-            accounts, grams = _pairs(new)
-            cursor.execute(
-                "INSERT INTO crm_accountgram (workspace_id, gram, account_id) "
-                "SELECT %s, gram, account FROM unnest(%s::uuid[], %s::text[]) AS is_now(account, gram) ORDER BY gram, account",
-                [workspace_id, accounts, grams],
-            )
-            more.update(grams)
-        changed = sorted((gram, count) for gram, count in more.items() if count)
-        if changed:
-            cursor.execute(
-                "INSERT INTO crm_gramcount AS counted (workspace_id, gram, accounts) "
-                "SELECT %s, * FROM unnest(%s::text[], %s::int[]) "
-                "ON CONFLICT (workspace_id, gram) DO UPDATE SET accounts = counted.accounts + excluded.accounts",
-                [workspace_id, [gram for gram, _ in changed], [count for _, count in changed]],
-            )
+        insert_rows(
+            "crm_accountmark",
+            ("workspace_id", "mark", "account_id"),
+            [(workspace_id, mark, account) for mark, account in _marks(workspace_id, new)],
+        )
 
 
-def _pairs(names: Mapping[UUID, str]) -> tuple[list[UUID], list[str]]:
-    pairs = [(account, gram) for account, key in names.items() for gram in grams_of(key)]
-    return [account for account, _ in pairs], [gram for _, gram in pairs]
+def _marks(workspace_id: UUID, names: Mapping[UUID, str]) -> list[tuple[int, UUID]]:
+    return sorted((mark, account) for account, key in names.items() for mark in marks_of(workspace_id, key))

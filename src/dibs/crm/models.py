@@ -51,32 +51,22 @@ class Account(WorkspaceRow):
         return self.name
 
 
-class AccountGram(models.Model):
-    """Some letters in a row of an account's name, as ``crm.grams`` cuts it: how a name written otherwise is found among a million.
+class AccountMark(models.Model):
+    """A number that an account's name has in common with the names that a slip makes of it (`crm.marks`): how a name written otherwise
+    is found among a million.
 
-    Row-level security lets no index answer "is like", but "is equal" it does. No constraints but the key: each would be a look into
-    another table for each of a dozen rows an account has.
+    Row-level security lets no index answer "is like", but "is equal" it does. A mark is of one workspace, so that the key needs not
+    name it. No constraints but the key: each would be a look into another table for each of the rows an account has.
     """
 
-    pk = models.CompositePrimaryKey("workspace_id", "gram", "account_id")
+    pk = models.CompositePrimaryKey("mark", "account_id")
     workspace = models.ForeignKey(
         "people.Workspace", on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
     )
-    gram = models.CharField(max_length=4)
+    mark = models.BigIntegerField()
     account = models.ForeignKey(
-        Account, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="grams"
+        Account, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="marks"
     )
-
-
-class GramCount(models.Model):
-    """How many accounts have these letters: the rarest are looked for first."""
-
-    pk = models.CompositePrimaryKey("workspace_id", "gram")
-    workspace = models.ForeignKey(
-        "people.Workspace", on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+"
-    )
-    gram = models.CharField(max_length=4)
-    accounts = models.IntegerField()
 
 
 class Contact(WorkspaceRow):

@@ -1,7 +1,8 @@
 """Which accounts new leads may belong to, and how like they are: the candidates come from indexes, the engine judges them.
 
 By registered domain, by the name as names are compared, by telephone number; and where neither domain nor name is one that is known,
-by the letters of the name, some at a time (`crm.grams`), the rarest first. A workspace without accounts pays one look for a whole batch.
+by the marks that a name keeps when it is written otherwise (`crm.marks`), of a whole batch at once. A workspace without accounts pays
+one look for a batch; leads of which neither company, domain nor number is known pay none.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from django.db import connection
 from rapidfuzz import fuzz
 
 from dibs.crm.companies import company_key
-from dibs.crm.grams import grams_of
+from dibs.crm.marks import marks_sought
 from dibs.distribution.families import Relative, relatives
 from dibs.engine import match
 from dibs.engine.facts import LeadFacts
@@ -24,12 +25,10 @@ from dibs.engine.policy_market import Matching
 
 #: Accounts with the very same name, or number, that are looked at: more say nothing about any of them.
 _SAME = 8
-#: Accounts with a like name that are looked at, those first that share most.
+#: Accounts with a like name that are judged, the likest.
 _LIKE = 12
-#: Of a name's pieces so many are looked up at most, the rarest, as long as no more than so many accounts have them in all.
-_RAREST, _POSTINGS = 6, 1_500
-#: The rarest is looked up even where more have it, up to so many: then the name is made of words that say little.
-_COMMON = 5_000
+#: A mark that more accounts have than this says nothing about any of them.
+_COMMON = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +58,12 @@ def match_accounts(
     workspace_id: UUID, leads: Sequence[tuple[LeadFacts, Mapping[str, Any]]], matching: Matching
 ) -> list[Match]:
     """For each lead, its facts and its columns, the account that it belongs to."""
-    if not leads or not _any_accounts(workspace_id):
-        return [Match(match.account_of(matching, facts, ())) for facts, _ in leads]
-    keys = [company_key(facts.company) if facts.company else "" for facts, _ in leads]
     domains = {facts.domain.lower() for facts, _ in leads if facts.domain}
     phones = {phone for facts, columns in leads if (phone := _phone(facts, columns))}
+    sayings = domains or phones or any(facts.company for facts, _ in leads)
+    if not sayings or not _any_accounts(workspace_id):
+        return [Match(match.account_of(matching, facts, ())) for facts, _ in leads]
+    keys = [company_key(facts.company) if facts.company else "" for facts, _ in leads]
     found = _Found(_exactly(workspace_id, domains, {key for key in keys if key}, phones))
     like = _like(
         workspace_id,
@@ -207,52 +207,38 @@ def _exactly(workspace_id: UUID, domains: set[str], keys: set[str], phones: set[
 
 
 def _like(workspace_id: UUID, keys: set[str]) -> dict[str, list[Account]]:
-    """For each of these names the accounts with the likest: those that share most of its rarest pieces."""
-    wanted = {key: grams_of(key) for key in keys}
-    pieces = sorted(set().union(*wanted.values()))
-    if not pieces:
+    """For each of these names the accounts with the likest, of those that have a mark in common with it."""
+    sought = {key: marks_sought(workspace_id, key) for key in keys}
+    marks = sorted(set().union(*sought.values()))
+    if not marks:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT gram, accounts FROM crm_gramcount WHERE workspace_id = %s AND gram = ANY(%s)",
-            [workspace_id, pieces],
-        )
-        counts = dict(cursor.fetchall())
-        asked = [(key, gram, 1 / counts[gram]) for key, grams in wanted.items() for gram in _rarest(grams, counts)]
-        if not asked:
-            return {}
+        # In the order of the key, so that no plan looks for a common mark through the whole table.
         cursor.execute(
             f"""
-            WITH asked AS MATERIALIZED (
-                SELECT * FROM unnest(%s::text[], %s::text[], %s::float8[]) AS said(key, gram, worth)
-            ), shared AS (
-                SELECT asked.key, posted.account_id, sum(asked.worth) AS worth, count(*) AS pieces
-                FROM asked, LATERAL (
-                    SELECT account_id FROM crm_accountgram WHERE workspace_id = %s AND gram = asked.gram
-                ) posted
-                GROUP BY asked.key, posted.account_id
-            ), best AS (
-                SELECT key, account_id, row_number() OVER (PARTITION BY key ORDER BY pieces DESC, worth DESC, account_id) AS nth FROM shared
-            )
-            SELECT best.key, {_COLUMNS} FROM best JOIN crm_account account ON account.id = best.account_id
-            WHERE best.nth <= {_LIKE} AND account.workspace_id = %s
+            SELECT said.mark, array_agg(kept.account_id) FROM unnest(%s::bigint[]) AS said(mark), LATERAL (
+                SELECT account_id FROM crm_accountmark WHERE mark = said.mark AND workspace_id = %s
+                ORDER BY mark, account_id LIMIT {_COMMON + 1}
+            ) kept GROUP BY said.mark HAVING count(*) <= {_COMMON}
             """,
-            [*(list(column) for column in zip(*asked, strict=True)), workspace_id, workspace_id],
+            [marks, workspace_id],
         )
-        found: dict[str, list[Account]] = {}
-        for key, *account in cursor.fetchall():
-            found.setdefault(key, []).append(Account(*account))
-    return found
+        kept: dict[int, list[UUID]] = dict(cursor.fetchall())
+        if not kept:
+            return {}
+        cursor.execute(
+            f"SELECT {_COLUMNS} FROM crm_account account WHERE workspace_id = %s AND id = ANY(%s)",
+            [workspace_id, list(set().union(*kept.values()))],
+        )
+        accounts = {row[0]: Account(*row) for row in cursor.fetchall()}
+    return {
+        key: _likest(key, [accounts[one] for one in {one for mark in few for one in kept[mark]} if one in accounts])
+        for key, several in sought.items()
+        if (few := several & kept.keys())
+    }
 
 
-def _rarest(grams: Iterable[str], counts: Mapping[str, int]) -> list[str]:
-    """The pieces to look up: those that fewest accounts have, until these are many."""
-    known = sorted((gram for gram in grams if counts.get(gram, 0) > 0), key=lambda gram: (counts[gram], gram))
-    chosen: list[str] = []
-    seen = 0
-    for gram in known[:_RAREST]:
-        seen += counts[gram]
-        if seen > (_POSTINGS if chosen else _COMMON):
-            break
-        chosen.append(gram)
-    return chosen
+def _likest(key: str, accounts: Iterable[Account]) -> list[Account]:
+    likeness = [(alike(key, account.name_key), account) for account in accounts]
+    some = [one for one in likeness if one[0] >= match.UNLIKE]
+    return [account for _, account in sorted(some, key=lambda one: (-one[0], one[1].id))[:_LIKE]]

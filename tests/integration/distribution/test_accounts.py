@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 
 from dibs.crm.accounts import Told, Written, write_accounts
-from dibs.crm.models import Account, AccountGram, GramCount, NearMiss
+from dibs.crm.marks import LONGEST, marks_of, marks_sought
+from dibs.crm.models import Account, AccountMark, NearMiss
+from dibs.distribution.matching import match_accounts
 from dibs.distribution.models import Decision
 from dibs.distribution.placing import Placed, place
+from dibs.engine.facts import LeadFacts
+from dibs.engine.policy_market import Matching
 from dibs.people.models import Rep
-from dibs.people.tenancy import enter
+from dibs.people.tenancy import enter, new_id
 from tests.integration.distribution.scene import Scene, make_scene
 from tests.making import MONDAY, make_arrival, make_rep
 
@@ -161,15 +167,80 @@ def test_accounts_are_written_once_however_often_they_are_told(scene: Scene) -> 
     assert Account.objects.get(name_key="no domain").customer
 
 
-def test_pieces_of_names_follow_the_names(scene: Scene) -> None:
+def test_marks_of_names_follow_the_names(scene: Scene) -> None:
     (one,) = write(scene, told(name="Zebra", external_id="z"))
-    write(scene, told(name="Zebrano", external_id="y"))
+    (other,) = write(scene, told(name="Zebrano", external_id="y"))
     write(scene, told(name="Giraffe", external_id="z"))
-    assert set(AccountGram.objects.filter(account_id=one.id).values_list("gram", flat=True)) == {
-        " gir", "gira", "iraf", "raff", "affe", "ffe ",
-    }  # fmt: skip
-    counts = dict(GramCount.objects.values_list("gram", "accounts"))
-    assert (counts[" zeb"], counts["bra "], counts[" gir"]) == (1, 0, 1)
+    for account, key in ((one.id, "giraffe"), (other.id, "zebrano")):
+        marks = AccountMark.objects.filter(account_id=account).values_list("mark", flat=True)
+        assert set(marks) == marks_of(scene.workspace.id, key)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Balanka Logistiks Systems",  # another letter
+        "Blanka Logistics Systems",  # one less
+        "Balannka Logistics Systems",  # one more
+        "Ablanka Logistics Systems",  # two in the wrong order
+        "Balanka Logistics System",
+        "Balankalogistics Systems",
+        "Logistics Systems Balanka AG",
+        "Balanka Systems",
+        "Balanka Logistics Systems Europe",
+        "The Balanka Logistics Systems Co., Ltd.",
+    ],
+)
+def test_a_name_with_one_slip_is_found_among_many(scene: Scene, written: str) -> None:
+    write(
+        scene,
+        told(name="Balanka Logistics Systems GmbH", external_id="meant"),
+        *(told(name=f"{own} Logistics Systems", external_id=own) for own in ("Fortuna", "Meridian", "Kolibri", "Sato")),
+        *(told(name=f"Number {n} Logistics", external_id=f"n{n}") for n in range(80)),
+    )
+    placed = arrives(scene, company=written)
+    account = scene.lead(placed.lead_id).account
+    miss = NearMiss.objects.filter(lead_id=placed.lead_id).select_related("account").first()
+    found = account or (miss and miss.account)
+    assert found is not None
+    assert found.external_id == "meant"
+
+
+def test_of_names_of_any_length_one_slip_leaves_a_mark() -> None:
+    workspace = new_id()
+    letters = "kontramarivelosundabiqegrofuhtypzexwjlaconidersuvantolimbrekassogunefitraldopycheqvizmawu"
+    for length in range(3, LONGEST):
+        name = letters[:length]
+        kept = marks_of(workspace, name)
+        for at in range(length):
+            slips = [name[:at] + name[at + 1 :], name[:at] + "ß" + name[at + 1 :], name[:at] + "ß" + name[at:]]
+            if at + 1 < length > 4:
+                slips.append(name[:at] + name[at + 1] + name[at] + name[at + 2 :])
+            for slip in slips:
+                assert kept & marks_sought(workspace, slip), (name, slip)
+
+
+def test_a_name_in_another_workspace_is_marked_otherwise() -> None:
+    assert not marks_of(new_id(), "zebrano") & marks_of(new_id(), "zebrano")
+
+
+def test_what_says_nothing_of_an_account_asks_nothing(
+    scene: Scene, django_assert_num_queries: Callable[..., AbstractContextManager[object]]
+) -> None:
+    write(scene, told(**ACME))
+    with django_assert_num_queries(0):
+        (found,) = match_accounts(scene.workspace.id, [(LeadFacts(), {"flags": ()})], Matching())
+    assert found.judged.reasons[0].code == "no_domain"
+
+
+def test_whom_a_domain_or_the_name_itself_settles_is_not_looked_for_by_likeness(
+    scene: Scene, django_assert_num_queries: Callable[..., AbstractContextManager[object]]
+) -> None:
+    write(scene, told(**ACME))
+    leads = [LeadFacts(company="Anything Else", domain="acme.example"), LeadFacts(company="Acme Manufacturing")]
+    with django_assert_num_queries(3):  # is there any, those there are, their families
+        found = match_accounts(scene.workspace.id, [(facts, {"flags": ()}) for facts in leads], Matching())
+    assert len({one.account_id for one in found}) == 1
 
 
 @pytest.mark.parametrize(

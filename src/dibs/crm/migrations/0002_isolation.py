@@ -13,7 +13,6 @@ class Migration(migrations.Migration):
         Isolate("crm_touch"),
         Isolate("crm_nearmiss"),
         Isolate("crm_merge"),
-        Isolate("crm_accountgram"),
-        Isolate("crm_gramcount"),
+        Isolate("crm_accountmark"),
         Isolate("crm_knownby"),
     ]
