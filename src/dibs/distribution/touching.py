@@ -11,6 +11,7 @@ from uuid import UUID
 from dibs.crm.arrival import MEANT, Arrival, Enrichment, Touching
 from dibs.crm.lookup import FIELDS, lookup_of
 from dibs.delivery import notices
+from dibs.distribution.belonging import found_later, keep_near_accounts
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.policies import Active
 from dibs.distribution.reading import Crew, Row, crew, lead_clock, lead_facts, lock_leads, passed_over, seed_for
@@ -20,6 +21,7 @@ from dibs.engine import claim as judge
 from dibs.engine.decision import InPool, Reason
 from dibs.engine.facts import AccountFacts
 from dibs.engine.lifecycle import ENDED, HELD, WAITING
+from dibs.engine.policy_market import Matching
 from dibs.engine.roster import Roster
 from dibs.people.bulk import insert_rows
 from dibs.people.models import Rep
@@ -85,16 +87,18 @@ def again(arrival: Arrival, lead_id: UUID, now: datetime) -> Enrichment:
 
 @dataclass(slots=True)
 class Told:
-    """What is new of one lead: columns by name, and the touches."""
+    """What is new of one lead: columns by name, the touches, and whose it turns out to be."""
 
     given: dict[str, Any] = field(default_factory=dict)
     touches: list[Touching] = field(default_factory=list)
+    belongs: tuple[Reason, ...] = ()
 
 
 def look_again(
     workspace_id: UUID, active: Active | None, changes: Sequence[Enrichment], now: datetime
 ) -> dict[UUID, Placed]:
-    """Write new facts and touches on leads that are here, in the caller's transaction. Those that wait are qualified and routed again;
+    """Write new facts and touches on leads that are here, in the caller's transaction. A lead that is no account's is matched again if what
+    it is matched by came. Those that wait are qualified and routed again;
     those that somebody holds get a new score and stay, unless they lie in a territory of somebody else's now (`dibs.engine.borders`), and
     who has them is told of a touch. Unknown leads are left out.
 
@@ -106,20 +110,35 @@ def look_again(
     rows = lock_leads(workspace_id, {change.lead_id for change in changes})
     turns, book = (active.book.policy.team_names(), active.book) if active else ((), None)
     known = crew(workspace_id, now, lock_turns_of=turns, book=book)
-    accounts = accounts_by_id(workspace_id, (row["account_id"] for row in rows.values()))
     skipped = passed_over(workspace_id, rows)
+    new = _by_lead(changes, rows)
+    matching = active.book.policy.matching if active else Matching()
+    found = found_later(workspace_id, matching, rows, {lead: told.given for lead, told in new.items()})
+    for lead_id, match in found.items():
+        new[lead_id].belongs = match.judged.reasons
+        if match.account_id is not None:
+            new[lead_id].given["account_id"] = match.account_id
+    accounts = accounts_by_id(
+        workspace_id, {(row | new[lead].given)["account_id"] for lead, row in rows.items() if lead in new}
+    )
 
     # Decide.
     roster = known.roster
     outcomes: dict[UUID, Outcome] = {}
-    new = _by_lead(changes, rows)
     for lead_id, told in new.items():
         row = rows[lead_id]
         if told.touches and row["state"] in ENDED:
             outcomes[lead_id] = Outcome(lead=row, kind="touched", changes={}, reasons=())
             continue
         outcomes[lead_id], roster = looked_at(
-            active, row, told, known, accounts.get(row["account_id"]), skipped.get(lead_id, frozenset()), roster, now
+            active,
+            row,
+            told,
+            known,
+            accounts.get((row | told.given)["account_id"]),
+            skipped.get(lead_id, frozenset()),
+            roster,
+            now,
         )
 
     # Write.
@@ -127,6 +146,7 @@ def look_again(
     write_turns(workspace_id, known.roster, roster, known.ids)
     write(workspace_id, written, now=now, policy_version=active.number if active else None, crew=known)
     touches = [(outcome, new[outcome.lead["id"]].touches) for outcome in written if new[outcome.lead["id"]].touches]
+    keep_near_accounts(workspace_id, found, now)
     _keep(workspace_id, touches)
     _tell(workspace_id, touches, now)
     return {lead_id: placed_of(outcome, known) for lead_id, outcome in outcomes.items()}
@@ -173,7 +193,7 @@ def looked_at(
             outcome.changes = {**outcome.changes, "territory": lies.name if lies is not None else None}
         clock = lead_clock(row, known.handles.get(row["owner_id"]), skipped)
         facts = facts.qualified(scored.score, scored.rank)
-        before = borders.Side(active.book, lead_facts(row), account, now)
+        before = borders.Side(active.book, lead_facts(row), account if row["account_id"] else None, now)
         crossing = borders.crossed(before, borders.Side(active.book, facts, account, now), clock, roster)
         if crossing is not None:
             moved, roster = reassign.handed_on(active.book, facts, account, clock, roster, now, seed, crossing)
@@ -184,9 +204,15 @@ def looked_at(
             outcome.rep = known.ids[after.owner] if after.owner else row["owner_id"]
             worth = judge.chosen_score(active.book, facts, row["pool"])
             outcome.felt = consequences.felt(clock, after, now, known.day, score=worth)
-    if new.touches and row["state"] in HELD and outcome.kind == "touched":
-        heard = consequences.touched(lead_clock(row, None), now)
-        outcome.changes = {**outcome.changes, "acted_at": heard.acted_at, "warned": heard.warned}
+    if row["state"] in HELD and outcome.kind in {"enriched", "touched"}:
+        heard = stood = lead_clock(row, known.handles.get(row["owner_id"]))
+        if new.touches:
+            heard = consequences.touched(heard, now)
+        if active:
+            heard = consequences.known_more_of(active.book, facts, heard, roster.reps.get(heard.owner or ""), now)
+        names = ("acted_at", "warned", "due_at", "due_for", "sla_at")
+        changed = {name: getattr(heard, name) for name in names if getattr(heard, name) != getattr(stood, name)}
+        outcome.changes = {**outcome.changes, **changed}
     if not given.keys().isdisjoint(FIELDS):
         outcome.changes = {**outcome.changes, "lookup": lookup_of(row | given)}
     return outcome, roster
@@ -200,7 +226,7 @@ def _because(row: Row, new: Told) -> tuple[Reason, ...]:
     changed = sorted(_changed(row, new.given))
     if changed or not because:
         because.append(Reason("enriched", {"fields": changed}))
-    return tuple(because)
+    return (*because, *new.belongs)
 
 
 def _by_lead(changes: Sequence[Enrichment], rows: Mapping[UUID, Row]) -> dict[UUID, Told]:
@@ -242,7 +268,7 @@ def _changed(row: Row, given: Mapping[str, Any]) -> set[str]:
     changed = {
         name
         for name, value in given.items()
-        if name not in {"attributes", "touches", "last_touch_at"} and row.get(name) != value
+        if name not in {"attributes", "touches", "last_touch_at", "account_id"} and row.get(name) != value
     }
     if "attributes" in given:
         old = row["attributes"]
