@@ -21,7 +21,7 @@ from rich.table import Table
 
 from benchmarks.measure import Measure
 
-NAMES = ("route", "imports", "assign", "moves", "push", "claims", "pages", "ticks", "start")
+NAMES = ("route", "imports", "assign", "matching", "moves", "push", "claims", "pages", "ticks", "start")
 RESULTS = Path(__file__).parent / "results"
 
 
