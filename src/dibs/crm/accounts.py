@@ -72,6 +72,14 @@ class _Refused(Exception):
         self.code, self.field = code, field
 
 
+class _ParentsRefused(Exception):
+    """Some, by place, cannot have the parent that was said."""
+
+    def __init__(self, answers: dict[int, Written]) -> None:
+        super().__init__(sorted(answers))
+        self.answers = answers
+
+
 def write_accounts(workspace_id: UUID, accounts: Sequence[Told], now: datetime) -> list[Written]:
     """Create or change these, and answer each by its place; one that is refused keeps no other out. One transaction; call it for a
     thousand or so at a time. Whose leads are whose stays as it is: an account's owner gets what comes from now on.
@@ -79,7 +87,7 @@ def write_accounts(workspace_id: UUID, accounts: Sequence[Told], now: datetime) 
     for left in reversed(range(_TRIES)):
         try:
             with transaction.atomic():
-                return _Writing(workspace_id, accounts, now).done()
+                return _all_but_refused(workspace_id, accounts, now)
         except IntegrityError as problem:
             # Somebody else wrote one of them meanwhile: it is there now.
             if not left or not any(name in str(problem) for name in ("account_domain_once", "account_external_once")):
@@ -87,11 +95,46 @@ def write_accounts(workspace_id: UUID, accounts: Sequence[Told], now: datetime) 
     raise AssertionError("it returns or raises")
 
 
-class _Writing:
-    """One batch on its way."""
+def _all_but_refused(workspace_id: UUID, accounts: Sequence[Told], now: datetime) -> list[Written]:
+    """Whether a parent can be is only known with all of them there: if one cannot, all are written anew without it."""
+    refused: dict[int, Written] = {}
+    for _ in range(_TRIES):
+        try:
+            with transaction.atomic():
+                return _Writing(workspace_id, accounts, now, refused).done()
+        except _ParentsRefused as late:
+            refused |= late.answers
+            refused |= _below(accounts, refused)
+    # Some say each other's names again and again: without them all.
+    hanging = (at for at, told in enumerate(accounts) if told.parent and at not in refused)
+    refused |= {at: Written("refused", code="parent_unknown", field="parent") for at in hanging}
+    return _Writing(workspace_id, accounts, now, refused).done()
 
-    def __init__(self, workspace_id: UUID, accounts: Sequence[Told], now: datetime) -> None:
-        self.workspace_id, self.accounts, self.now = workspace_id, accounts, now
+
+def _below(accounts: Sequence[Told], refused: Mapping[int, Written]) -> dict[int, Written]:
+    """Those of the batch that would be below one that is refused and that is not there yet either."""
+    below: dict[str, list[int]] = {}
+    for at, told in enumerate(accounts):
+        if told.parent and at not in refused:
+            below.setdefault(told.parent, []).append(at)
+    found: dict[int, Written] = {}
+    coming = [at for at, answer in refused.items() if answer.id is None]
+    while coming:
+        told = accounts[coming.pop()]
+        for key in (told.external_id, told.domain):
+            for at in below.pop(key or "", ()):
+                found[at] = Written("refused", code="parent_unknown", field="parent")
+                coming.append(at)
+    return found
+
+
+class _Writing:
+    """One batch on its way, without those ``refused`` already, by place."""
+
+    def __init__(
+        self, workspace_id: UUID, accounts: Sequence[Told], now: datetime, refused: Mapping[int, Written]
+    ) -> None:
+        self.workspace_id, self.accounts, self.now, self.refused = workspace_id, accounts, now, refused
         self.rows: dict[UUID, dict[str, Any]] = {}
         self.new: set[UUID] = set()
         self.touched: set[UUID] = set()
@@ -107,19 +150,26 @@ class _Writing:
 
     def done(self) -> list[Written]:
         answers = []
-        for told in self.accounts:
+        for at, told in enumerate(self.accounts):
+            if (known := self.refused.get(at)) is not None:
+                answers.append(known)
+                continue
             try:
                 answers.append(self._one(told))
             except _Refused as refused:
                 answers.append(Written("refused", code=refused.code, field=refused.field))
         self._write()
-        for answer, told in zip(answers, self.accounts, strict=True):
-            if "parent" in told.given and answer.id is not None:
+        late: dict[int, Written] = {}
+        for at, (answer, told) in enumerate(zip(answers, self.accounts, strict=True)):
+            if "parent" in told.given and answer.id is not None and at not in self.refused:
                 try:
                     if self._set_parent(answer.id, told.parent) and answer.outcome == "unchanged":
                         answer.outcome = "changed"
                 except _Refused as refused:
-                    answer.outcome, answer.code, answer.field = "refused", refused.code, refused.field
+                    here = None if answer.id in self.new else answer.id
+                    late[at] = Written("refused", here, refused.code, refused.field)
+        if late:
+            raise _ParentsRefused(late)
         return answers
 
     def _read(self) -> None:

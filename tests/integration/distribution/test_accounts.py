@@ -259,6 +259,26 @@ def test_what_cannot_be_is_refused_and_keeps_no_other_out(
     refused, other = write(scene, told(**fields), told(name="Another"))
     assert (refused.outcome, refused.code, refused.field) == ("refused", code, field)
     assert other.outcome == "created"
+    assert set(Account.objects.values_list("name", flat=True)) == {str(ACME["name"]), "Another"}
+
+
+def test_one_refused_for_its_parent_stays_as_it_was_and_takes_those_below_it_along(scene: Scene) -> None:
+    write(scene, told(**ACME, external_id="acme"))
+    answers = write(
+        scene,
+        told(name="Acme anew", external_id="acme", parent="nothing"),
+        told(name="One", external_id="1", parent="2"),
+        told(name="Two", external_id="2", parent="3"),
+        told(name="Three", external_id="3", parent="1"),
+        told(name="Four", external_id="4", parent="acme"),
+        *(told(name=f"Link {n}", external_id=f"link-{n}", parent=f"link-{n + 1}") for n in range(50)),
+    )
+    unknown = "parent_unknown"
+    assert [answer.code for answer in answers] == [unknown, unknown, unknown, "parent_circle", None, *[unknown] * 50]
+    there = {account.external_id: account for account in Account.objects.select_related("parent")}
+    assert set(there) == {"acme", "4"}
+    assert (there["acme"].name, there["4"].parent) == (ACME["name"], there["acme"])
+    assert not AccountMark.objects.exclude(account_id__in=[account.id for account in there.values()]).exists()
 
 
 def test_an_account_of_another_workspace_is_nobodys_here(scene: Scene) -> None:
