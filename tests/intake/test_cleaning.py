@@ -7,13 +7,16 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
+from cleanco import basename
+from cleanco.clean import prepare_default_terms
 
+from dibs.crm.companies import company_key, without_form
 from dibs.crm.models import Lead
 from dibs.intake.cleaning import FIELDS, FLAGS, TEXTS, Cleaned, Place, Wrong, clean
-from dibs.crm.companies import company_key
 from dibs.intake.countries import country_code
 from dibs.intake.emails import clean_email, is_free_mail, registered_domain
 
@@ -335,3 +338,13 @@ def test_cleaning_never_asks_the_network() -> None:
         "assert clean_email('Ana <ana@peña.es>')[1]\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "HOME": "/nonexistent"})
+
+
+def test_legal_forms_are_taken_away_as_cleanco_does() -> None:
+    forms = [" ".join(words) for _, words in prepare_default_terms()]
+    words = ["Acme", "Société", "Co", "co.", "Ltd,", "L.L.C", "& Sons", "S.A.", "(", "-", "ß", "Ø", "ＡＢＣ"]
+    random = Random("forms")
+    for _ in range(5_000):
+        parts = random.choices([random.choice(forms), *words], k=random.randint(1, 6))
+        name = " ".join(parts).upper() if random.random() < 0.3 else " ".join(parts)
+        assert without_form(name) == basename(name)
