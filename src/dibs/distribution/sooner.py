@@ -38,8 +38,8 @@ _PAGE = 50_000
 #: When something happens to leads of a pool: its age cap, then its steps, all counted from when the lead began to wait.
 Times = tuple[timedelta, ...]
 
-#: A lead of a pool that is no more finds another place at once: as if a step had been due from the beginning.
-_GONE: Times = (timedelta(seconds=1), timedelta(0))
+#: A lead of a pool that is no more finds another place at once: as if a step had been due from the beginning, however many it has behind it.
+_GONE: Times = (timedelta(seconds=1), *(timedelta(0),) * 100)
 
 
 def follow(workspace_id: UUID, replaced: UUID, before: Policy, after: Policy, now: datetime) -> None:
