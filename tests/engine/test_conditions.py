@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dibs.engine.asking import Facts
 from dibs.engine.conditions import FACTS, Condition, ConditionRefused
 from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts
+from dibs.engine.policy import check
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LEAD = LeadFacts(
@@ -200,6 +201,14 @@ def test_only_facts_that_are_asked_are_fetched() -> None:
 
     condition = Condition.of('lead.country == "JP"')
     assert condition.holds(Facts([condition]).activation(Shy()))  # type: ignore[arg-type]
+
+
+def test_work_without_end_is_not_true_whether_it_asks_of_the_lead_or_not() -> None:
+    sixty = str(list(range(60)))
+    for asked in ("e > 100", "lead.employees > e"):
+        endless = f"{sixty}.all(a, {sixty}.all(b, {sixty}.all(c, {sixty}.all(d, {sixty}.exists(e, !({asked}))))))"
+        text = f"policy: X\nroute:\n  - {{name: A, when: '{endless}', review: managers}}\n"
+        assert {problem.severity for problem in check(text).problems} == {"warning"}
 
 
 def test_text_that_the_runtime_cannot_take_equals_nothing() -> None:

@@ -160,8 +160,8 @@ class Condition:
         return value if isinstance(value, bool) else None
 
     def constant(self) -> bool:
-        """The value of a condition that asks no facts."""
-        return self._eval(environment().Activation({})).value() is True
+        """The value of a condition that asks no facts; work without end is not true, as in `holds`."""
+        return self.holds(Activation(environment().Activation({})))
 
     def __repr__(self) -> str:
         return f"Condition({self.text!r})"
