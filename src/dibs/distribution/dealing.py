@@ -91,6 +91,8 @@ class Dealer:
 
     ``spared``: the handle of a rep who is given none of them: all are theirs, and they are going. Others' rotations carry them along,
     so that coming back, or not going after all, brings no flood.
+
+    ``keeps_by_hand``: what a manager gave to somebody by hand stays theirs; see `dibs.distribution.moving.keeps_by_hand`.
     """
 
     caller: Caller
@@ -102,6 +104,7 @@ class Dealer:
     now: datetime
     spared: str | None = None
     uncontacted: bool = False
+    keeps_by_hand: bool = False
     roster: Roster = field(init=False)
 
     def __post_init__(self) -> None:
@@ -161,7 +164,7 @@ class Dealer:
             return "not_led"
         if row["state"] in {"new", "nurture"} and self.aim.way != "rep":
             return "not_now"
-        if self.kind == "border" and row["by_hand"]:
+        if self.keeps_by_hand and row["by_hand"]:
             return "by_hand"
         if self.aim.way == "rep" and clock.owner == self.aim.name and row["state"] in {"owned", "working"}:
             return "stays"

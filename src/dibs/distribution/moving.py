@@ -129,6 +129,7 @@ def lay_out(move: Move, caller: Caller, now: datetime, leads: Sequence[UUID] = (
         now,
         spared=handle,
         uncontacted=uncontacted,
+        keeps_by_hand=keeps_by_hand(move),
     )
     rows: list[tuple[Any, ...]] = []
     for page in pages_of(move.workspace_id, ids):
@@ -250,6 +251,12 @@ def cause_of(move: Move, by: str) -> Reason:
             return Reason("border_moved", {"by": by, "why": move.why})
         case _:
             return Reason("moved_by", {"by": by, "why": move.why})
+
+
+def keeps_by_hand(move: Move) -> bool:
+    """Whether leads that a manager gave to somebody by hand stay there: where a rule finds the leads and rules say where they go. Who names
+    the leads, whose they are, or who gets them, decides over them by hand again."""
+    return move.kind == "border" or (bool(move.scope.get("asked")) and Aim.of(move.to).way == "policy")
 
 
 def _write_time_off(move: Move, now: datetime) -> datetime:

@@ -22,7 +22,7 @@ from dibs.distribution import policies
 from dibs.distribution.dealing import Aim, Dealer, Dealt, place_after
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.models import Move, MoveItem
-from dibs.distribution.moving import MoveRefused, cause_of, lay_out, operator
+from dibs.distribution.moving import MoveRefused, cause_of, keeps_by_hand, lay_out, operator
 from dibs.distribution.reading import Crew, Row, crew, lead_clock, lead_facts, lock_leads, passed_over
 from dibs.distribution.writing import Outcome, placing, to_json, write, write_turns
 from dibs.engine import claim as judge
@@ -198,6 +198,7 @@ def _move(move: Move, items: Sequence[MoveItem], caller: Caller, now: datetime) 
         now,
         spared=move.scope.get("rep"),
         uncontacted=bool(move.scope.get("uncontacted")),
+        keeps_by_hand=keeps_by_hand(move),
     )
     line = [item for item in items if item.lead_id in rows]
     before = {item.lead_id: item.before for item in line}

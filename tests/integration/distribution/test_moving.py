@@ -330,6 +330,18 @@ def test_by_hand_a_move_of_the_border_leaves_it(floor: Scene) -> None:
     assert move.items.get(state="kept").code == "by_hand"
 
 
+def test_by_hand_leads_that_have_something_in_common_leave_it_to_the_rep_unless_they_are_named(floor: Scene) -> None:
+    leads = [lead for lead in hot(floor, 5) if floor.lead(lead).owner.handle != "eko"]  # type: ignore[union-attr]
+    started(floor.manager, Wanted(aim=Aim("rep", "eko")), after(1), leads)
+    found = Wanted(asked={"rank": "hot"})
+    move = moving.plan(floor.manager, found, after(2), leads)
+    assert [item.code for item in move.items.all()] == ["by_hand"] * 4, "the preview says so"
+    move = started(floor.manager, found, after(3), leads)
+    assert (move.moved, move.kept) == (0, 4)
+    assert owners(floor) == {"eko": 5}
+    assert started(floor.manager, Wanted(), after(4), leads).moved == 4, "chosen one by one they go"
+
+
 def test_reps_are_told_once_of_what_came_and_went(floor: Scene) -> None:
     hot(floor, 10)
     started(floor.manager, Wanted(kind="leave", rep="aiko"), after(1))
