@@ -77,7 +77,9 @@ def test_planned_looked_at_started_and_undone(company: Company, leads: list[UUID
 def test_a_leave_is_planned_for_whole_days_in_the_reps_zone(company: Company, leads: list[UUID]) -> None:
     Rep.objects.filter(handle="aiko").update(timezone="Asia/Tokyo")
     planned = plan(company.manager, "leave", rep="aiko", first_day="2099-05-04", last_day="2099-05-08", at_start="yes")
-    assert "Have it done then" in words(as_(company.manager).get(planned["Location"]))
+    told = words(as_(company.manager).get(planned["Location"]))
+    assert "Have it done then" in told
+    assert "Away from May 4, 2099 until May 8, 2099." in told
     as_(company.manager).post(f"{planned['Location']}start/")
     enter(company.workspace.id)
     off = TimeOff.objects.get(rep__handle="aiko")

@@ -43,11 +43,11 @@ def osaka(company: Company) -> str:
 def test_the_tree_shows_whose_each_territory_is_and_how_many_leads_lie_there(company: Company, osaka: str) -> None:
     told = words(as_(company.ops).get("/policy/"))
     assert "Asia Japan, Indonesia the team Closers 0" in told
-    assert "Kansai Osaka ken 1" in told
-    assert "Kochi; 50 employees or more ken as Kansai 0" in told
+    assert "Kansai Osaka Ken 1" in told
+    assert "Kochi; 50 employees or more Ken as Kansai 0" in told
     assert "postal codes SW1*, 100-0000–109-9999; " in told
     assert "nobody 0" in told
-    assert "Kansai Osaka ken 0" in words(as_(company.manager).get("/policy/"))
+    assert "Kansai Osaka Ken 0" in words(as_(company.manager).get("/policy/"))
 
 
 def test_publishing_shows_first_what_a_border_would_move(company: Company, osaka: str) -> None:

@@ -111,7 +111,7 @@ def test_past_leads_are_compared_at_once_and_shown(month: Company) -> None:
     answer = begin(month)
     assert answer.status_code == 302
     page = words(as_(month.ops).get(answer["Location"]))
-    assert "Version 1 against “All to Tokyo”" in page
+    assert "Version 1 against the draft “All to Tokyo”" in page
     assert "<b>+5</b>" in page
     assert "<b>−5</b>" in page
     assert "Kumo 3" in page
@@ -163,6 +163,7 @@ def test_what_cannot_be_compared_is_said(month: Company, form: dict[str, str], s
 def test_a_comparison_that_changes_nothing_says_so(month: Company) -> None:
     page = words(as_(month.ops).get(begin(month, text=POLICY)["Location"]))
     assert "Lead by lead" not in page
+    assert "Nothing changes" in page
     address = begin(month, since=f"{now():%Y-%m-%d}")["Location"]
     assert "No lead came in then" in words(as_(month.ops).get(address))
 

@@ -79,7 +79,7 @@ def matches(visit: Visit) -> HttpResponse:
     return visit.show(
         "matches/matches.html",
         tab="review",
-        pairs=[_pair(card) for card in found.items],
+        pairs=[_pair(card, visit.names) for card in found.items],
         state=state,
         states=[("open", _("To decide")), ("merged", _("Merged")), ("apart", _("Kept apart"))],
         next_page=found.next,
@@ -111,9 +111,9 @@ def decide(visit: Visit, match_id: UUID, act: str) -> HttpResponse:
     return visit.back(reverse("matches"))
 
 
-def _pair(card: NearCard) -> Pair:
+def _pair(card: NearCard, names: Mapping[str, str]) -> Pair:
     if card.account is not None:
-        other_name, lines = card.account.name, list(_with_account(card.lead, card.account))
+        other_name, lines = card.account.name, list(_with_account(card.lead, card.account, names))
         heading = _("Does it belong to this account?")
     else:
         assert card.other is not None
@@ -139,10 +139,10 @@ def _with_lead(one: Mapping[str, Any], other: Mapping[str, Any]) -> Sequence[Lin
     return [line for name in _OF_PEOPLE if (line := _line(name, value_of(one, name), value_of(other, name)))]
 
 
-def _with_account(lead: Mapping[str, Any], account: AccountCard) -> Sequence[Line]:
+def _with_account(lead: Mapping[str, Any], account: AccountCard, names: Mapping[str, str]) -> Sequence[Line]:
     of_account = {"company": account.name, "domain": account.domain or "", "phone": account.phone or ""}
     lines = [_line(name, value_of(lead, name), of_account[name]) for name in _OF_ACCOUNTS]
-    owner = account.owner or ""
+    owner = names.get(account.owner or "", account.owner or "")
     lines.append(Line(_("Whose"), str(lead.get("owner_name") or ""), owner, False) if owner else None)
     return [line for line in lines if line]
 

@@ -141,6 +141,7 @@ def move(visit: Visit, move_id: UUID) -> HttpResponse:
         where=_where(visit, card.to),
         states=_states(),
         shares=shares,
+        zone=_zone(visit, card.rep),
         most=max([max(share.open_leads, _later(card, share)) for share in shares.reps] + [1]),
         later={share.rep: _later(card, share) for share in shares.reps},
         lines=_lines(visit, list(found.items)),
@@ -244,10 +245,15 @@ def _span(visit: Visit, form: Mapping[str, str], handle: str | None) -> tuple[da
         raise CannotMove(_("Give the first and the last day of the leave.")) from None
     if not 2000 <= days[0].year <= 2200 or not 2000 <= days[1].year <= 2199 or days[1] < days[0]:
         raise CannotMove(_("The last day comes before the first."))
-    zone = Rep.objects.filter(workspace_id=visit.caller.workspace_id, handle=handle).values_list("timezone", flat=True)
-    tz = ZoneInfo(zone.first() or "UTC")
+    tz = ZoneInfo(_zone(visit, handle))
     since, until = (datetime(day.year, day.month, day.day, tzinfo=tz) for day in (days[0], days[1] + timedelta(days=1)))
     return since, until
+
+
+def _zone(visit: Visit, handle: str | None) -> str:
+    """The rep's own time zone: days of a leave are theirs, wherever the visitor is."""
+    zones = Rep.objects.filter(workspace_id=visit.caller.workspace_id, handle=handle).values_list("timezone", flat=True)
+    return zones.first() or "UTC"
 
 
 def _reps(visit: Visit) -> QuerySet[Rep]:

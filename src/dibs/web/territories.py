@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from dibs.delivery.wording import active_language, condition_in_words, titled
 from dibs.distribution.borders import Border, Shown
 from dibs.engine.policy import Owner, Policy
 from dibs.engine.policy_market import Sizes, Territory
+from dibs.insight.crew import rep_names
 from dibs.insight.territories import market
 from dibs.people.caller import Caller
 from dibs.web.shown import called, country, date_of, number
@@ -51,13 +53,14 @@ class Moves:
 
 def tree(caller: Caller, policy: Policy, now: datetime) -> list[Row]:
     """The territories, each before its parts."""
+    names = rep_names(caller.workspace_id)
     return [
         Row(
             titled(part.name),
             min(part.depth, 6),
             _bounds(part.territory),
             condition_in_words(part.territory.when, active_language()) if part.territory.when else [],
-            _owner(part.owner),
+            _owner(part.owner, names),
             titled(part.through) if part.through is not None else "",
             _days(part.territory),
             part.there,
@@ -102,10 +105,12 @@ def _named(territory: str | None) -> str:
     return titled(territory) if territory is not None else _("no territory")
 
 
-def _owner(owner: Owner | None) -> str:
+def _owner(owner: Owner | None, names: Mapping[str, str]) -> str:
     if owner is None:
         return ""
-    return _("the team %(team)s") % {"team": titled(owner.team)} if owner.team else str(owner.rep)
+    if owner.team:
+        return _("the team %(team)s") % {"team": titled(owner.team)}
+    return names.get(owner.rep or "", owner.rep or "")
 
 
 def _bounds(territory: Territory) -> list[str]:

@@ -11,6 +11,11 @@ document.body.addEventListener("htmx:responseError", () => tell(document.body.da
 document.body.addEventListener("htmx:sendError", () => tell(document.body.dataset.failed));
 document.body.addEventListener("htmx:afterRequest", (event) => event.detail.successful && untell());
 
+// On a narrow screen the line of pages scrolls: the one that is open stands in sight.
+const lines = document.querySelector(".top nav");
+const opened = lines?.querySelector("[aria-current]");
+if (opened) lines.scrollLeft = opened.offsetLeft + opened.offsetWidth / 2 - lines.clientWidth / 2 - lines.offsetLeft;
+
 // Menus and filters close when something else is touched, or with Escape.
 const popups = "details.menu[open], details.chip[open], details.act[open]";
 document.addEventListener("click", (event) => {
