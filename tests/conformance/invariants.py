@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from math import floor
@@ -24,6 +24,8 @@ from tests.concurrency.truths import assert_true
 from tests.conformance.drawn import MEANS, Person
 
 HELD = frozenset({"offered", "owned", "working"})
+#: Why a lead is taken off its rep other than for a time that ran out.
+TAKEN = frozenset({"idle", "territory_changed"})
 #: Kinds of decision after which a lead is where it was.
 STILL = frozenset({"enriched", "touched", "helped", "warned", "skipped", "opened"})
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
@@ -330,9 +332,11 @@ class Floor:
 
     # -- what is remembered ---------------------------------------------------------------------------------------------
 
-    def remember(self, log: Iterable[Entry], before: Leads, after: Leads) -> None:
+    def remember(self, log: Iterable[Entry], before: Leads, after: Leads) -> Iterator[Entry]:
+        """Each entry, to be looked at before it is remembered: a lock that ran out is, before its lead is claimed again."""
         owner = {lead_id: lead.clock.owner for lead_id, lead in before.items()}
         for entry in log:
+            yield entry
             was, rep = owner.get(entry.lead), entry.rep
             if was is not None and entry.kind in {"lapsed", "reassigned"}:
                 # Whenever the worker comes by: it lapsed when its lock ended.
@@ -384,7 +388,9 @@ class Floor:
             recent.reverse()
             recent.remove(claim.score)
             recent.reverse()
-        if entry.kind != "assigned":
+        # What a manager or a rule takes away in good time is no lapse.
+        taken = entry.kind == "assigned" or any(reason["code"] in TAKEN for reason in entry.reasons)
+        if not taken:
             self.past.skips[was] += self.past.kept_skips[was] + 1
             self.past.kept_skips[was] = 0
 

@@ -270,14 +270,13 @@ class TwoWorlds(RuleBasedStateMachine):
         after = self._leads()
         log = log_since(self.workspace.id, before)
         rules.check_log(log, before, after, by_name=happening.act == "assign")
-        for entry in log:
+        for entry in rules.remember(log, before, after):
             if entry.kind == "claimed":
                 assert entry.rep is not None
                 rules.check_claim(entry.rep, entry.lead, before, after)
             elif entry.kind in {"skipped", "opened"}:
                 assert entry.rep is not None
                 rules.check_look(entry.rep, before)
-        rules.remember(log, before, after)
 
     def _rules(self) -> Floor:
         """What is so before a step."""
