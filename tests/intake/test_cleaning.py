@@ -298,7 +298,17 @@ def test_what_is_no_lead_is_refused_by_field(fields: dict[str, Any], code: str, 
         ("Acme S.A. de C.V.", "ACME", "Acme, Inc.", "acme ltd"),
         ("株式会社青葉工務店", "青葉工務店(株)", "㈱青葉工務店", "青葉工務店"),
         ("PT Maju Jaya Tbk", "PT. Maju Jaya", "Maju Jaya"),
-        ("Nihon Kogyo Co., Ltd.", "NIHON KOGYO K.K."),
+        ("Nihon Kogyo Co., Ltd.", "NIHON KOGYO K.K.", "Kabushiki Kaisha Nihon Kogyo"),
+        ("Perseroan Terbatas Maju Jaya", "PT Maju Jaya (Persero) Tbk", "Maju Jaya, PT"),
+        ("Envíos Sur, Sociedad Anónima de Capital Variable", "Envios Sur S.A. de C.V.", "Sociedad Anónima Envíos Sur"),
+        (
+            "Padaria Sul S/A",
+            "Padaria Sul Ltda.",
+            "Padaria Sul P/L",
+            "Padaria Sul Public Limited Company",
+            "Padaria Sul mbH",
+        ),
+        ("独立行政法人青葉", "国立大学法人青葉", "青葉株式會社", "青葉"),
     ],
 )
 def test_companies_compare_without_their_legal_form(names: tuple[str, ...]) -> None:
