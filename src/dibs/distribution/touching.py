@@ -33,6 +33,8 @@ _NEWEST = frozenset({"product", "use_case", "message", "deal_value", "currency",
 LAST_SOURCE = "last_source"
 #: Which column counts a kind of touch, beside ``touches``.
 _COUNTED = {"page": "pages", "open": "opens"}
+#: No count goes further: the column has an end, and a program that counts in a circle is not to reach it.
+_MOST = 1_000_000_000
 #: What names an arrival and says nothing of it.
 _NAMES = frozenset(
     {"source", "external_id", "received_at", "lead_id", "flags", "attributes", "touches", "pages", "opens"}
@@ -261,6 +263,7 @@ def _counted(row: Mapping[str, Any], change: Enrichment) -> dict[str, Any]:
             if (more := change.facts.get(name)) is not None:
                 counts[name] = (row[name] or 0) + more
     last = row["last_touch_at"]
+    counts = {name: min(count, _MOST) for name, count in counts.items()}
     return {**counts, "last_touch_at": touch.at if last is None else max(last, touch.at)}
 
 

@@ -225,6 +225,14 @@ def test_pages_and_mails_are_counted_apart_and_told_only_where_meant(
     assert Notice.objects.filter(kind="lead_touched").count() == told
 
 
+def test_a_count_without_end_stops_before_its_column_does(scene: Scene) -> None:
+    (first,) = arrive(scene, AIKO)
+    Lead.objects.filter(id=first.lead_id).update(pages=2**31 - 1, touches=2**31 - 1)
+    (again,) = arrive(scene, {**AIKO, "pages": 1_000_000, "touches": 1_000_000}, minutes=1)
+    lead = scene.lead(again.lead_id)
+    assert (again.touched, lead.pages, lead.touches) == (True, 1_000_000_000, 1_000_000_000)
+
+
 def test_engagement_is_a_fact_that_rules_ask_for(scene: Scene) -> None:
     engaged = POLICY.replace(
         "- {name: Hot,", "- {name: Engaged, when: 'lead.pages >= 5', push: {team: closers}}\n  - {name: Hot,"
