@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +37,8 @@ from dibs.people.tenancy import enter, new_id
 JOB = "carry_on_move"
 #: Leads of one move, at most: so many are planned within some seconds.
 MOST = 20_000
+#: How long a plan that nobody started, or that was dropped, is kept: it may have as many items as leads.
+PLANS_KEPT = timedelta(days=7)
 
 #: The codes of `MoveRefused`.
 REFUSALS = (
@@ -91,11 +93,13 @@ class Wanted:
 def plan(caller: Caller, wanted: Wanted, now: datetime, leads: Sequence[UUID] = ()) -> Move:
     """Work out where ``leads``, or all that is the wanted rep's, would go now, and keep it as a move to look at.
 
-    Leads that the caller does not lead are left out, as if there were none such. Raises `MoveRefused`.
+    Leads that the caller does not lead are left out, as if there were none such. Older plans than `PLANS_KEPT` go. Raises `MoveRefused`.
     """
     enter(caller.workspace_id)
     _check(caller, wanted, now)
     with transaction.atomic():
+        old = Move.objects.filter(workspace_id=caller.workspace_id, created_at__lt=now - PLANS_KEPT)
+        old.filter(state__in=["planned", "dropped"], started_at=None).delete()
         move = Move.objects.create(
             workspace_id=caller.workspace_id,
             kind=wanted.kind,

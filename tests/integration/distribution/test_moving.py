@@ -81,6 +81,18 @@ def test_planning_moves_nothing(floor: Scene) -> None:
     assert set(Rotation.objects.values_list("rep", "passed")) == turns
 
 
+def test_plans_that_nobody_started_go_after_a_week_and_what_was_moved_stays_told(floor: Scene) -> None:
+    leads = hot(floor, 4)
+    left = moving.plan(floor.manager, Wanted(), after(1), leads)
+    dropped = moving.plan(floor.manager, Wanted(), after(1), leads)
+    moving.drop(floor.manager, dropped.id, after(2))
+    done = started(floor.manager, Wanted(), after(3), leads)
+    for days, there in ((6, {left.id, dropped.id, done.id}), (8, {done.id})):
+        moving.plan(floor.manager, Wanted(), after(days * 1440), leads)
+        known = {left.id, dropped.id, done.id}
+        assert set(Move.objects.filter(id__in=known).values_list("id", flat=True)) == there
+
+
 def test_the_preview_comes_true(floor: Scene) -> None:
     leads = hot(floor, 40)
     move = moving.plan(floor.manager, Wanted(), after(1), leads)
