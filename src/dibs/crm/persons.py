@@ -61,6 +61,7 @@ def mailbox(email: str) -> tuple[str, bool]:
     return f"{box}@{domain}", box.replace(".", "").replace("-", "") not in SHARED
 
 
+@lru_cache(maxsize=65536)
 def name_key(name: str | None) -> str:
     """A person's name as names are compared: words folded, without punctuation, in one order. "" for none."""
     if not name:

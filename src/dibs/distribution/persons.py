@@ -20,7 +20,7 @@ from dibs.distribution.matching import alike as companies_alike
 from dibs.engine import match
 from dibs.engine.decision import Scalar
 from dibs.engine.lifecycle import ENDED
-from dibs.engine.match import LIKE_PERSON, SAME_PERSON, Addresses, Resemblance
+from dibs.engine.match import LIKE_PERSON, SAME_PERSON, UNLIKE, Addresses, Resemblance
 
 #: A number, or a mailbox, that more people than this are known by is a switchboard, and says nothing about who is who.
 _SWITCHBOARD = 5
@@ -148,10 +148,9 @@ def _earlier(
             return exact, {}
         if len(said) <= _SWITCHBOARD:
             for called, at in said:
-                other, box = _who(arrivals[at]), "@" in one.value
-                score, parts = match.person_of(
-                    Resemblance(box, False, not box, _alike(name, called), who.companies(other), who.addresses(other))
-                )
+                box = "@" in one.value
+                seen = Resemblance(box, False, not box, _alike(name, called))
+                score, parts = _judged(seen, who, _who(arrivals[at]))
                 if score >= SAME_PERSON:
                     return at, {}
                 if score >= LIKE_PERSON:
@@ -163,6 +162,8 @@ def _best(
     known: Sequence[Known], name: str, who: _Who, before: Mapping[str, Sequence[_Before]]
 ) -> tuple[UUID | None, list[Near]] | None:
     """The lead of who came before, or those of whom it may be, most likely first."""
+    if not any(one.value in before for one in known):
+        return None
     shared: dict[UUID, tuple[bool, bool, bool, float | None]] = {}
     others: dict[UUID, _Who] = {}
     for one in known:
@@ -180,16 +181,21 @@ def _best(
                 phone or "@" not in one.value,
                 max((each for each in (alike, like) if each is not None), default=None),
             )
-    judged = [
-        (lead, *match.person_of(Resemblance(*said, who.companies(others[lead]), who.addresses(others[lead]))))
-        for lead, said in shared.items()
-    ]
+    judged = [(lead, *_judged(Resemblance(*said), who, others[lead])) for lead, said in shared.items()]
     likely = sorted((one for one in judged if one[1] >= LIKE_PERSON), key=lambda one: (-one[1], one[0]))
     if not likely:
         return None
     if likely[0][1] >= SAME_PERSON:
         return likely[0][0], []
     return None, [Near(*one) for one in likely[:_SWITCHBOARD]]
+
+
+def _judged(seen: Resemblance, who: _Who, other: _Who) -> tuple[float, tuple[dict[str, Scalar], ...]]:
+    """What the engine says of them. From where they write, and for which company, tells only people apart whose names are somewhat
+    alike: of the others, who are most, it is not looked up."""
+    if seen.name is not None and UNLIKE <= seen.name < 1:
+        seen = replace(seen, company=who.companies(other), addresses=who.addresses(other))
+    return match.person_of(seen)
 
 
 def _alike(one: str, other: str) -> float | None:
