@@ -218,45 +218,49 @@ class Crew:
         return {rep: (handle, self.names[handle]) for rep, handle in self.handles.items()}
 
 
-def crew(workspace_id: UUID, now: datetime, *, lock_turns_of: Iterable[str] = (), book: Rulebook | None = None) -> Crew:
+def crew(
+    workspace_id: UUID,
+    now: datetime,
+    *,
+    lock_turns_of: Iterable[str] = (),
+    book: Rulebook | None = None,
+    only: Iterable[UUID | None] | None = None,
+) -> Crew:
     """Every rep with hours, absences (those of the last week too) and load, every team, every rotation, and how leads ended lately.
 
     ``book`` is the policy that is about to be asked: what it never asks of reps is not read then; without, everything is.
+    ``only``: no more than these reps and their teams, and no turns nor results: for what is between a rep and a lead.
 
     ``lock_turns_of`` names teams whose turns are about to be decided: their rows are locked until the transaction ends,
     in the order of their ids, so that two deciders never give the same turn twice. Leads are locked before this is
     called, standings after: lead, rotation, standing, everywhere.
     """
     teams_to_lock = sorted(set(lock_turns_of))
+    these = None if only is None else [rep for rep in only if rep is not None]
+    which, named = ("", []) if these is None else (" AND rep.id = ANY(%s)", [these])
     with connection.cursor() as cursor:
         if teams_to_lock:
             cursor.execute(
                 "SELECT 1 FROM people_team WHERE workspace_id = %s AND slug = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
                 [workspace_id, teams_to_lock],
             )
-        cursor.execute(_reps(book), [*since_and_until(now), workspace_id])
+        cursor.execute(_reps(book, which), [*since_and_until(now), workspace_id, *named])
         reps = cursor.fetchall()
         cursor.execute(
-            """
+            f"""
             SELECT team.slug, array_agg(rep.handle::text ORDER BY member.id)
             FROM people_team team JOIN people_membership member ON member.team_id = team.id
             JOIN people_rep rep ON rep.id = member.rep_id
-            WHERE team.workspace_id = %s GROUP BY team.slug
+            WHERE team.workspace_id = %s{which} GROUP BY team.slug
             """,
-            [workspace_id],
+            [workspace_id, *named],
         )
         teams = {slug: tuple(handles) for slug, handles in cursor.fetchall()}
-        cursor.execute(
-            """
-            SELECT turn.key, rep.handle, turn.passed FROM distribution_rotation turn
-            JOIN people_rep rep ON rep.id = turn.rep_id WHERE turn.workspace_id = %s
-            """,
-            [workspace_id],
-        )
         passes: dict[str, dict[str, float]] = {}
-        for key, handle, passed in cursor.fetchall():
-            passes.setdefault(key, {})[handle] = passed
-        results = _results(cursor, workspace_id) if book is None or book.uses.best_match else NOTHING_KNOWN
+        results = NOTHING_KNOWN
+        if these is None:
+            passes = _passes(cursor, workspace_id)
+            results = _results(cursor, workspace_id) if book is None or book.uses.best_match else NOTHING_KNOWN
     facts = {row[1]: _rep_facts(row, now) for row in reps}
     return Crew(
         roster=Roster(reps=facts, teams=teams, passes=passes, results=results),
@@ -277,17 +281,32 @@ _REPS = f"""
            coalesce(standing.closed, 0), coalesce(standing.converted, 0), {{pushed}},
            {", ".join(f"standing.{column}" for column in _PUSH_COLUMNS)}
     FROM people_rep rep LEFT JOIN distribution_standing standing ON standing.rep_id = rep.id
-    WHERE rep.workspace_id = %s ORDER BY rep.id
+    WHERE rep.workspace_id = %s{{which}} ORDER BY rep.id
 """
 
 
-def _reps(book: Rulebook | None) -> str:
+def _reps(book: Rulebook | None, which: str) -> str:
     """The statement that reads reps, with as many of the moments at which leads were pushed to them as the policy asks about."""
     if book is None or book.uses.hour:
-        return _REPS.format(pushed="standing.pushed_at")
+        return _REPS.format(pushed="standing.pushed_at", which=which)
     if book.uses.latest:
-        return _REPS.format(pushed="standing.pushed_at[cardinality(standing.pushed_at):]")
-    return _REPS.format(pushed="NULL")
+        return _REPS.format(pushed="standing.pushed_at[cardinality(standing.pushed_at):]", which=which)
+    return _REPS.format(pushed="NULL", which=which)
+
+
+def _passes(cursor: Any, workspace_id: UUID) -> dict[str, dict[str, float]]:
+    """Where reps stand in the rotations, by team."""
+    cursor.execute(
+        """
+        SELECT turn.key, rep.handle, turn.passed FROM distribution_rotation turn
+        JOIN people_rep rep ON rep.id = turn.rep_id WHERE turn.workspace_id = %s
+        """,
+        [workspace_id],
+    )
+    passes: dict[str, dict[str, float]] = {}
+    for key, handle, passed in cursor.fetchall():
+        passes.setdefault(key, {})[handle] = passed
+    return passes
 
 
 def _results(cursor: Any, workspace_id: UUID) -> Results:

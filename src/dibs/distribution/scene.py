@@ -41,6 +41,8 @@ _OVER_ALL = frozenset({"assigned", "returned"})
 _FOR_WHO_HAS_IT = frozenset({"retired", "released", "converted"})
 #: Acts after which a rep may have room for another lead.
 _FREEING = frozenset({"converted", "retired", "released", "rejected"})
+#: Acts that are between a rep and the lead: of nobody else anything is asked.
+_BETWEEN_TWO = frozenset({"contacted", "accepted", "converted", "retired", "returned", "skipped", "opened"})
 #: Acts on a lead that waits, where there is no owner to ask about.
 _ON_WAITING = frozenset({"skipped", "opened"})
 
@@ -208,7 +210,8 @@ def _act_once(
             return None
         active = policies.active(caller.workspace_id)
         turns = active.book.policy.team_names() if active and kind in {"rejected", "released"} else ()
-        known = crew(caller.workspace_id, now, lock_turns_of=turns, book=active.book if active else None)
+        only = (row["owner_id"], caller.rep_id) if kind in _BETWEEN_TWO else None
+        known = crew(caller.workspace_id, now, lock_turns_of=turns, book=active.book if active else None, only=only)
         skipped = passed_over(caller.workspace_id, [lead_id]).get(lead_id, frozenset())
         clock = lead_clock(row, known.handles.get(row["owner_id"]), skipped)
         scene = Scene(caller, row, active, known, now, clock)
