@@ -25,7 +25,7 @@ def floor(visit: Visit) -> HttpResponse:
     most = max([card.load.open_leads for card in seen.reps if card.load] + [1])
     rows = []
     for card in seen.reps:
-        limit = _limit(visit, card.teams)
+        limit = _limit(visit, card.handle, card.teams)
         open_leads = card.load.open_leads if card.load else 0
         rows.append(
             (card, limit, round(100 * open_leads / (limit or most)), bool(limit and open_leads >= _FULL * limit))
@@ -41,11 +41,11 @@ def floor(visit: Visit) -> HttpResponse:
     )
 
 
-def _limit(visit: Visit, teams: tuple[str, ...]) -> int | None:
+def _limit(visit: Visit, handle: str, teams: tuple[str, ...]) -> int | None:
     """The most leads that the rep may have open before nothing more is pushed to them."""
-    rules = visit.eyes.book.policy.teams if visit.eyes.book else {}
-    limits = [rules[team].open_at_most for team in teams if team in rules and rules[team].open_at_most]
-    return max((limit for limit in limits if limit), default=None)
+    book = visit.eyes.book
+    caps = [book.caps_of(team, handle) for team in teams] if book else []
+    return max((cap.open_at_most for cap in caps if cap and cap.open_at_most), default=None)
 
 
 def _tell(what: Happening) -> tuple[str, str]:
