@@ -200,10 +200,14 @@ def test_a_newcomer_gets_two_an_hour_and_five_a_day_and_what_is_more_waits() -> 
         day.arrives(f"early{n}", at("9:00"), deal_value=900.0)
     assert [day.where(f"early{n}") for n in range(3)] == ["owned nina", "owned nina", "pool small"]
     assert day.arrives("later", at("10:00"), deal_value=900.0) == "owned nina"
+    assert day.where("early2") == "owned nina", "it had waited longest"
     for n in range(3):
         day.arrives(f"late{n}", at("11:30"), deal_value=900.0)
-    assert [day.where(f"late{n}") for n in range(3)] == ["owned nina", "owned nina", "pool small"]
+    assert [day.where(f"late{n}") for n in range(3)] == ["owned nina", "pool small", "pool small"]
     assert day.arrives("next day", at("9:00", 1), deal_value=900.0) == "owned nina"
+    assert {day.where("late1"), day.where("late2")} == {"owned mia", "owned siri"}, (
+        "after four hours they were anybody's"
+    )
 
 
 # -- by time ----------------------------------------------------------------------------------------------------------

@@ -35,7 +35,9 @@ class Lapses:
         self._workspace_id, self._active, self._known = workspace_id, active, known
         self._counts = bool(active.book.policy.availability.away_after)
         owners = {row["owner_id"] for row in rows if row["owner_id"]} if self._counts else set()
-        self._standings = {known.handles[rep]: count for rep, count in self._read(owners).items() if rep in known.handles}
+        self._standings = {
+            known.handles[rep]: count for rep, count in self._read(owners).items() if rep in known.handles
+        }
         self._lapsed: set[str] = set()
 
     def one_more(self, rep: str | None, roster: Roster) -> Roster:

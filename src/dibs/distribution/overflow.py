@@ -1,12 +1,14 @@
 """Leads that await a team nobody of whom could be given them: as soon as somebody can, the longest waiting goes first.
 
 Nothing has to tell who frees up: a shift that begins, a day that turns over, an appointment that ends write nothing. So every pass of
-the tick asks, which costs one look into an index where nothing awaits anybody; and so does whoever does something that frees a rep.
+the tick asks, which costs one look into an index where nothing awaits anybody; and so does whoever does something that frees a rep, or
+brings new leads: these are not before any that waits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -30,11 +32,12 @@ from dibs.distribution.reading import (
 from dibs.distribution.writing import Outcome, placing, write, write_turns
 from dibs.engine import consequences, timeline
 from dibs.engine.decision import Moved
+from dibs.engine.roster import Roster
 from dibs.people.tenancy import enter
 
-#: Leads in one transaction.
+#: Leads in one transaction, and looked at at a time.
 BATCH = 200
-#: Leads looked at in one pass: beyond them only those stand that nobody free now may have.
+#: Leads looked at in one pass, if nobody free may have those before them.
 _AT_MOST = 2_000
 
 #: A place in the line of all that await somebody: since when, and the id.
@@ -49,21 +52,39 @@ def give_waiting(workspace_id: UUID, now: datetime) -> int:
     active = policies.active(workspace_id)
     if active is None:
         return 0
+    given = 0
+    while first := first_in_line(workspace_id, active, now):
+        with transaction.atomic():
+            rows = lock_first(workspace_id, first)
+            known = crew(workspace_id, now, lock_turns_of={row["awaits"] for row in rows}, book=active.book)
+            outcomes, roster = deal(workspace_id, active, rows, known, now)
+            write_turns(workspace_id, known.roster, roster, known.ids)
+            write(workspace_id, outcomes, now=now, policy_version=active.number, crew=known)
+        given += len(outcomes)
+        if len(first) < BATCH or not outcomes:
+            break
+    return given
+
+
+def first_in_line(workspace_id: UUID, active: Active, now: datetime) -> list[UUID]:
+    """The leads that somebody could be given now, the longest waiting first, `BATCH` at most. None of them is locked, and of those that
+    nobody free may have none ever is."""
     awaited = _awaited(workspace_id, active.book.policy.team_names())
     if not awaited:
-        return 0
-    given, looked_at, beyond = 0, 0, _FRONT
-    teams = timeline.able(active.book, crew(workspace_id, now, book=active.book).roster, awaited, now)
-    while teams and looked_at < _AT_MOST:
-        with transaction.atomic():
-            rows = _longest_waiting(workspace_id, teams, beyond)
-            if not rows:
-                break
-            went, teams = _give(workspace_id, active, rows, teams, now)
-        given += went
+        return []
+    known = crew(workspace_id, now, book=active.book)
+    roster, teams = known.roster, timeline.able(active.book, known.roster, awaited, now)
+    went: list[UUID] = []
+    looked_at, beyond = 0, _FRONT
+    while teams and looked_at < _AT_MOST and (rows := _longest_waiting(workspace_id, teams, beyond)):
+        outcomes, roster = deal(workspace_id, active, rows, replace(known, roster=roster), now)
+        went += [outcome.lead["id"] for outcome in outcomes]
+        if len(went) >= BATCH:
+            break
+        teams = timeline.able(active.book, roster, teams, now)
         looked_at += len(rows)
         beyond = (rows[-1]["waiting_since"], rows[-1]["id"])
-    return given
+    return went[:BATCH]
 
 
 def _awaited(workspace_id: UUID, teams: Iterable[str]) -> list[str]:
@@ -77,7 +98,7 @@ def _awaited(workspace_id: UUID, teams: Iterable[str]) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-# Each team by the index, then the oldest of all of them. Who is locked is being decided on by somebody else this moment.
+# Each team by the index, then the oldest of all of them.
 _LONGEST = """
     SELECT found.id FROM unnest(%(teams)s::text[]) AS wanted(team) CROSS JOIN LATERAL (
         SELECT one.id, one.waiting_since FROM crm_lead one
@@ -87,15 +108,15 @@ _LONGEST = """
     ) found
     ORDER BY found.waiting_since, found.id LIMIT %(batch)s
 """
-_LOCKED = f"""
+_THESE = f"""
     SELECT {LEAD_SELECT} FROM crm_lead lead
-    WHERE lead.workspace_id = %s AND lead.id = ANY(%s) AND lead.awaits = ANY(%s) AND lead.state IN ('pooled', 'review')
-    ORDER BY lead.waiting_since, lead.id FOR UPDATE SKIP LOCKED
+    WHERE lead.workspace_id = %s AND lead.id = ANY(%s) AND lead.awaits IS NOT NULL AND lead.state IN ('pooled', 'review')
+    ORDER BY lead.waiting_since, lead.id
 """
 
 
 def _longest_waiting(workspace_id: UUID, teams: Sequence[str], beyond: _Place) -> list[Row]:
-    """The leads that have awaited any of these teams longest, beyond this place in their line, and locked."""
+    """The leads that have awaited any of these teams longest, beyond this place in their line."""
     values: Mapping[str, Any] = {
         "teams": list(teams),
         "workspace": workspace_id,
@@ -106,21 +127,30 @@ def _longest_waiting(workspace_id: UUID, teams: Sequence[str], beyond: _Place) -
     with connection.cursor() as cursor:
         cursor.execute(_LONGEST, values)
         ids = [row[0] for row in cursor.fetchall()]
-        cursor.execute(_LOCKED, [workspace_id, ids, list(teams)])
+        cursor.execute(_THESE, [workspace_id, ids])
         return [lead_row(row) for row in cursor.fetchall()]
 
 
-def _give(
-    workspace_id: UUID, active: Active, rows: Sequence[Row], teams: Sequence[str], now: datetime
-) -> tuple[int, list[str]]:
-    """Read, decide, write for these leads, locked; how many went, and of which teams somebody can still be given one."""
+def lock_first(workspace_id: UUID, lead_ids: Sequence[UUID]) -> list[Row]:
+    """Those of these leads that still await a team, locked until the transaction ends, the longest waiting first. Who is locked is being
+    decided on by somebody else this moment, and left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_THESE} FOR UPDATE SKIP LOCKED", [workspace_id, list(lead_ids)])
+        return [lead_row(row) for row in cursor.fetchall()]
+
+
+def deal(
+    workspace_id: UUID, active: Active, rows: Sequence[Row], known: Crew, now: datetime
+) -> tuple[list[Outcome], Roster]:
+    """What becomes of these leads, in this order: one for each that somebody can be given; and the roster after that. Nothing is
+    written."""
     # Read.
-    known = crew(workspace_id, now, lock_turns_of=teams, book=active.book)
     accounts = accounts_by_id(workspace_id, (row["account_id"] for row in rows))
     skipped = passed_over(workspace_id, (row["id"] for row in rows))
 
     # Decide.
-    roster, left = known.roster, timeline.able(active.book, known.roster, teams, now)
+    roster = known.roster
+    left = timeline.able(active.book, roster, sorted({row["awaits"] for row in rows}), now)
     outcomes: list[Outcome] = []
     for row in rows:
         if row["awaits"] not in left:
@@ -134,11 +164,7 @@ def _give(
             left = timeline.able(active.book, roster, left, now)
             if not left:
                 break
-
-    # Write.
-    write_turns(workspace_id, known.roster, roster, known.ids)
-    write(workspace_id, outcomes, now=now, policy_version=active.number, crew=known)
-    return len(outcomes), left
+    return outcomes, roster
 
 
 def _outcome(row: Row, moved: Moved, known: Crew, now: datetime, seed: str) -> Outcome:

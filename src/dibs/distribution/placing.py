@@ -17,14 +17,14 @@ from dibs.crm.arrival import Arrival, Enrichment
 from dibs.crm.lookup import lookup_of
 from dibs.crm.persons import Known
 from dibs.delivery.wake import wake
-from dibs.distribution import persons, policies
+from dibs.distribution import overflow, persons, policies
 from dibs.distribution.matching import UNMATCHED, Match, match_accounts
 from dibs.distribution.near import Miss, keep_near
 from dibs.distribution.persons import Persons, SomebodyElseFirst
 from dibs.distribution.policies import Active
 from dibs.distribution.reading import LEAD_COLUMNS, Crew, Row, crew, lead_clock, lead_facts, seed_for
 from dibs.distribution.touching import Placed, again, look_again, placed_of
-from dibs.distribution.writing import Outcome, feel, log, placing, to_json, write_turns
+from dibs.distribution.writing import Outcome, feel, log, placing, to_json, write, write_turns
 from dibs.engine import consequences, route
 from dibs.engine.decision import InReview, Placement, Reason
 from dibs.engine.facts import LeadClock
@@ -131,12 +131,15 @@ def _place_new(workspace_id: UUID, active: Active | None, arrivals: Sequence[Arr
     # Read, and look at all of them before anybody else's turns are held up.
     looked = look_at(workspace_id, arrivals, active, now)
     book, teams = (active.book, active.book.policy.team_names()) if active else (None, frozenset[str]())
+    # Who freed up a moment ago is for those that wait longest, and not for whoever comes in this moment.
+    waited = overflow.lock_first(workspace_id, overflow.first_in_line(workspace_id, active, now)) if active else []
     # A batch surely pushes somebody; of a few leads most only go to a pool, and need not wait for anybody's turn.
-    locked = len(arrivals) > _FEW
+    locked = len(arrivals) > _FEW or bool(waited)
     known = crew(workspace_id, now, lock_turns_of=teams if locked else (), book=book)
 
     # Decide.
-    outcomes, roster = decide(looked, known, now)
+    freed, roster = overflow.deal(workspace_id, active, waited, known, now) if active and waited else ([], known.roster)
+    outcomes, roster = decide(looked, replace(known, roster=roster), now)
     if roster.passes is not known.roster.passes and not locked:
         known = crew(workspace_id, now, lock_turns_of=teams, book=book)
         outcomes, roster = decide(looked, known, now)
@@ -155,7 +158,10 @@ def _place_new(workspace_id: UUID, active: Active | None, arrivals: Sequence[Arr
         ],
         now,
     )
-    feel(workspace_id, outcomes, known)
+    if freed:
+        write(workspace_id, freed, now=now, policy_version=number, crew=known, also_felt=outcomes)
+    else:
+        feel(workspace_id, outcomes, known)
     transaction.on_commit(lambda: wake(workspace_id))
     return [placed_of(outcome, known) for outcome in outcomes]
 

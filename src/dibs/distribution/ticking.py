@@ -54,9 +54,9 @@ class Ticked:
 
 
 def tick(now: datetime, *, batch: int = 1000, batches: int = 20) -> Ticked:
-    """One pass over all workspaces: a policy whose announced moment has come, then the leads that are due, then those that await
-    somebody who can be given one now. ``batch`` leads a transaction, at most ``batches`` transactions a workspace; ``more`` says that some were left, so that the caller ticks again at
-    once. A batch that fails is done lead by lead, so that one lead no engine can answer for keeps no other waiting; it is asked about
+    """One pass over all workspaces: a policy whose announced moment has come, then the leads that await somebody who can be given one
+    now, then those that are due, and again those that await whom these freed. ``batch`` leads a transaction, at most ``batches``
+    transactions a workspace; ``more`` says that some were left, so that the caller ticks again at once. A batch that fails is done lead by lead, so that one lead no engine can answer for keeps no other waiting; it is asked about
     again in a minute. What failed is raised after all have had their turn.
     """
     total = Ticked()
@@ -69,6 +69,8 @@ def tick(now: datetime, *, batch: int = 1000, batches: int = 20) -> Ticked:
             if not connection.is_usable():
                 raise
             failed = failed or problem
+        failed = _give_waiting(workspace_id, now, total) or failed
+        looked_at_before = total.looked_at
         try:
             for _ in range(batches):
                 looked_at = _one_batch(workspace_id, now, batch, total)
@@ -81,16 +83,23 @@ def tick(now: datetime, *, batch: int = 1000, batches: int = 20) -> Ticked:
                 raise
             failed = failed or problem
             _each_alone(workspace_id, now, batch, total)
-        try:
-            if given := overflow.give_waiting(workspace_id, now):
-                total.moved["freed"] += given
-        except Exception as problem:
-            if not connection.is_usable():
-                raise
-            failed = failed or problem
+        if total.looked_at != looked_at_before:
+            failed = _give_waiting(workspace_id, now, total) or failed
     if failed is not None:
         raise failed
     return total
+
+
+def _give_waiting(workspace_id: UUID, now: datetime, total: Ticked) -> Exception | None:
+    """Leads that await a team, to whoever can be given one; returns what failed."""
+    try:
+        if given := overflow.give_waiting(workspace_id, now):
+            total.moved["freed"] += given
+    except Exception as problem:
+        if not connection.is_usable():
+            raise
+        return problem
+    return None
 
 
 def settle(workspace_id: UUID, lead_ids: Sequence[UUID], now: datetime, *, wait: bool = False) -> int:
@@ -180,7 +189,7 @@ def _settle(workspace_id: UUID, rows: Sequence[Row], now: datetime, total: Ticke
                 outcomes.append(_warned(row, clock, answer, seed))
                 total.moved["warned"] += 1
             else:
-                roster = lapses.one_more(answer.lapsed, roster)
+                roster = lapses.one_more(None if answer.off_work else answer.lapsed, roster)
                 score = judge.chosen_score(active.book, lead_facts(row), row["pool"]) if clock.claimed_at else None
                 outcomes.append(_outcome(row, clock, answer, known, seed, score))
                 total.moved[answer.kind] += 1
@@ -239,7 +248,9 @@ def _outcome(row: Row, clock: LeadClock, moved: Moved, known: Crew, seed: str, s
         changes=placing(moved.placement, after, known, by=moved.kind),
         reasons=moved.placement.reasons,
         rep=known.ids[after.owner] if after.owner else off,
-        felt=consequences.felt(clock, after, known.now, known.day, score=score, lapsed=moved.lapsed),
+        felt=consequences.felt(
+            clock, after, known.now, known.day, score=score, lapsed=moved.lapsed, off_work=moved.off_work
+        ),
         passed_over=(off, "lapsed" if lapsed else "moved") if off else None,
         passed_at=consequences.lapsed_at(clock, known.now),
         seed=seed,

@@ -174,8 +174,10 @@ def write(
     now: datetime,
     policy_version: int | None,
     crew: Crew,
+    also_felt: Sequence[Outcome] = (),
 ) -> None:
-    """Write decisions about leads that are there and locked.
+    """Write decisions about leads that are there and locked. ``also_felt``: of others of the same transaction, written already, whose
+    standings are still to be moved: all in one go, or two transactions could wait for each other.
 
     Raises `ForbiddenMove` if the state table does not allow one of them; then nothing is written.
     """
@@ -188,7 +190,7 @@ def write(
     log(workspace_id, outcomes, now=now, policy_version=policy_version, crew=crew)
     _remember_passed_over(workspace_id, outcomes, now)
     _credit(workspace_id, outcomes, now, policy_version)
-    feel(workspace_id, outcomes, crew)
+    feel(workspace_id, [*outcomes, *also_felt], crew)
     transaction.on_commit(lambda: wake(workspace_id))
 
 

@@ -11,8 +11,10 @@ from datetime import date, datetime
 
 from dibs.engine import fairplay
 from dibs.engine.decision import Assigned, Due, Grant, InPool, Kept, Moved, Offered, Placement, Warned
-from dibs.engine.facts import LeadClock
+from dibs.engine.due import due_when_contacted_by, due_when_idle
+from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
 from dibs.engine.lifecycle import ENDED, HELD
+from dibs.engine.rulebook import Rulebook
 
 Felt = tuple[tuple[str, fairplay.Event], ...]
 
@@ -112,6 +114,26 @@ def touched(clock: LeadClock, at: datetime) -> LeadClock:
     return replace(clock, acted_at=at, warned=clock.warned and clock.contacted_at is None)
 
 
+def known_more_of(book: Rulebook, lead: LeadFacts, clock: LeadClock, rep: RepFacts | None, now: datetime) -> LeadClock:
+    """More became known of a lead that its rep has: where the policy wants something sooner of a lead like this, it is due sooner. Never
+    later: a time that runs is not begun anew. ``lead`` is as it is now; ``clock``, after what touched it."""
+    waits = clock.state == "owned" and clock.contacted_at is None
+    if clock.state not in {"owned", "working"} or clock.lock_expires_at is not None:
+        return clock
+    activation = book.activation(lead, now=now)
+    if waits and (clock.sla_at is not None or book.sla(activation) is not None):
+        due = due_when_contacted_by(book, activation, rep, now)
+        by = due.contact_by if due is not None else None
+        if by is None or (clock.sla_at is not None and by >= clock.sla_at):
+            return clock
+        return _with_due(replace(clock, sla_at=by, warned=False), due)
+    since = clock.acted_at or clock.contacted_at or now
+    due = due_when_idle(book, activation, rep, since, now, warned=clock.warned)
+    if due is None or (clock.due_at is not None and due.at >= clock.due_at):
+        return clock
+    return _with_due(clock, due)
+
+
 def kept(clock: LeadClock, answer: Kept) -> LeadClock:
     """Nothing happened to the lead; it is looked at again."""
     return replace(_with_due(clock, answer.due), awaits=answer.awaits or clock.awaits)
@@ -142,11 +164,12 @@ def felt(
     *,
     score: int | None = None,
     lapsed: str | None = None,
+    off_work: bool = False,
     given_by: str | None = None,
 ) -> Felt:
     """What standings feel of a move other than a claim, as (rep, event). ``day`` tells a rep's local date at a moment; ``score`` is
     what the claim of the lead counts with (`claim.chosen_score`), if it was claimed; ``lapsed`` names the rep whose lock or offer ran
-    out, ``given_by`` the one who gave the lead back."""
+    out, ``off_work`` says that they were not at work then, ``given_by`` names the one who gave the lead back."""
     had = before.owner if before.state in HELD else None
     has = after.owner if after.state in HELD else None
     spoken = before.contacted_at is not None
@@ -159,7 +182,8 @@ def felt(
     if had is not None and after.state in ENDED:
         events.append((had, fairplay.Ended(contacted=spoken, converted=after.state == "converted")))
     elif had is not None:
-        events.append((had, _left(before, had, day, score, lapsed=lapsed == had, by_rep=given_by == had)))
+        left = _left(before, had, day, score, lapsed=lapsed == had, by_rep=given_by == had)
+        events.append((had, replace(left, off_work=off_work) if isinstance(left, fairplay.Lapsed) else left))
     if has is not None:
         events.append((has, fairplay.Pushed(at=now, today=day(has, now))))
     return tuple(events)

@@ -149,7 +149,8 @@ class Warned:
 @dataclass(frozen=True, slots=True)
 class Moved:
     """Time moved the lead. ``kind`` is a key of ``lifecycle.TRANSITIONS``; ``lapsed`` the rep whose lock, offer or time for first
-    contact ran out, ``off`` the one it was taken off, whatever for.
+    contact ran out, ``off`` the one it was taken off, whatever for. ``off_work``: it ran out while that rep was not at work, and says
+    nothing of whether they are there.
 
     ``escalated`` and ``reassigned`` are the lead's counters from now on.
     """
@@ -160,3 +161,4 @@ class Moved:
     escalated: int = 0
     reassigned: int = 0
     off: str | None = None
+    off_work: bool = False

@@ -40,8 +40,8 @@ class Standing:
     of these is given back (see `skips_counted`). ``lapses``: ever. ``claimed_at``: the moments of the latest claims, oldest first, as many as ``claim_rate`` counts.
     ``floor_on``: the last day, or the Monday of the last week, whose claim floor was looked at. ``assigned_this_week`` counts in
     ``week``, ``assigned_this_month`` in ``month``, its first day. ``pushed_at``: when leads were pushed to the rep, oldest first: the
-    latest, and those within `AN_HOUR` before it. ``lapses_in_a_row``: locks and offers that ran out unused since the rep last did
-    something.
+    latest, and those within `AN_HOUR` before it. ``lapses_in_a_row``: locks, offers and times for
+    first contact that ran out unused, the rep being at work, since they last did something.
     """
 
     holding: int = 0
@@ -103,11 +103,13 @@ class Lapsed:
     """A lock, an offer or the time for first contact ran out unused: the lead is no longer the rep's.
 
     ``claimed``: the rep's local date on which they claimed it, ``None`` if it was pushed to them; ``score``: what that claim
-    counted with, as in `Claimed`. With the lead the claim goes too.
+    counted with, as in `Claimed`. With the lead the claim goes too. ``off_work``: the rep was not at work when it ran out, so that it
+    is none of those in a row.
     """
 
     claimed: date | None = None
     score: int | None = None
+    off_work: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +212,11 @@ def after(standing: Standing, event: Event) -> Standing:
             return replace(standing, holding=_less(standing.holding), kept_skips=0, lapses_in_a_row=0)
         case Acted():
             return replace(standing, lapses_in_a_row=0)
-        case Lapsed(claimed, score):
+        case Lapsed(claimed, score, off_work):
             standing = replace(
                 _without_one(standing, contacted=False),
                 lapses=standing.lapses + 1,
-                lapses_in_a_row=standing.lapses_in_a_row + 1,
+                lapses_in_a_row=standing.lapses_in_a_row + (0 if off_work else 1),
             )
             return standing if claimed is None else _with_a_skip(_unclaimed(standing, claimed, score))
         case Released(contacted, claimed, score, by_rep):

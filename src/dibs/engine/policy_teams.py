@@ -11,11 +11,13 @@ from dibs.engine.policy_terms import ConditionText, Count, Duration, Name, Part
 
 
 class Caps(Part):
-    """How many leads a rep is given at most. Whoever is at one of them is passed over. Days, weeks and months are the rep's own; a week
-    begins on Monday."""
+    """How many leads a rep is given at most. Whoever is at one of them is passed over when a lead is pushed to the team. Not held to it are
+    what is theirs by name, as an account's or a territory's owner, what a manager gives them, and what they claim
+    (`fair_play.hold_at_most` is for that): these count, and may take a rep beyond. Days, weeks and months are the rep's own; a week begins
+    on Monday."""
 
     open_at_most: Count | None = None
-    """Open leads: those not converted or retired."""
+    """Open leads, those not converted or retired, however they came."""
     per_hour: Annotated[int, Field(ge=1, le=100)] | None = None
     """Pushed within any 60 minutes, 1..100."""
     per_day: Count | None = None
@@ -76,4 +78,5 @@ class Availability(Part):
     """When reps are taken for away."""
 
     away_after: Annotated[int, Field(ge=1, le=20)] | None = None
-    """After so many locks and offers in a row that ran out unused, 1..20, the rep is switched to away, until they switch back."""
+    """After so many locks, offers and times for first contact in a row that ran out unused while the rep was at work, 1..20, they are
+    switched to away, until they switch back."""

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from dibs.engine.calendar import at_work
 from dibs.engine.decision import Due, InPool, Kept, Moved, Placement, Reason, Warned
 from dibs.engine.due import due_in_pool, due_when_idle
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts
@@ -185,8 +186,9 @@ def _offered(case: Case, roster: Roster) -> Answer:
     if ends > case.now:
         return Kept(Due(ends, "offer")), roster
     reason = Reason("offer_lapsed", {"rep": clock.owner, "at": ends.isoformat()})
+    off_work = _off_work(case, roster, ends)
     moved, roster = hand_on(case, roster, reason, kind="lapsed")
-    return replace(moved, lapsed=clock.owner), roster
+    return replace(moved, lapsed=clock.owner, off_work=off_work), roster
 
 
 def _owned(case: Case, roster: Roster) -> Answer:
@@ -237,8 +239,9 @@ def _late(case: Case, roster: Roster) -> Answer:
     if clock.by_hand or stays:
         because = (missed, _kept_by_hand(case)) if clock.by_hand else (missed,)
         return Warned(_due_when_idle(case, roster, warned=False), because, over=True), roster
+    off_work = _off_work(case, roster, clock.sla_at or case.now)
     moved, roster = hand_on(case, roster, missed)
-    return replace(moved, lapsed=clock.owner), roster
+    return replace(moved, lapsed=clock.owner, off_work=off_work), roster
 
 
 def _left_alone(case: Case, roster: Roster) -> Answer:
@@ -276,6 +279,12 @@ def _kept_by_hand(case: Case) -> Reason:
 
 def _owner(case: Case, roster: Roster) -> RepFacts | None:
     return roster.reps.get(case.clock.owner) if case.clock.owner is not None else None
+
+
+def _off_work(case: Case, roster: Roster, ended: datetime) -> bool:
+    """Whether the time of the lead's rep ran out while they were not at work."""
+    rep = _owner(case, roster)
+    return rep is not None and not at_work(rep.hours, ended)
 
 
 def _first_contact(case: Case) -> str | None:

@@ -34,7 +34,8 @@ class Floor(Ground):
     # What happens to leads.
 
     def place(self, lead_id: str, facts: LeadFacts, account: AccountFacts | None, now: datetime) -> Placement:
-        """A lead comes in."""
+        """A lead comes in. Who freed up a moment ago is for those that wait longest."""
+        self.give_waiting(now)
         clock = LeadClock(id=lead_id, state="new", received_at=facts.received_at)
         lead = self.leads[lead_id] = FloorLead(facts, clock)
         known = [match.Likeness(account, domains="same")] if account is not None and facts.domain else []
@@ -55,6 +56,8 @@ class Floor(Ground):
             roster, side = self.roster(now), borders.Side(self.book, lead.facts, lead.account, now)
             crossing = borders.crossed(before, side, clock, roster)
             if crossing is None:
+                rep = roster.reps.get(clock.owner or "")
+                lead.clock = consequences.known_more_of(self.book, lead.facts, clock, rep, now)
                 lead.version += 1
                 return
             moved, roster = reassign.handed_on(
@@ -230,11 +233,12 @@ class Floor(Ground):
         return refusal
 
     def tick(self, now: datetime) -> int:
-        """Time does its part, and who can be given a lead now gets the longest waiting; returns how many leads moved, or were warned
-        of."""
+        """Time does its part, and who can be given a lead now gets the longest waiting, before and after; returns how many leads moved,
+        or were warned of."""
+        given = self.give_waiting(now)
         due = [lead for lead in self.leads.values() if lead.clock.due_at is not None and lead.clock.due_at <= now]
         due.sort(key=lambda lead: (lead.clock.due_at or now, lead.clock.id))
-        return sum(self._on_time(lead, now) for lead in due) + self.give_waiting(now)
+        return given + sum(self._on_time(lead, now) for lead in due) + self.give_waiting(now)
 
     def follow(self, book: Rulebook, digest: str, now: datetime) -> None:
         """Another policy comes into force: what it wants done sooner is due sooner, and where its tiers are others, reps are looked at."""

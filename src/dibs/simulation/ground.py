@@ -221,7 +221,8 @@ class Ground:
         if passed_by is not None:
             after = replace(after, passed_over=lead.clock.passed_over | {passed_by})
         self.passes = roster.passes
-        self._feel(lead, after, now, worth, lapsed, given_by)
+        off_work = moved is not None and moved.off_work
+        self._feel(lead, after, now, worth, lapsed, given_by, off_work=off_work)
         lead.clock, lead.pulled = after, False
         lead.version += 1
 
@@ -248,8 +249,12 @@ class Ground:
         score: int | None = None,
         lapsed: str | None = None,
         given_by: str | None = None,
+        *,
+        off_work: bool = False,
     ) -> None:
-        felt = consequences.felt(lead.clock, after, now, self._today, score=score, lapsed=lapsed, given_by=given_by)
+        felt = consequences.felt(
+            lead.clock, after, now, self._today, score=score, lapsed=lapsed, off_work=off_work, given_by=given_by
+        )
         for handle, event in felt:
             rep = self.reps[handle]
             rep.standing = fairplay.after(rep.standing, event)

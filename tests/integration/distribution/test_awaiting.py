@@ -207,3 +207,46 @@ def test_a_manager_sees_what_waits_and_may_give_it_by_hand() -> None:
     acting.assign(manager, waiting, "aiko", after(1))
     lead = Lead.objects.get(id=waiting)
     assert (lead.owner.handle, lead.by_hand, lead.awaits) == ("aiko", True, None)
+
+
+HOURLY = """
+policy: So many an hour
+route:
+  - {name: Demo, when: 'lead.source == "demo"', push: {team: closers}, fallback: {pool: spare}}
+  - {name: Rest, pull: {pool: inbound}}
+teams:
+  closers: {per_hour: 2}
+pools:
+  inbound: {escalate: [{after: 60m, push: {team: closers}}], assign_after: 24h}
+  spare: {assign_after: 72h}
+"""
+
+
+@pytest.mark.parametrize("at_once", [1, 30])
+def test_a_lead_that_comes_the_moment_somebody_frees_up_is_not_before_those_that_wait(at_once: int) -> None:
+    workspace, _ = company(HOURLY, reps="aiko")
+    first = arrive(workspace, 4, source="demo")
+    assert owners(workspace, first) == ["aiko", "aiko", None, None]
+    came = place(workspace.id, [make_arrival(source="demo") for _ in range(at_once)], now=after(61))
+    assert owners(workspace, first) == ["aiko"] * 4, "no tick has been there yet"
+    assert {placed.owner for placed in came} == {None}
+    assert Rotation.objects.get().passed == 4
+
+
+def test_a_step_whose_time_has_come_is_not_before_those_that_wait_longer() -> None:
+    workspace, _ = company(HOURLY, reps="aiko")
+    *_, third, fourth = arrive(workspace, 4, source="demo")
+    (pulled,) = arrive(workspace, 1, 0.5)
+    tick(after(61))
+    assert owners(workspace, [third, fourth, pulled]) == ["aiko", "aiko", None]
+    assert Lead.objects.get(id=pulled).awaits == "closers"
+
+
+def test_leads_that_nobody_free_may_have_are_looked_past_without_being_locked() -> None:
+    workspace, _ = company(
+        HOURLY.replace("push: {team: closers}, fall", "push: {team: closers, among: 'rep.seniority >= 3'}, fall", 1)
+    )
+    arrive(workspace, 5, source="demo")
+    with CaptureQueriesContext(connection) as asked:
+        assert overflow.give_waiting(workspace.id, after(1)) == 0
+    assert not [query for query in asked if "FOR UPDATE" in query["sql"]]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dibs.crm.models import Lead
 from dibs.distribution import acting
 from dibs.distribution.models import Decision
 from dibs.distribution.models import Standing as StandingRow
@@ -40,7 +41,8 @@ def closers(caps: str, by: str = "round_robin", zones: tuple[str, ...] = ("UTC",
 
 
 def pushed(workspace: Workspace, now: datetime, count: int = 1, **fields: Any) -> list[str | None]:
-    """To whom leads go that come one after the other; ``None``: to the pool."""
+    """To whom leads go that come one after the other; ``None``: to the pool. Those of before wait for nobody any more."""
+    Lead.objects.update(awaits=None)
     return [place(workspace.id, [make_arrival(**fields)], now=now)[0].owner for _ in range(count)]
 
 

@@ -48,7 +48,8 @@ def closers(handles: str, by: str = "round_robin", rules: str = "", **fields: An
 
 
 def arrive(workspace: Workspace, number: int = 1, now: datetime = MONDAY, **fields: Any) -> list[str | None]:
-    """So many leads come in one after the other; who got each."""
+    """So many leads come in one after the other; who got each. Those of before wait for nobody any more."""
+    Lead.objects.update(awaits=None)
     return [place(workspace.id, [make_arrival(**fields)], now=now)[0].owner for _ in range(number)]
 
 
@@ -185,9 +186,11 @@ def test_a_bulk_insert_is_dealt_out_as_if_its_leads_had_come_one_by_one(by: str,
     workspace, _ = closers("ann bea cid dee eve", by)
     got = Counter(placed.owner for placed in place(workspace.id, [make_arrival() for _ in range(size)], now=MONDAY))
     most, least = max(got.values()), min(got.values())
-    assert len(got) == 5
     assert sum(got.values()) == size
-    if by != "best_match":  # which weighs, and need not be level
+    if by == "best_match":  # which weighs and draws, and need not be level
+        assert len(got) > 1
+    else:
+        assert len(got) == 5
         assert most - least <= 1
 
 

@@ -8,11 +8,12 @@ from uuid import UUID
 
 import pytest
 
+from dibs.crm.arrival import Enrichment
 from dibs.crm.models import Lead
 from dibs.delivery.models import Notice, Outbox
 from dibs.distribution import acting
 from dibs.distribution.models import Decision, PassedOver, RepEntry, Standing
-from dibs.distribution.placing import place
+from dibs.distribution.placing import enrich, place
 from dibs.distribution.presence import switch
 from dibs.distribution.ticking import tick
 from dibs.people.caller import Caller, caller_of
@@ -114,6 +115,34 @@ def test_late_once_it_goes_to_the_next_and_late_again_before_managers(company: C
     assert Decision.objects.filter(lead_id=lead).order_by("-nth")[0].kind == "reassigned"
 
 
+def test_a_lead_that_turns_out_hot_after_its_rep_got_it_must_be_contacted_in_time_from_then_on(
+    company: Company,
+) -> None:
+    lead = company.arrives()
+    first = company.owner(lead)
+    assert (company.lead(lead).sla_at, company.lead(lead).due_for) == (None, "warn")
+    enrich(company.workspace.id, [Enrichment(lead, {"employees": 500})], now=after(10))
+    row = company.lead(lead)
+    assert (row.rank, row.sla_at, row.due_at, row.due_for) == ("hot", after(40), after(25), "warn")
+    enrich(company.workspace.id, [Enrichment(lead, {"city": "Ulm"})], now=after(20))
+    assert company.lead(lead).sla_at == after(40), "a time that runs is not begun anew"
+    tick(after(25))
+    assert company.told(first, "lead_warned") == [["sla_near"]]
+    tick(after(40))
+    assert company.owner(lead) is not first
+
+
+def test_a_lead_that_may_be_left_alone_may_no_more_once_it_is_warm() -> None:
+    company = Company(POLICY.replace("after: 4h, warn: 75%,", """after: 4h, when: 'lead.rank == "hot"',"""))
+    lead = company.arrives()
+    acting.contact(company.owner(lead), lead, after(5))
+    assert company.lead(lead).due_at is None
+    enrich(company.workspace.id, [Enrichment(lead, {"employees": 500})], now=after(60))
+    assert (company.lead(lead).due_at, company.lead(lead).due_for) == (after(5 + 240), "idle")
+    tick(after(5 + 240))
+    assert company.lead(lead).owner.handle == "tele"
+
+
 def test_a_lead_left_alone_after_a_contact_goes_to_another_team_and_never_back(company: Company) -> None:
     lead = company.arrives()
     rep = company.owner(lead)
@@ -173,6 +202,20 @@ def test_who_lets_so_many_offers_in_a_row_lapse_is_taken_for_away() -> None:
     assert Standing.objects.get(rep=rep).lapses_in_a_row == 0
     tick(after(4))
     assert company.owner(third) is company.reps["aiko"]
+
+
+def test_what_runs_out_after_the_end_of_the_shift_takes_nobody_for_away() -> None:
+    company = Company(POLICY.replace("away_after: 2", "away_after: 1"))
+    Rep.objects.filter(handle="aiko").update(hours={str(day): [0, 9 * 60 + 3] for day in range(1, 8)})
+    Rep.objects.filter(handle="budi").update(hours={})
+    lead = company.arrives(source="offer")
+    assert company.lead(lead).state == "offered"
+    rep = company.owner(lead)
+    tick(after(6))
+    standing = Standing.objects.get(rep_id=rep.rep_id)
+    assert (standing.lapses, standing.lapses_in_a_row) == (1, 0)
+    assert Rep.objects.get(id=rep.rep_id).available
+    assert company.told(rep, "availability") == []
 
 
 def test_within_one_pass_nothing_more_is_offered_to_who_has_just_been_taken_for_away() -> None:
