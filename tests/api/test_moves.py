@@ -82,6 +82,8 @@ def test_by_a_filter_or_all_that_is_a_reps(company: Company, leads: list[UUID]) 
     waiting = company.lead()
     found = plan(company, company.ops, filter={"state": "pooled"}, to={"review": "closers"}).json()
     assert (found["total"], found["asked"]) == (1, {"state": "pooled"})
+    every = plan(company, company.ops, filter={}).json()
+    assert (every["total"], every["asked"]) == (len(leads) + 1, {}), "told apart from leads that are named"
     assert found["places"] == [
         {"kind": "review", "name": "closers", "loses": 0, "gets": 1},
         {"kind": "pool", "name": "inbound", "loses": 1, "gets": 0},

@@ -83,7 +83,7 @@ class Wanted:
     def scope(self) -> dict[str, Any]:
         """As a `Move` keeps it."""
         if self.rep is None:
-            return {"asked": self.asked} if self.asked else {}
+            return {"asked": self.asked} if self.asked is not None else {}
         said: dict[str, Any] = {"rep": self.rep, "uncontacted": self.uncontacted, "at_start": self.at_start}
         if self.since is not None and self.until is not None:
             said |= {"since": self.since.isoformat(), "until": self.until.isoformat()}
@@ -260,7 +260,7 @@ def cause_of(move: Move, by: str) -> Reason:
 def keeps_by_hand(move: Move) -> bool:
     """Whether leads that a manager gave to somebody by hand stay there: where a rule finds the leads and rules say where they go. Who names
     the leads, whose they are, or who gets them, decides over them by hand again."""
-    return move.kind == "border" or (bool(move.scope.get("asked")) and Aim.of(move.to).way == "policy")
+    return move.kind == "border" or ("asked" in move.scope and Aim.of(move.to).way == "policy")
 
 
 def _write_time_off(move: Move, now: datetime) -> datetime:

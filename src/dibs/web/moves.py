@@ -325,7 +325,9 @@ def _what(visit: Visit, card: MoveCard) -> str:
         return _("The borders of the territories moved")
     if card.rep is not None:
         return _("What %(name)s has") % {"name": name}
-    if card.asked:
+    if card.asked is not None:
+        if not card.asked:
+            return _("All open leads")
         return _("Leads like this: %(what)s") % {"what": ", ".join(titled(str(value)) for value in card.asked.values())}
     return _("Leads chosen one by one")
 

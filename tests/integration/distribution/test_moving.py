@@ -348,6 +348,7 @@ def test_by_hand_leads_that_have_something_in_common_leave_it_to_the_rep_unless_
     found = Wanted(asked={"rank": "hot"})
     move = moving.plan(floor.manager, found, after(2), leads)
     assert [item.code for item in move.items.all()] == ["by_hand"] * 4, "the preview says so"
+    assert moving.plan(floor.manager, Wanted(asked={}), after(2), leads).items.filter(code="by_hand").count() == 4
     move = started(floor.manager, found, after(3), leads)
     assert (move.moved, move.kept) == (0, 4)
     assert owners(floor) == {"eko": 5}
