@@ -23,8 +23,8 @@ _BATCH = 1_000
 _LOOKUPS = 1_000
 #: Leads that are compared with every account, which takes a second each among a million.
 _COMPARED = 100
-#: Percent. What is missing is like another account just as much.
-_FOUND_AGAIN = 95
+#: Percent, among any number of accounts. The more there are, the more are as like what was written as the one that was meant.
+_FOUND_AGAIN = 85
 _FORMS = ("Inc.", "LLC", "GmbH", "S.A. de C.V.", "Ltd", "Co., Ltd.", "S.p.A.", "Pty Ltd", "AG", "")
 _TRADES = """
 Trading Logistics Systems Holdings Industries Foods Energy Medical Consulting Software Construction Motors Textiles
