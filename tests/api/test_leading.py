@@ -142,7 +142,7 @@ def test_a_lock_that_ran_out_is_the_pools_and_no_longer_its_reps(both: Company) 
 
 def test_openings_are_read_once_for_many_leads(both: Company) -> None:
     publish(both.workspace, FIELD.replace("skip_at_most: 2", "skip_at_most: 30"))
-    leads = [both.lead(source="open", email=SECRET) for _ in range(24)]
+    leads = [both.lead(source="open", email=f"{n}-{SECRET}") for n in range(24)]
     for lead in leads[:3]:
         both.post(both.manager, f"/leads/{lead}/open")
     manager = caller_of(both.manager)

@@ -148,9 +148,9 @@ def test_a_search_finds_by_every_field_that_the_caller_sees_and_no_other(here: P
 
 def test_hits_in_hidden_fields_end_no_page_and_begin_none(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = [here.lead(company="Needle Ltd", email=None, domain=None) for _ in range(2)]
-    for _ in range(9):
+    for n in range(9):
         here.lead(
-            company="Hay", email="needle@needle.example", domain="needle.example", name="Needle", product="Needle"
+            company="Hay", email=f"needle{n}@needle.example", domain="needle.example", name="Needle", product="Needle"
         )
     for limit in (1, 2, 3, 50):
         assert here.everything(here.aiko, limit, q="needle") == seen
@@ -160,7 +160,7 @@ def test_hits_in_hidden_fields_end_no_page_and_begin_none(here: Place, monkeypat
     monkeypatch.setattr(searching, "LOOK_THROUGH", 3)
     _counted()
     # Where a page looks through only so many, it ends where it would for a word that nobody has.
-    ends = [len(list(here.pages(here.aiko, 50, q=q))) for q in ("needle@", "nobody")]
+    ends = [len(list(here.pages(here.aiko, 50, q=q))) for q in ("needle1@", "nobody")]
     assert ends[0] == ends[1] > 1
 
 

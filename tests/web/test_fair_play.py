@@ -108,8 +108,8 @@ def test_credits_are_there_with_the_policy_that_has_them_and_each_sees_their_own
 
 
 def test_pools_are_drawn_and_no_field_of_a_lead_is_on_the_page(company: Company) -> None:
-    canary = {"name": "Canary Nightingale", "company": "Canary Freight", "email": "canary@canary.example"}
-    leads = [company.lead(source="open", **canary) for _ in range(3)]
+    canary = {"name": "Canary Nightingale", "company": "Canary Freight"}
+    leads = [company.lead(source="open", **canary, email=f"canary{n}@canary.example") for n in range(3)]
     aiko = caller_of(company.aiko.user)
     assert isinstance(claiming.claim_lead(aiko, leads[0], now()), claiming.Claimed)
     acting.contact(aiko, leads[0], now())
