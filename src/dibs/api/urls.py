@@ -92,7 +92,24 @@ api = Api(
     openapi_url=None,
     parser=StrictJson(),
 )
-for room in (bulk, leads, pools, claims, acts, people, notices, trying, territories, policies, metrics, reps, helping, moves, accounts, matches):
+for room in (
+    bulk,
+    leads,
+    pools,
+    claims,
+    acts,
+    people,
+    notices,
+    trying,
+    territories,
+    policies,
+    metrics,
+    reps,
+    helping,
+    moves,
+    accounts,
+    matches,
+):
     api.add_router("", room.router)
 
 

@@ -191,7 +191,9 @@ def upcoming(caller: Caller, now: datetime) -> Upcoming | None:
     before = active.book.policy if active is not None else None
     changed = rules_of.changes(before, after)
     if caller.rep_id is not None and before is not None:
-        changed = tuple(change for change in changed if announcing.concerns(change, before, after, caller.teams, caller.handle))
+        changed = tuple(
+            change for change in changed if announcing.concerns(change, before, after, caller.teams, caller.handle)
+        )
         if not changed:
             return None
     told = tuple(change.reason(coming.effective_from) for change in changed)

@@ -32,7 +32,9 @@ SHOWN = (
     "product", "use_case", "deal_value", "language", "territory", "account", "domain", "consent", "received_at", "touches", "pages", "mails_opened", "last_touch_at", "message",
 )  # fmt: skip
 #: Codes that say what a decision found out before it decided.
-_FOUND = frozenset({"no_domain", "no_account", "matched_account", "in_family", "near_account", "in_territory", "in_territory_of"})
+_FOUND = frozenset(
+    {"no_domain", "no_account", "matched_account", "in_family", "near_account", "in_territory", "in_territory_of"}
+)
 #: Codes that say where a lead came to be, the headline of a placement.
 _WHERE = frozenset({"pooled", "offered", "chosen", "in_review", "in_nurture", "no_policy", "back_in_pool"})
 

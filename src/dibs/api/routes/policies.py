@@ -90,7 +90,13 @@ def publish_policy(request: HttpRequest, body: PolicyIn) -> HttpResponse:
         by = User.objects.get(id=caller.user_id)
         try:
             version = policies.publish(
-                caller.workspace_id, body.source, by=by, note=body.note, effective_from=body.effective_from, move=body.move, now=at
+                caller.workspace_id,
+                body.source,
+                by=by,
+                note=body.note,
+                effective_from=body.effective_from,
+                move=body.move,
+                now=at,
             )
         except PolicyRefused as refused:
             raise refused_policy(refused) from None
