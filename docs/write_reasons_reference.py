@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from dibs.delivery import texts
+from dibs.delivery import texts, words
 from dibs.engine import reasons
 
 PAGE = Path(__file__).parent / "reference" / "reasons.md"
@@ -62,14 +62,14 @@ def _sections() -> Iterator[str]:
 
 def _words() -> Iterator[str]:
     yield "## Values with a meaning of their own\n"
-    for title, words in (
-        ("`because`: why a rep was passed over", texts.WORDS["because"]),
+    for title, meanings in (
+        ("`because`: why a rep was passed over", words.WORDS["because"]),
         ("`by` of `chosen`: the way of choosing", texts.CHOSEN),
-        ("`kind` of `contacted`", texts.WORDS["kind"]),
-        ("`why` of `retired`", texts.WORDS["why"]),
+        ("`kind` of `contacted`", words.WORDS["kind"]),
+        ("`why` of `retired`", words.WORDS["why"]),
     ):
         yield f"### {title}\n\n| value | text |\n|---|---|"
-        yield from (f"| `{value}` | {text} |" for value, text in words.items())
+        yield from (f"| `{value}` | {text} |" for value, text in meanings.items())
         yield ""
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dibs.delivery import texts, wording
+from dibs.delivery import texts, wording, words
 from dibs.engine import reasons
 from tests.web import catalogues
 
@@ -55,7 +55,7 @@ def test_every_code_has_a_text() -> None:
 
 
 def test_every_cause_of_being_passed_over_has_a_word() -> None:
-    assert set(texts.WORDS["because"]) == set(reasons.CAUSES)
+    assert set(words.WORDS["because"]) == set(reasons.CAUSES)
 
 
 def _sample(name: str, code: str) -> object:

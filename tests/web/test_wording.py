@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from django.utils import translation
 
-from dibs.delivery import texts
+from dibs.delivery import words
 from dibs.delivery.wording import (
     LANGUAGES,
     condition_in_words,
@@ -104,7 +104,7 @@ def test_a_reason_that_another_sentence_follows_ends_like_one() -> None:
 
 
 def test_every_flag_that_intake_puts_on_a_lead_has_words() -> None:
-    assert set(texts.FLAGS) == {flag.replace("*_", "") for flag in cleaning.FLAGS}
+    assert set(words.FLAGS) == {flag.replace("*_", "") for flag in cleaning.FLAGS}
 
 
 def policy(**parts: object) -> Policy:
@@ -206,4 +206,4 @@ def test_each_rule_that_can_change_is_put_in_words(language: str) -> None:
         names = {change.rule: rule_in_words(change.rule, change.before, change.after)[0] for change in told}
     assert [rule for rule, name in names.items() if rule == name] == []
     paths = {re.sub(r"\.(inbound|second|a|top)\b", ".*", rule) for rule in names}
-    assert paths == set(texts.RULES)
+    assert paths == set(words.RULES)

@@ -147,7 +147,7 @@ def calendar(email: str, url: str | None, remove: bool, as_json: bool) -> None:
     if url and remove:
         raise click.UsageError("Give an address, or --remove.")
     with _rep_of(email) as rep:
-        from dibs.delivery.texts import WORDS
+        from dibs.delivery.words import WORDS
         from dibs.people import particulars
 
         if url:
@@ -178,7 +178,7 @@ def calendar(email: str, url: str | None, remove: bool, as_json: bool) -> None:
 def _rep_of(email: str) -> Iterator[Rep]:
     """The rep with this e-mail address, in their workspace; what does not fit is said in words."""
     with connected():
-        from dibs.delivery.texts import UNFIT
+        from dibs.delivery.words import UNFIT
         from dibs.people.models import Rep, User
         from dibs.people.particulars import Unfit
         from dibs.people.tenancy import within

@@ -1,6 +1,6 @@
 """Reasons, spans and conditions in the reader's words.
 
-Texts live in `dibs.delivery.texts`, their translations in ``dibs/locale``. Text is made here and nowhere else, so a page, the
+Texts live in `dibs.delivery.texts` and `dibs.delivery.words`, their translations in ``dibs/locale``. Text is made here and nowhere else, so a page, the
 API and the command line say the same.
 """
 
@@ -18,7 +18,7 @@ from django.utils.timezone import now as moment
 from django.utils.translation import get_language, gettext, override
 from phonenumbers.geodata.locale import LOCALE_DATA
 
-from dibs.delivery import texts
+from dibs.delivery import texts, words
 from dibs.engine import reasons
 from dibs.engine.decision import Reason
 
@@ -153,12 +153,12 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def _path(rule: str) -> tuple[str, str]:
-    """A rule's path with "*" for a pool's, team's or tier's name, as `texts.RULES` has it, and its last part ("" for a pool as a whole)."""
+    """A rule's path with "*" for a pool's, team's or tier's name, as `words.RULES` has it, and its last part ("" for a pool as a whole)."""
     room, _, rest = rule.partition(".")
     if room not in {"teams", "pools", "tiers", "territories"} or not rest:
         return rule, rest
     _name, dot, field = rest.rpartition(".")
-    return (f"{room}.*.{field}", field) if dot and f"{room}.*.{field}" in texts.RULES else (f"{room}.*", "")
+    return (f"{room}.*.{field}", field) if dot and f"{room}.*.{field}" in words.RULES else (f"{room}.*", "")
 
 
 def rule_in_words(rule: str, before: Any, after: Any) -> tuple[str, str, str]:
@@ -172,7 +172,7 @@ def _rule_name(rule: str) -> str:
     """A rule that a policy can change, as people call it, in the active language; ``rule`` is its path."""
     path, field = _path(rule)
     name = rule.partition(".")[2].removesuffix(f".{field}" if field else "")
-    text = texts.RULES.get(path)
+    text = words.RULES.get(path)
     return gettext(text).format(name=name if path.startswith("tiers") else titled(name)) if text else rule
 
 
@@ -180,7 +180,7 @@ def _rule_value(rule: str, value: Any) -> str:
     """What a rule says, in words; as a policy writes it, if that is how it is read best."""
     path, field = _path(rule)
     if value is None:
-        return gettext(texts.NO_RULE.get(path, texts.NO_LIMIT))
+        return gettext(words.NO_RULE.get(path, words.NO_LIMIT))
     if isinstance(value, float):
         return figure(value)
     text = str(value)
@@ -218,8 +218,8 @@ _BETWEEN_WEIGHTS = re.compile(r"\}, \{(?=times: )")
 
 def _step(after: str, pushed: str, review: str) -> str:
     """One escalation step: to whom the lead goes, and when."""
-    kind = pushed if pushed in texts.STEPS else "team" if pushed else "managers" if review == "managers" else "review"
-    return gettext(texts.STEPS[kind]).format(after=_policy_span(after), name=titled(pushed or review))
+    kind = pushed if pushed in words.STEPS else "team" if pushed else "managers" if review == "managers" else "review"
+    return gettext(words.STEPS[kind]).format(after=_policy_span(after), name=titled(pushed or review))
 
 
 _IN_TIME = re.compile(r"\{(?:first_contact|after): (\w+)(?:, when: (.*?))?, hours: ")
@@ -229,29 +229,29 @@ _OWN_CAPS = re.compile(r"([\w-]+) \{([^}]*)\}")
 def _in_time(span: str, when: str) -> str:
     """A time for first contact, or for which a lead may be left alone, and of which leads."""
     after = _policy_span(span)
-    return gettext(texts.IN_TIME).format(which=_word("when", when, {}, "UTC"), after=after) if when else after
+    return gettext(words.IN_TIME).format(which=_word("when", when, {}, "UTC"), after=after) if when else after
 
 
 def _own_caps(text: str) -> str:
     caps = (part.split(": ") for part in text.split(", "))
-    return ", ".join(gettext(texts.CAPS[name]).format(count=count) for name, count in caps)
+    return ", ".join(gettext(words.CAPS[name]).format(count=count) for name, count in caps)
 
 
 def _weight(text: str) -> str:
     times, _, when = text.removeprefix("times: ").partition(", when: ")
-    return gettext(texts.WEIGHT).format(which=", ".join(part.text for part in _parts(when)), times=figure(times))
+    return gettext(words.WEIGHT).format(which=", ".join(part.text for part in _parts(when)), times=figure(times))
 
 
 def _rule_in_short(parts: Mapping[str, str]) -> str:
     said = {name: _policy_span(text) if _DURATION.fullmatch(text) else text for name, text in parts.items()}
     if "per_high" in parts:
-        return gettext(texts.MIX_PER_HIGH).format_map(said)
+        return gettext(words.MIX_PER_HIGH).format_map(said)
     if "share" in parts:
-        return gettext(texts.MIX_SHARE).format_map(said)
-    if parts.get("per") in texts.WORDS["per"]:
-        text = texts.FLOOR_FILLED if parts.get("then") == "auto_assign" else texts.FLOOR
+        return gettext(words.MIX_SHARE).format_map(said)
+    if parts.get("per") in words.WORDS["per"]:
+        text = words.FLOOR_FILLED if parts.get("then") == "auto_assign" else words.FLOOR
         return gettext(text).format_map({**said, "per": word("per", parts["per"])})
-    return gettext(texts.RATE).format_map(said)
+    return gettext(words.RATE).format_map(said)
 
 
 def _policy_span(text: str) -> str:
@@ -262,7 +262,7 @@ def _policy_span(text: str) -> str:
 def _word(key: str, value: Any, names: Mapping[str, str], timezone: str) -> str:
     if value is None:
         return "…"
-    if key in texts.WORDS:
+    if key in words.WORDS:
         return word(key, value)
     if key in _MOMENTS:
         return _moment(value, timezone)
@@ -282,15 +282,15 @@ def _word(key: str, value: Any, names: Mapping[str, str], timezone: str) -> str:
 
 
 def word(kind: str, value: Any) -> str:
-    """The word for a value of a kind of `texts.WORDS`, in the active language; another value is a person's own words."""
-    known = texts.WORDS[kind]
+    """The word for a value of a kind of `words.WORDS`, in the active language; another value is a person's own words."""
+    known = words.WORDS[kind]
     return gettext(known[value]) if value in known else str(value)
 
 
 def titled(slug: str) -> str:
     """A pool's, team's or territory's name from what the policy calls it: ``small_business`` is "Small business"."""
-    words = slug.replace("_", " ").replace("-", " ").strip()
-    return words[:1].upper() + words[1:]
+    spaced = slug.replace("_", " ").replace("-", " ").strip()
+    return spaced[:1].upper() + spaced[1:]
 
 
 def field_name(name: str, language: str) -> str:
@@ -300,7 +300,7 @@ def field_name(name: str, language: str) -> str:
 
 
 def _field(name: str) -> str:
-    return gettext(texts.FIELDS[name]) if name in texts.FIELDS else titled(name.rpartition(".")[2])
+    return gettext(words.FIELDS[name]) if name in words.FIELDS else titled(name.rpartition(".")[2])
 
 
 def span(seconds: float | timedelta, language: str) -> str:
@@ -311,7 +311,7 @@ def span(seconds: float | timedelta, language: str) -> str:
 
 def _span(seconds: float) -> str:
     left, said = max(0, round(float(seconds))), []
-    for size, text in texts.SPANS:
+    for size, text in words.SPANS:
         n, left = divmod(left, size)
         if n:
             said.append(str(text % n).format(n=n))  # type: ignore[operator]
@@ -319,7 +319,7 @@ def _span(seconds: float) -> str:
             break
         if len(said) == 2:
             break
-    return " ".join(said) if said else str(texts.SPANS[-1][1] % 0).format(n=0)  # type: ignore[operator]
+    return " ".join(said) if said else str(words.SPANS[-1][1] % 0).format(n=0)  # type: ignore[operator]
 
 
 def _moment(value: str | datetime, timezone: str) -> str:
@@ -369,7 +369,7 @@ def _compared(match: re.Match[str]) -> str:
         op = "unknown" if op == "==" else "known"
     items = value[1:-1].split(",") if value.startswith("[") else [value]
     value = ", ".join(_value(fact, item.strip().strip("\"'")) for item in items if item.strip())
-    return gettext(texts.COMPARED[op]).format(field=field, value=value)
+    return gettext(words.COMPARED[op]).format(field=field, value=value)
 
 
 def _value(fact: str, value: str) -> str:
@@ -394,7 +394,7 @@ def country_name(code: str, language: str) -> str:
 def flagged(flag: str) -> str:
     """What is wrong with a lead's input, in the active language."""
     flag = "cut" if flag.endswith("_cut") else flag
-    return gettext(texts.FLAGS[flag]) if flag in texts.FLAGS else titled(flag)
+    return gettext(words.FLAGS[flag]) if flag in words.FLAGS else titled(flag)
 
 
 def active_language() -> str:

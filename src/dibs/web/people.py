@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_GET, require_POST
 
-from dibs.delivery.texts import UNFIT
 from dibs.delivery.wording import active_language, country_name, sentence
+from dibs.delivery.words import UNFIT
 from dibs.distribution import presence
 from dibs.insight.crew import reps_in_sight
 from dibs.insight.person import NotTheirs, Person, person, rep_called

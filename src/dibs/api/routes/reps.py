@@ -18,7 +18,7 @@ from dibs.api.problems import Problem
 from dibs.api.routes.acts import id_in
 from dibs.api.shapes_of_people import CalendarIn, OffIn, OffOut, RepChange, RepInFull, Switch, TimeOffPage
 from dibs.api.tokens import Token
-from dibs.delivery.texts import UNFIT
+from dibs.delivery.words import UNFIT
 from dibs.distribution import presence
 from dibs.insight.person import NotTheirs, Off, person, rep_called
 from dibs.people import particulars
