@@ -160,6 +160,11 @@ def test_every_page_can_be_read_and_everything_on_it_has_a_name(
         assert page.evaluate(_NAMELESS) == [], path
 
 
+#: What reaches beyond the right edge, to be named where something does.
+_SPILLING = """() => [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+  .slice(-3).map(e => e.outerHTML.slice(0, 160))"""
+
+
 @pytest.mark.parametrize("language", ["en", "ja", "es", "id"])
 def test_no_page_scrolls_sideways_on_a_small_screen(company: Company, log_in: LogIn, language: str) -> None:
     _rules(company)
@@ -172,7 +177,7 @@ def test_no_page_scrolls_sideways_on_a_small_screen(company: Company, log_in: Lo
             page.goto(path)
             page.wait_for_timeout(50)
             width = page.evaluate("document.documentElement.scrollWidth")
-            assert width <= 360, f"{path} in {language} is {width} wide"
+            assert width <= 360, f"{path} in {language} is {width} wide: {page.evaluate(_SPILLING)}"
 
 
 def test_where_the_focus_is_can_be_seen(company: Company, log_in: LogIn) -> None:

@@ -131,7 +131,7 @@ def back(email: str, time_off: UUID) -> None:
 
         if not particulars.back(rep, time_off, now()):
             raise click.ClickException(f"There is no time off {time_off} ahead. See: dibs user away {email}")
-        click.echo(f"{rep.name} is not away then.")
+        click.echo(f"{rep.name} will not be away then.")
 
 
 @click.command("calendar")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -57,7 +57,7 @@ def move() -> None:
 @click.option("--lead", "leads", multiple=True, type=click.UUID, metavar="ID", help="This lead; repeatable.")
 @click.option("--leave", is_flag=True, help="The rep goes on leave.")
 @click.option("--since", type=click.DateTime(), help="Of a leave: from when the rep is away, in the rep's time zone.")
-@click.option("--until", type=click.DateTime(), help="Of a leave: until when.")
+@click.option("--until", type=click.DateTime(), help="Of a leave: its last day, or until when on it.")
 @click.option("--at-start", is_flag=True, help="Of a leave: the leads move when it begins, worked out anew then.")
 @to_option
 @by_option
@@ -99,7 +99,7 @@ def plan(
             rep=rep,
             uncontacted=uncontacted,
             since=_in_zone(here, rep, since),
-            until=_in_zone(here, rep, until),
+            until=_in_zone(here, rep, _whole(until)),
             at_start=at_start,
             asked=filters or None,
         )
@@ -257,6 +257,11 @@ def _filter(text: str) -> tuple[str, str]:
     if not sign or name not in _FIELDS or not value:
         raise click.BadParameter(f"{text!r}: say FIELD=VALUE with one of {', '.join(_FIELDS)}", param_hint="--where")
     return name, value
+
+
+def _whole(until: datetime | None) -> datetime | None:
+    """A day counts in to its end."""
+    return until + timedelta(days=1) if until is not None and until.time() == time() else until
 
 
 def _in_zone(here: Workspace, handle: str | None, when: datetime | None) -> datetime | None:

@@ -236,7 +236,7 @@ def _move(move: Move, items: Sequence[MoveItem], caller: Caller, now: datetime) 
 
 
 #: Kinds of moves that say of a lead that it is not for who had it.
-_FOR_GOOD = frozenset({"bulk", "border"})
+_FOR_GOOD = frozenset({"bulk", "border", "leave"})
 #: Codes of leads that are left where they are because that is what is wanted; others are refused.
 _KEEPS = frozenset({"stays", "changed_since", "by_hand"})
 
@@ -258,7 +258,7 @@ def _outcome(dealt: Dealt, dealer: Dealer, caller: Caller) -> Outcome:
         rep=known.ids[after.owner] if after.owner else row["owner_id"],
         actor=_user(caller),
         felt=consequences.felt(dealt.clock, after, now, known.day, score=score),
-        # Nor does a rule give it back to them later; who was on leave may have it again.
+        # Nor does a rule give it back to them later: not in the moment after, when the leave is still to come, nor one by one.
         passed_over=(row["owner_id"], "moved") if moved.off and dealer.kind in _FOR_GOOD else None,
         seed=f"{row['id']}:{dealer.active.digest[:16]}:{row['version']}",
     )
