@@ -32,7 +32,7 @@ from dibs.simulation.people import Manner, SyntheticRep
 _ROUGH, _COARSE, _FINE = timedelta(minutes=30), timedelta(minutes=6), timedelta(minutes=2)
 _COARSE_FROM, _FINE_FROM = timedelta(hours=11), timedelta(minutes=60)
 #: How often is looked at what a worker would look at (tiers, claim floors, how the pools stand), far away and lately.
-_WATCH_ROUGHLY, _WATCH = timedelta(hours=2), timedelta(minutes=30)
+_WATCH_ROUGHLY, _WATCH = timedelta(hours=6), timedelta(minutes=30)
 
 #: With so many leads in sight a rep claims at their usual pace; with fewer slower, with more up to twice as fast.
 _USUAL_LINE = 12
