@@ -243,6 +243,12 @@ def _pgbench(
         "last_claim_at": "now()",
         "claimed_at": "'{" + ",".join(["2026-01-01 00:00:00+00"] * 50) + "}'::timestamptz[]",
         "floor_on": "current_date",
+        "assigned_this_week": "0",
+        "month": "current_date",
+        "assigned_this_month": "0",
+        "pushed_at": "'{}'::timestamptz[]",
+        "lapses_in_a_row": "0",
+        "sla_at": "NULL::timestamptz",
         "score": "60",
     }
     take = re.sub(r"%\((\w+)\)s", lambda name: values[name[1]], _TAKE)
