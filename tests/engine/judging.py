@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from dibs.engine.counters import Event, Standing, after
 from dibs.engine.facts import LeadClock, RepFacts, WorkingHours
 from dibs.engine.policy_model import Policy
 from dibs.engine.roster import Roster
@@ -54,3 +55,11 @@ def office(timezone: str = "UTC", **fields: Any) -> WorkingHours:
 def minutes(count: float) -> datetime:
     """So many minutes after `MONDAY`."""
     return MONDAY + timedelta(minutes=count)
+
+
+def played(*events: Event, start: Standing | None = None) -> Standing:
+    """The counters after these events, one after the other."""
+    standing = start or Standing()
+    for event in events:
+        standing = after(standing, event)
+    return standing

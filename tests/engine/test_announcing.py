@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tests.engine.judging import INBOUND, MONDAY, PULL
 
 from dibs.engine.announcing import RuleChange, changes, earliest
+from dibs.engine.counters import Claimed, Standing, after
 from dibs.engine.decision import Reason
-from dibs.engine.fairplay import Claimed, Standing, after, mix_state, rate_state
+from dibs.engine.fairplay import mix_state, rate_state
 from dibs.engine.policy_fair_play import ClaimRate, Mix
 from dibs.engine.policy_model import Policy
 

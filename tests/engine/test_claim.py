@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from tests.engine.judging import INBOUND, MONDAY, book, minutes, waiting
 
 from dibs.engine.claim import chosen_score, may_act, may_claim, may_open, may_skip, sight
+from dibs.engine.counters import Claimed, Lapsed, Standing, after
 from dibs.engine.decision import Ask, Due, Grant, Refusal
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
-from dibs.engine.fairplay import Claimed, Lapsed, Standing, after, kept_for, mix_state
+from dibs.engine.fairplay import kept_for, mix_state
 from dibs.engine.lifecycle import STATES
 from dibs.engine.reasons import CLAIMING, REMEDIES
 from dibs.engine.rulebook import Rulebook

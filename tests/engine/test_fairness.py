@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from tests.engine.judging import MONDAY, book, office, team
 
 from dibs.engine.calendar import local_day
+from dibs.engine.counters import Pushed, Standing, after, counted, on_day
 from dibs.engine.decision import Assigned
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts, WorkingHours
-from dibs.engine.fairplay import Pushed, Standing, after, counted, on_day
 from dibs.engine.roster import Roster
 from dibs.engine.rotate import OWED, next_rep, take
 from dibs.engine.route import place

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dibs.engine.fairplay import Claimed, Contacted, Pushed, Released, Restored, Standing, Unpushed, after
+from dibs.engine.counters import Claimed, Contacted, Pushed, Released, Restored, Standing, Unpushed, after
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 TODAY = MONDAY.date()

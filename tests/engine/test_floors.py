@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine.judging import INBOUND, MONDAY, OFFICE, book, office
 
+from dibs.engine.counters import Claimed, FloorLooked, Standing, after
 from dibs.engine.decision import Assigned, Due, Placement
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts, WorkingHours
-from dibs.engine.fairplay import Claimed, FloorLooked, Standing, after
 from dibs.engine.floors import FloorLook, expected, fill, in_turn, looked
 from dibs.engine.roster import Roster
 from dibs.engine.rulebook import Rulebook

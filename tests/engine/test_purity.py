@@ -118,7 +118,7 @@ from datetime import datetime, timedelta, timezone
 from dibs.engine.claim import may_claim
 from dibs.engine.decision import Grant, InPool, Moved
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
-from dibs.engine.fairplay import Standing
+from dibs.engine.counters import Standing
 from dibs.engine.policy_model import Policy
 from dibs.engine.roster import Roster
 from dibs.engine.route import place

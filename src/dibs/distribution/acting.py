@@ -22,7 +22,7 @@ from dibs.distribution.scene import Acted, Answer, Refused, Scene, act
 from dibs.distribution.ticking import settle
 from dibs.distribution.writing import Outcome, begin_standings
 from dibs.engine import claim as judge
-from dibs.engine import consequences, fairplay, timeline
+from dibs.engine import consequences, counters, fairplay, timeline
 from dibs.engine.decision import Assigned, Due, InPool, Placement, Reason, Refusal
 from dibs.engine.due import due_in_pool, due_when_idle, due_when_owned
 from dibs.engine.facts import LeadClock
@@ -201,7 +201,7 @@ def skip(caller: Caller, lead_id: UUID, now: datetime) -> Answer:
             actor=caller.user_id,
         )
         if caller.handle and caller.rep_id:
-            done.felt = ((caller.handle, fairplay.Skipped()),)
+            done.felt = ((caller.handle, counters.Skipped()),)
             done.passed_over = (caller.rep_id, "skipped")
         return done
 
@@ -250,7 +250,7 @@ def _opening(scene: Scene) -> Outcome | Refusal | None:
         reasons=(Reason("opened"),),
         rep=rep_id,
         actor=caller.user_id,
-        felt=((rep.handle, fairplay.Skipped()),),
+        felt=((rep.handle, counters.Skipped()),),
         passed_over=(rep_id, "opened"),
     )
 

@@ -38,7 +38,7 @@ from dibs.distribution.reading import (
 from dibs.distribution.ticking import settle
 from dibs.distribution.writing import begin_standings, reasons_json, standing_values
 from dibs.engine import claim as judge
-from dibs.engine import consequences, fairplay
+from dibs.engine import consequences, counters, fairplay
 from dibs.engine.calendar import local_day
 from dibs.engine.decision import Ask, Reason, Refusal
 from dibs.engine.facts import LeadClock, RepFacts
@@ -197,7 +197,7 @@ def _claim(workspace_id: UUID, read: str, who: Any, lead_id: UUID, now: datetime
         # Write.
         score = judge.chosen_score(active.book, facts, seen.lead["pool"])
         keep = fairplay.kept_for(active.book.policy.fair_play.claim_rate)
-        standing = fairplay.after(seen.standing, fairplay.Claimed(score, at=now, today=today, keep=keep))
+        standing = counters.after(seen.standing, counters.Claimed(score, at=now, today=today, keep=keep))
         after = consequences.claimed(clock, rep.handle, answer, now)
         claim = uuid4()
         if _write(workspace_id, seen, after, answer.reasons, standing, claim, active.number, now):
@@ -248,7 +248,7 @@ class _Seen:
     rep_name: str
     timezone: str
     teams: frozenset[str]
-    standing: fairplay.Standing | None
+    standing: counters.Standing | None
     standing_version: int
     policy_id: UUID | None
     holder_handle: str | None
@@ -304,7 +304,7 @@ def _read(statement: str, workspace_id: UUID, who: Any, lead_id: UUID, now: date
     user, role, scopes, rep_id, handle, name, active, available, timezone, country, *about = row[:_BEFORE_STANDING]
     languages, industries, seniority, depth, teams, policy, holder, holder_name, account, had_at = about
     version, *stands = row[_BEFORE_STANDING:_BEFORE_LEAD]
-    counters, tier = stands[: len(STANDING_COLUMNS)], stands[len(STANDING_COLUMNS) :]
+    stood, tier = stands[: len(STANDING_COLUMNS)], stands[len(STANDING_COLUMNS) :]
     lead = row[_BEFORE_LEAD:]
     return _Seen(
         may_claim=may(role, scopes or (), Action.TAKE_LEADS),
@@ -322,7 +322,7 @@ def _read(statement: str, workspace_id: UUID, who: Any, lead_id: UUID, now: date
         rep_name=name or "",
         timezone=timezone or "UTC",
         teams=frozenset(teams or ()),
-        standing=None if version is None else standing_of(counters),
+        standing=None if version is None else standing_of(stood),
         standing_version=version or 0,
         policy_id=policy,
         holder_handle=holder,
@@ -371,7 +371,7 @@ def _write(
     seen: _Seen,
     after: LeadClock,
     reasons: tuple[Reason, ...],
-    standing: fairplay.Standing,
+    standing: counters.Standing,
     claim: UUID,
     policy: int,
     now: datetime,
@@ -421,8 +421,7 @@ def _with_counters(seen: _Seen, book: Rulebook, today: date, now: datetime) -> R
     assert seen.standing is not None
     assert seen.rep_id is not None
     assert seen.lead is not None
-    counters = fairplay.on_day(seen.standing, today)
-    rep = fairplay.counted(seen.rep, counters)
+    rep = counters.counted(seen.rep, counters.on_day(seen.standing, today))
     pool = book.policy.pools.get(seen.lead["pool"] or "")
     hours = {sla.hours for sla in book.policy.sla} | {idle.hours for idle in book.policy.idle}
     by_hours = "business" in hours

@@ -38,11 +38,11 @@ from dibs.distribution.telling import who_leads
 from dibs.distribution.tiering import note, settled, users_of
 from dibs.distribution.writing import Outcome, begin_standings, move_standings, placing, write
 from dibs.engine import claim as judge
-from dibs.engine import consequences, fairplay, floors
+from dibs.engine import consequences, counters, floors
 from dibs.engine.calendar import local_day
+from dibs.engine.counters import Standing
 from dibs.engine.decision import Reason
 from dibs.engine.facts import RepFacts
-from dibs.engine.fairplay import Standing
 from dibs.engine.floors import FloorLook
 from dibs.engine.rulebook import Rulebook
 from dibs.people.tenancy import enter
@@ -145,7 +145,7 @@ def _look(here: _Pass, handles: Sequence[str]) -> None:
     write(here.workspace_id, outcomes, now=here.now, policy_version=here.policy.number, crew=here.known)
     move_standings(
         here.workspace_id,
-        {here.known.ids[handle]: [fairplay.FloorLooked(look.period)] for handle, look in looks.items()},
+        {here.known.ids[handle]: [counters.FloorLooked(look.period)] for handle, look in looks.items()},
     )
     short = {handle: look.reason for handle, look in looks.items() if look.reason is not None}
     _tell(here, short, assigned)
@@ -161,7 +161,7 @@ def _made_up(here: _Pass, handle: str, look: FloorLook, standing: Standing, befo
         return []
     rep = here.reps[handle]
     today = local_day(here.known.timezones[handle], here.now)
-    rep = fairplay.counted(rep, fairplay.on_day(standing, today))
+    rep = counters.counted(rep, counters.on_day(standing, today))
     rows = _oldest(here, handle, rep, look.missing, [outcome.lead["id"] for outcome in before])
     over = passed_over(here.workspace_id, (row["id"] for row in rows.values()))
     waiting = [(lead_facts(row), lead_clock(row, None, over.get(row["id"], frozenset()))) for row in rows.values()]

@@ -21,8 +21,8 @@ from dibs.distribution.rulebooks import Active
 from dibs.distribution.telling import who_leads
 from dibs.distribution.tiering import note, users_of
 from dibs.engine import fairplay
+from dibs.engine.counters import Standing
 from dibs.engine.decision import Reason
-from dibs.engine.fairplay import Standing
 from dibs.engine.roster import Roster
 
 _log = structlog.get_logger()

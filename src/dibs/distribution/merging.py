@@ -25,7 +25,7 @@ from dibs.distribution.reading import LEAD_COLUMNS, Crew, Row, crew, lead_clock,
 from dibs.distribution.scene import Scene
 from dibs.distribution.touching import Told, looked_at
 from dibs.distribution.writing import Outcome, write, write_turns
-from dibs.engine import consequences, fairplay
+from dibs.engine import consequences, counters
 from dibs.engine.consequences import Felt
 from dibs.engine.decision import InReview, Placement, Reason, Refusal
 from dibs.engine.facts import AccountFacts
@@ -306,13 +306,13 @@ def _felt(row: Row, was: Mapping[str, Any], owner: str | None, known: Crew, now:
     has = known.handles.get(row["owner_id"]) if row["state"] in HELD else None
     if has == owner:
         return ()
-    events: list[tuple[str, fairplay.Event]] = []
+    events: list[tuple[str, counters.Event]] = []
     if has is not None:
-        events.append((has, fairplay.Released(row["contacted_at"] is not None)))
+        events.append((has, counters.Released(row["contacted_at"] is not None)))
     if owner is not None:
         spoken, at = was["contacted_at"] is not None, was["claimed_at"]
         claimed: date | None = known.day(owner, at) if at is not None and not spoken else None
-        events.append((owner, fairplay.Restored(spoken, claimed)))
+        events.append((owner, counters.Restored(spoken, claimed)))
     return tuple(events)
 
 

@@ -57,7 +57,7 @@ class Rotation(WorkspaceRow):
 
 
 class Standing(models.Model):
-    """A rep's fair-play counters; see ``engine.fairplay.Standing`` for what each means and how it moves."""
+    """A rep's fair-play counters; see ``engine.counters.Standing`` for what each means and how it moves."""
 
     rep = models.OneToOneField(Rep, on_delete=models.CASCADE, primary_key=True)
     workspace = models.ForeignKey("people.Workspace", on_delete=models.CASCADE, db_constraint=False, related_name="+")

@@ -26,7 +26,7 @@ from dibs.distribution.moving import MoveRefused, cause_of, keeps_by_hand, lay_o
 from dibs.distribution.reading import Crew, Row, crew, lead_clock, lead_facts, lock_leads, passed_over
 from dibs.distribution.writing import Outcome, placing, to_json, write, write_turns
 from dibs.engine import claim as judge
-from dibs.engine import consequences, fairplay
+from dibs.engine import consequences, counters
 from dibs.engine.consequences import Felt
 from dibs.engine.decision import Reason
 from dibs.engine.facts import LeadClock
@@ -345,14 +345,14 @@ def _before(item: MoveItem, now: datetime) -> dict[str, Any]:
 
 def _felt(clock: LeadClock, was: Mapping[str, Any], owner: str | None, item: MoveItem, known: Crew) -> Felt:
     """What standings feel: who was pushed the lead never was, and who had it has it as before."""
-    events: list[tuple[str, fairplay.Event]] = []
+    events: list[tuple[str, counters.Event]] = []
     if clock.owner is not None and clock.state in HELD:
         pushed_at = datetime.fromisoformat(item.before["at"])
-        events.append((clock.owner, fairplay.Unpushed(pushed_at, known.day(clock.owner, pushed_at))))
+        events.append((clock.owner, counters.Unpushed(pushed_at, known.day(clock.owner, pushed_at))))
     if owner is not None and was["state"] in HELD:
         spoken, claimed_at = was["contacted_at"] is not None, was["claimed_at"]
         claimed: date | None = known.day(owner, claimed_at) if claimed_at is not None and not spoken else None
-        events.append((owner, fairplay.Restored(spoken, claimed)))
+        events.append((owner, counters.Restored(spoken, claimed)))
     return tuple(events)
 
 

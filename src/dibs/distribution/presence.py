@@ -17,8 +17,8 @@ from dibs.delivery.outbox import Event, post
 from dibs.delivery.wake import wake
 from dibs.distribution.overflow import give_waiting
 from dibs.distribution.writing import move_standings
+from dibs.engine.counters import Acted
 from dibs.engine.decision import Reason
-from dibs.engine.fairplay import Acted
 from dibs.people.caller import Caller
 
 _log = structlog.get_logger()

@@ -17,9 +17,9 @@ from django.db import connection
 
 from dibs.crm.models import Lead
 from dibs.distribution.hours import HOURS_COLUMNS, HOURS_WIDTH, hours_from, since_and_until
-from dibs.engine import calendar, fairplay, rotate
+from dibs.engine import calendar, counters, rotate
+from dibs.engine.counters import Standing, on_day
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
-from dibs.engine.fairplay import Standing, on_day
 from dibs.engine.results import NOTHING_KNOWN, Count, Results
 from dibs.engine.roster import Roster
 from dibs.engine.rulebook import Rulebook
@@ -388,7 +388,7 @@ def with_record(workspace_id: UUID, rep_id: UUID, rep: RepFacts, book: Rulebook,
     country, languages, industries, seniority, depth, active, available, timezone, *counted = row
     pushed, (tier, on, closed, converted) = _pushed(counted[:-4], timezone, now), counted[-4:]
     rep = replace(
-        fairplay.counted(rep, pushed),
+        counters.counted(rep, pushed),
         country=country or None,
         languages=tuple(languages),
         industries=tuple(industries),

@@ -17,9 +17,9 @@ from uuid import UUID
 from dibs.distribution.reading import crew
 from dibs.engine import rotate, route
 from dibs.engine.calendar import local_day, midnight
+from dibs.engine.counters import Standing, on_day
 from dibs.engine.decision import Assigned, Offered, Placement
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts
-from dibs.engine.fairplay import Standing, on_day
 from dibs.engine.roster import Roster
 from dibs.engine.rulebook import Rulebook
 

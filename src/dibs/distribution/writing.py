@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from dibs.delivery.outbox import Event, lead_payload_json, post
 from dibs.delivery.wake import wake
 from dibs.distribution.reading import STANDING_COLUMNS, Crew, Row, standing_of
-from dibs.engine import fairplay
+from dibs.engine import counters
 from dibs.engine.consequences import Felt
 from dibs.engine.credits import Earned
 from dibs.engine.decision import InReview, Offered, Placement, Reason
@@ -238,14 +238,14 @@ def log(
 
 def feel(workspace_id: UUID, outcomes: Iterable[Outcome], crew: Crew) -> None:
     """Move the standings of the reps that something happened to, through the engine, each from its latest value."""
-    by_rep: dict[UUID, list[fairplay.Event]] = {}
+    by_rep: dict[UUID, list[counters.Event]] = {}
     for outcome in outcomes:
         for handle, event in outcome.felt:
             by_rep.setdefault(crew.ids[handle], []).append(event)
     move_standings(workspace_id, by_rep)
 
 
-def move_standings(workspace_id: UUID, by_rep: Mapping[UUID, Sequence[fairplay.Event]]) -> None:
+def move_standings(workspace_id: UUID, by_rep: Mapping[UUID, Sequence[counters.Event]]) -> None:
     """The same, for events that no decision about a lead brings with it."""
     if not by_rep:
         return
@@ -261,8 +261,8 @@ def move_standings(workspace_id: UUID, by_rep: Mapping[UUID, Sequence[fairplay.E
     updated = []
     for rep, version, *values in rows:
         standing = standing_of(values)
-        for event in fairplay.together(by_rep[rep]):
-            standing = fairplay.after(standing, event)
+        for event in counters.together(by_rep[rep]):
+            standing = counters.after(standing, event)
         updated.append((rep, version + 1, *standing_values(standing)))
     update_rows("distribution_standing", "rep_id", ("version", *STANDING_COLUMNS), updated)
 
@@ -279,7 +279,7 @@ def begin_standings(workspace_id: UUID, reps: Sequence[UUID]) -> None:
         )
 
 
-def standing_values(standing: fairplay.Standing) -> list[Any]:
+def standing_values(standing: counters.Standing) -> list[Any]:
     """A standing as column values in the order of `STANDING_COLUMNS`; arrays as PostgreSQL writes them, which is a tenth of the work
     of having them made of lists."""
     values = {column: getattr(standing, column) for column in STANDING_COLUMNS}

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from dibs.engine.conditions import Condition
+from dibs.engine.counters import Standing, on_day
 from dibs.engine.decision import Ask, Due, Grant, Param, Reason, Refusal
 from dibs.engine.due import due_when_owned
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
-from dibs.engine.fairplay import Standing, mix_state, on_day, rate_state, skip_remedy, skips_counted
+from dibs.engine.fairplay import mix_state, rate_state, skip_remedy, skips_counted
 from dibs.engine.lifecycle import ENDED, TRANSITIONS
 from dibs.engine.policy_fair_play import Tier
 from dibs.engine.policy_model import Pool

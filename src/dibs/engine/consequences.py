@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
 
-from dibs.engine import fairplay
+from dibs.engine import counters
 from dibs.engine.decision import Assigned, Due, Grant, InPool, Kept, Moved, Offered, Placement, Warned
 from dibs.engine.due import due_when_contacted_by, due_when_idle
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
 from dibs.engine.lifecycle import ENDED, HELD
 from dibs.engine.rulebook import Rulebook
 
-Felt = tuple[tuple[str, fairplay.Event], ...]
+Felt = tuple[tuple[str, counters.Event], ...]
 
 
 def placed(
@@ -175,30 +175,30 @@ def felt(
     spoken = before.contacted_at is not None
     if had is not None and had == has and spoken <= (after.contacted_at is not None):
         if after.contacted_at is not None and not spoken:
-            return ((had, fairplay.Contacted()),)
+            return ((had, counters.Contacted()),)
         accepted = before.state == "offered" and after.state == "owned"
-        return ((had, fairplay.Acted()),) if accepted else ()
-    events: list[tuple[str, fairplay.Event]] = []
+        return ((had, counters.Acted()),) if accepted else ()
+    events: list[tuple[str, counters.Event]] = []
     if had is not None and after.state in ENDED:
-        events.append((had, fairplay.Ended(contacted=spoken, converted=after.state == "converted")))
+        events.append((had, counters.Ended(contacted=spoken, converted=after.state == "converted")))
     elif had is not None:
         left = _left(before, had, day, score, lapsed=lapsed == had, by_rep=given_by == had)
-        events.append((had, replace(left, off_work=off_work) if isinstance(left, fairplay.Lapsed) else left))
+        events.append((had, replace(left, off_work=off_work) if isinstance(left, counters.Lapsed) else left))
     if has is not None:
-        events.append((has, fairplay.Pushed(at=now, today=day(has, now))))
+        events.append((has, counters.Pushed(at=now, today=day(has, now))))
     return tuple(events)
 
 
 def _left(
     before: LeadClock, had: str, day: Callable[[str, datetime], date], score: int | None, *, lapsed: bool, by_rep: bool
-) -> fairplay.Event:
+) -> counters.Event:
     """The lead is no longer its rep's; before a first contact, neither is the claim that brought it."""
     spoken, at = before.contacted_at is not None, before.claimed_at
     claimed = day(had, at) if at is not None and not spoken else None
     worth = score if claimed is not None else None
     if lapsed:
-        return fairplay.Lapsed(claimed, worth)
-    return fairplay.Released(spoken, claimed, worth, by_rep)
+        return counters.Lapsed(claimed, worth)
+    return counters.Released(spoken, claimed, worth, by_rep)
 
 
 def _with_due(clock: LeadClock, due: Due | None) -> LeadClock:

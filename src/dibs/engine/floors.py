@@ -15,10 +15,10 @@ from datetime import date, datetime, timedelta
 
 from dibs.engine.calendar import local_day, midnight, worked_on
 from dibs.engine.claim import Sight, sight, tier_of
+from dibs.engine.counters import Standing, on_day
 from dibs.engine.decision import Assigned, Param, Placement, Reason
 from dibs.engine.due import due_when_owned
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
-from dibs.engine.fairplay import Standing, on_day
 from dibs.engine.policy_fair_play import ClaimAtLeast
 from dibs.engine.roster import Roster
 from dibs.engine.rulebook import Rulebook
@@ -96,7 +96,7 @@ def looked(
 ) -> FloorLook | None:
     """The rep's claim floor, if it is time to look at it now and it was not looked at in this period; see `expected`.
 
-    Whoever takes the answer says so by `fairplay.FloorLooked`, also when nothing is missing.
+    Whoever takes the answer says so by `counters.FloorLooked`, also when nothing is missing.
     """
     asked = expected(book, rep, standing, timezone, now, teams)
     if asked is None or now < asked.at or (standing.floor_on is not None and standing.floor_on >= asked.period):

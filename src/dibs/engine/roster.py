@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from dibs.engine.counters import with_push
 from dibs.engine.facts import RepFacts
-from dibs.engine.fairplay import with_push
 from dibs.engine.results import NOTHING_KNOWN, Results
 
 

@@ -29,9 +29,9 @@ from typing import TYPE_CHECKING, Any
 
 from dibs.engine import affinity
 from dibs.engine.calendar import absence
+from dibs.engine.counters import pushed_within_hour
 from dibs.engine.decision import Reason
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
-from dibs.engine.fairplay import pushed_within_hour
 from dibs.engine.roster import Roster
 
 if TYPE_CHECKING:

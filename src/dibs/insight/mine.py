@@ -13,11 +13,12 @@ from dibs.distribution.reading import standing_now, with_record
 from dibs.distribution.rulebooks import policy_of
 from dibs.distribution.tiering import Kept, kept_tiers
 from dibs.engine import announcing as rules_of
-from dibs.engine import calendar, fairplay, floors
+from dibs.engine import calendar, counters, fairplay, floors
 from dibs.engine.claim import tier_of
+from dibs.engine.counters import Standing
 from dibs.engine.decision import Reason
 from dibs.engine.facts import RepFacts
-from dibs.engine.fairplay import Progress, Standing
+from dibs.engine.fairplay import Progress
 from dibs.engine.rulebook import Rulebook
 from dibs.insight.sight import SELECT, TABLES, Eyes, SeenLead, row_of
 from dibs.people.access import Action
@@ -116,24 +117,24 @@ def my_standing(caller: Caller, now: datetime) -> MyStanding | None:
         return None
     enter(caller.workspace_id)
     today = calendar.local_day(caller.timezone, now)
-    counters = fairplay.on_day(standing_now(caller.workspace_id, caller.rep_id), today)
+    standing = counters.on_day(standing_now(caller.workspace_id, caller.rep_id), today)
     active = policies.active(caller.workspace_id)
     if active is None:
-        return MyStanding(today, counters, (), None, None)
+        return MyStanding(today, standing, (), None, None)
     rules = tuple(
-        _expected(caller, active.book, counters, rule, now) if rule.rule == "claim_at_least" else rule
-        for rule in fairplay.announce(active.book, counters, today, now)
+        _expected(caller, active.book, standing, rule, now) if rule.rule == "claim_at_least" else rule
+        for rule in fairplay.announce(active.book, standing, today, now)
     )
-    return MyStanding(today, counters, rules, active.book.policy.policy, active.number)
+    return MyStanding(today, standing, rules, active.book.policy.policy, active.number)
 
 
-def _expected(caller: Caller, book: Rulebook, counters: Standing, rule: Progress, now: datetime) -> Progress:
+def _expected(caller: Caller, book: Rulebook, standing: Standing, rule: Progress, now: datetime) -> Progress:
     """The claim floor as it is for this rep in this period: days off and time off taken off, and when it is looked at (``at``)."""
     assert caller.rep_id is not None
     rep = RepFacts(handle=caller.handle or "", hours=hours_of(caller.workspace_id, caller.rep_id, now))
     if book.tiers:
         rep = with_record(caller.workspace_id, caller.rep_id, rep, book, now)
-    asked = floors.expected(book, rep, counters, caller.timezone, now, caller.teams)
+    asked = floors.expected(book, rep, standing, caller.timezone, now, caller.teams)
     if asked is None:
         return replace(rule, ok=True, at_least=0, next=None)
     missing = asked.count - asked.have

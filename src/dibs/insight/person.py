@@ -11,7 +11,7 @@ from dibs.distribution import policies
 from dibs.distribution.hours import hours_of
 from dibs.distribution.reading import standing_now
 from dibs.engine import calendar
-from dibs.engine.fairplay import Standing, on_day, pushed_within_hour
+from dibs.engine.counters import Standing, on_day, pushed_within_hour
 from dibs.engine.policy import Caps
 from dibs.people import particulars, public_holidays
 from dibs.people.access import Action

@@ -16,7 +16,7 @@ from django.db import connection
 
 from dibs.distribution import policies
 from dibs.distribution.reading import standing_now, with_record
-from dibs.engine import calendar, fairplay
+from dibs.engine import calendar, counters, fairplay
 from dibs.engine.claim import tier_of
 from dibs.engine.facts import RepFacts
 from dibs.engine.fairplay import Progress
@@ -104,8 +104,8 @@ def standing_under(caller: Caller, version_id: UUID, now: datetime) -> Then | No
     enter(caller.workspace_id)
     book = policies.rulebook(version_id).book
     today = calendar.local_day(caller.timezone, now)
-    counters = fairplay.on_day(standing_now(caller.workspace_id, caller.rep_id), today)
-    rules = {progress.rule: progress for progress in fairplay.announce(book, counters, today, now)}
+    standing = counters.on_day(standing_now(caller.workspace_id, caller.rep_id), today)
+    rules = {progress.rule: progress for progress in fairplay.announce(book, standing, today, now)}
     tier = None
     if book.tiers:
         rep = with_record(caller.workspace_id, caller.rep_id, RepFacts(handle=caller.handle or ""), book, now)

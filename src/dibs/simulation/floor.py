@@ -11,7 +11,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from dibs.engine import borders, consequences, fairplay, floors, match, qualify, reassign, route, tiers, timeline
+from dibs.engine import (
+    borders,
+    consequences,
+    counters,
+    fairplay,
+    floors,
+    match,
+    qualify,
+    reassign,
+    route,
+    tiers,
+    timeline,
+)
 from dibs.engine import claim as judge
 from dibs.engine.decision import Assigned, Due, Grant, InPool, Placement, Reason, Refusal
 from dibs.engine.due import due_in_pool, due_when_stale
@@ -86,8 +98,8 @@ class Floor(Ground):
         if isinstance(answer, Grant):
             score = judge.chosen_score(self.book, lead.facts, lead.clock.pool)
             keep = fairplay.kept_for(self.book.policy.fair_play.claim_rate)
-            event = fairplay.Claimed(score, at=now, today=self._today(handle, now), keep=keep)
-            rep.standing = fairplay.after(rep.standing, event)
+            event = counters.Claimed(score, at=now, today=self._today(handle, now), keep=keep)
+            rep.standing = counters.after(rep.standing, event)
             lead.clock = consequences.claimed(lead.clock, handle, answer, now)
             lead.pulled = True
             lead.version += 1
@@ -175,7 +187,7 @@ class Floor(Ground):
             return Refusal((Reason("not_waiting"),), remedy=Reason("choose_another"))
         refusal = judge.may_skip(self.book, rep.standing)
         if refusal is None:
-            rep.standing = fairplay.after(rep.standing, fairplay.Skipped())
+            rep.standing = counters.after(rep.standing, counters.Skipped())
             lead.skipped_at[handle] = now
             lead.version += 1
         return refusal
@@ -195,7 +207,7 @@ class Floor(Ground):
         already = at is not None and (claimed_at is None or at > claimed_at)
         refusal = judge.may_open(self.book, rep.standing, already)
         if refusal is None and not already:
-            rep.standing = fairplay.after(rep.standing, fairplay.Skipped())
+            rep.standing = counters.after(rep.standing, counters.Skipped())
             lead.opened_at[handle] = now
             lead.version += 1
         return refusal
@@ -306,7 +318,7 @@ class Floor(Ground):
         return looks
 
     def _looked(self, rep: FloorRep, look: FloorLook, now: datetime) -> None:
-        rep.standing = fairplay.after(rep.standing, fairplay.FloorLooked(look.period))
+        rep.standing = counters.after(rep.standing, counters.FloorLooked(look.period))
         waiting = [lead for lead in self.leads.values() if lead.clock.state == "pooled"]
         waiting.sort(key=lambda lead: (lead.clock.waiting_since or now, lead.clock.id))
         given, _ = floors.fill(

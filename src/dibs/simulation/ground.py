@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from dibs.engine import claim as judge
-from dibs.engine import consequences, credits, fairplay, timeline
+from dibs.engine import consequences, counters, credits, fairplay, timeline
 from dibs.engine.calendar import local_day
 from dibs.engine.conditions import Condition
 from dibs.engine.credits import What
@@ -69,11 +69,11 @@ class Ground:
         return judge.may_act(lead.clock, handle, True, now) or judge.may_move(lead.clock, kind)
 
     def _facts(self, rep: FloorRep, now: datetime) -> RepFacts:
-        standing = fairplay.on_day(rep.standing, local_day(rep.timezone, now))
+        standing = counters.on_day(rep.standing, local_day(rep.timezone, now))
         closed, converted = rep.closed, rep.converted
         if rep.tier.on is None:
             closed, converted = rep.record(now, self.book.policy.tiering.over)
-        facts = fairplay.counted(with_record(rep.facts, closed, converted), standing)
+        facts = counters.counted(with_record(rep.facts, closed, converted), standing)
         return replace(facts, tier=rep.tier.tier)
 
     def _due_when_owned(self, lead: FloorLead, handle: str, now: datetime) -> Due | None:
@@ -257,7 +257,7 @@ class Ground:
         )
         for handle, event in felt:
             rep = self.reps[handle]
-            rep.standing = fairplay.after(rep.standing, event)
+            rep.standing = counters.after(rep.standing, event)
 
 
 def with_record(rep: RepFacts, closed: int, converted: int) -> RepFacts:

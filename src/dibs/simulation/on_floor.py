@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from dibs.engine.counters import Standing
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts
-from dibs.engine.fairplay import Standing
 from dibs.engine.tiers import TierState
 
 
