@@ -48,3 +48,37 @@ class Notice(WorkspaceRow):
 
     class Meta:
         indexes = [models.Index(fields=["workspace", "user", "-at"], name="notice_by_user")]
+
+
+class Mail(WorkspaceRow):
+    """A mail to the person of a lead, the ``step``-th of a sequence. Written in the transaction that decided on it, sent after commit, at
+    least once. ``state``: ``waiting``, ``sent``, ``stopped`` (it was not to be sent any more) or ``failed``.
+    """
+
+    lead = models.ForeignKey("crm.Lead", on_delete=models.CASCADE, db_index=False, related_name="mails")
+    sequence = models.CharField(max_length=50)
+    step = models.SmallIntegerField()
+    #: When the lead came into the sequence: the same step of another time is another mail.
+    began_at = models.DateTimeField()
+    mail = models.CharField(max_length=50)
+    language = models.CharField(max_length=5)
+    sender = models.CharField(max_length=300, default="", blank=True)
+    address = models.CharField(max_length=320)
+    subject = models.CharField(max_length=998)
+    text = models.TextField()
+    state = models.CharField(max_length=8, default="waiting")
+    at = models.DateTimeField(default=now)
+    send_at = models.DateTimeField(null=True, default=now)
+    sent_at = models.DateTimeField(null=True)
+    attempts = models.SmallIntegerField(default=0)
+    error = models.CharField(max_length=500, default="", blank=True)
+    message_id = models.CharField(max_length=200, default="", blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["lead", "sequence", "began_at", "step"], name="mail_step_once"),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "send_at"], condition=Q(state="waiting"), name="mail_waiting"),
+            models.Index(fields=["workspace", "lead", "-at"], name="mail_to_lead"),
+        ]

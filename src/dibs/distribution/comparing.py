@@ -24,7 +24,7 @@ from dibs.distribution.models import Comparison
 from dibs.distribution.reading import lead_facts
 from dibs.distribution.replaying import Replay, from_scratch
 from dibs.distribution.rulebooks import Active
-from dibs.engine.decision import Assigned, InNurture, InPool, InReview, Offered, Placement, Where
+from dibs.engine.decision import Assigned, InNurture, InPool, InReview, Offered, Placement, Retired, Where
 from dibs.engine.facts import LeadFacts
 from dibs.people.bulk import insert_rows
 from dibs.people.tenancy import enter, new_id
@@ -196,8 +196,10 @@ class Went:
                 return "pool", pool
             case InReview(queue=queue):
                 return "review", queue
-            case InNurture():
-                return "nurture", None
+            case InNurture(sequence=sequence):
+                return "nurture", sequence
+            case Retired(why=why):
+                return "retired", why
 
     def rep(self) -> str | None:
         return self.to.rep if isinstance(self.to, Assigned | Offered) else None

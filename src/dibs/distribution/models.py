@@ -354,3 +354,27 @@ class Watched(models.Model):
         "people.Workspace", on_delete=models.CASCADE, primary_key=True, db_constraint=False, related_name="+"
     )
     upto = models.DateTimeField(null=True)
+
+
+class ScoreModel(WorkspaceRow):
+    """A model learnt from how leads ended. ``document`` is what `engine.prediction` reads; ``measures`` the comparison with the points on
+    a later period that it did not learn from. ``state``: ``waiting``, ``learning``, ``ready``, ``too_little`` or ``failed``.
+    """
+
+    number = models.IntegerField()
+    state = models.CharField(max_length=10, default="waiting")
+    active = models.BooleanField(default=False)
+    document = models.JSONField(default=dict)
+    measures = models.JSONField(default=dict)
+    learnt_from = models.DateTimeField(null=True)
+    learnt_until = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField(default=now)
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    finished_at = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=500, default="", blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "number"], name="score_model_number_once"),
+            models.UniqueConstraint(fields=["workspace"], condition=Q(active=True), name="score_model_one_active"),
+        ]

@@ -211,6 +211,8 @@ _DEFAULTS: Row = dict.fromkeys(LEAD_COLUMNS) | {
     "version": 0,
     "by_hand": False,
     "warned": False,
+    "side": "sales",
+    "mailed": 0,
 }
 
 
@@ -222,6 +224,7 @@ def _new_row(workspace_id: UUID, arrival: Arrival, now: datetime) -> Row:
     row["workspace_id"] = workspace_id
     row["attributes"] = arrival.attributes
     row["flags"] = list(arrival.flags)
+    row["answers"] = {}
     row["touches"] = arrival.touches or 1
     row["created_at"] = now
     return row
@@ -232,6 +235,7 @@ def _insert_leads(outcomes: Sequence[Outcome], policy_version: int | None) -> No
     for outcome in outcomes:
         row = outcome.lead | dict(outcome.changes)
         row["attributes"] = to_json(row["attributes"]) if row["attributes"] else "{}"
+        row["answers"] = to_json(row["answers"]) if row["answers"] else "{}"
         row["policy_version"] = policy_version
         row["version"] = 1
         rows.append((*row.values(), lookup_of(row)))

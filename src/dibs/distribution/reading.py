@@ -67,6 +67,8 @@ def lead_row(values: Sequence[Any]) -> Row:
     row = dict(zip(LEAD_COLUMNS, values, strict=True))
     if isinstance(row["attributes"], str):
         row["attributes"] = json.loads(row["attributes"])
+    if isinstance(row["answers"], str):
+        row["answers"] = json.loads(row["answers"])
     return row
 
 
@@ -101,6 +103,10 @@ def lead_clock(row: Mapping[str, Any], owner: str | None, passed_over: frozenset
         warned=row["warned"],
         acted_at=row["acted_at"],
         awaits=row["awaits"],
+        side=row["side"],
+        sequence=row["sequence"],
+        mailed=row["mailed"],
+        mailed_at=row["mailed_at"],
     )
 
 

@@ -57,6 +57,7 @@ def placed(
         warned=False,
         acted_at=now if isinstance(to, Assigned) else None,
         awaits=awaits,
+        side=placement.side or clock.side,
     )
 
 

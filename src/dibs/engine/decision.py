@@ -14,7 +14,7 @@ from typing import Literal
 Scalar = str | int | float | bool | None
 Param = Scalar | list[str] | list[dict[str, Scalar]]
 
-DueFor = Literal["lock", "offer", "escalate", "age_cap", "warn", "sla", "idle", "stale"]
+DueFor = Literal["lock", "offer", "escalate", "age_cap", "warn", "sla", "idle", "stale", "unready", "mail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +74,29 @@ class InReview:
 
 @dataclass(frozen=True, slots=True)
 class InNurture:
-    """Not ready for sales."""
+    """Not ready for sales; ``sequence``: the mails it gets meanwhile."""
 
+    sequence: str | None = None
     state: Literal["nurture"] = "nurture"
 
 
-Where = InPool | Assigned | Offered | InReview | InNurture
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """Given up by the policy itself; ``why`` is one of `policy_terms.RetireWhy`."""
+
+    why: str
+    state: Literal["retired"] = "retired"
+
+
+Where = InPool | Assigned | Offered | InReview | InNurture | Retired
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
     """Where a lead goes, when it must be looked at again, and why. ``score`` and ``rank`` as qualified, ``None`` if unchanged.
 
-    ``awaits``: the team that a rule pushes it to and of which nobody could be given it, for when somebody can."""
+    ``awaits``: the team that a rule pushes it to and of which nobody could be given it, for when somebody can. ``side``: whose it is to
+    bring on from now, ``None`` if unchanged; ``likelihood`` to be won as predicted, ``None`` if it was not."""
 
     to: Where
     due: Due | None
@@ -95,6 +105,8 @@ class Placement:
     rank: str | None = None
     territory: str | None = None
     awaits: str | None = None
+    side: Literal["marketing", "sales"] | None = None
+    likelihood: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +156,16 @@ class Warned:
     due: Due | None
     reasons: tuple[Reason, ...]
     over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mailed:
+    """The lead stays where it is, and its person gets the mail ``mail`` of its sequence, the ``step``-th, 1 the first."""
+
+    mail: str
+    step: int
+    due: Due | None
+    reasons: tuple[Reason, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,9 @@ class LeadFacts:
     """What a policy may ask about a lead. ``country`` is ISO 3166 alpha-2, ``language`` BCP 47, ``score`` 1..100.
 
     ``touches``: how often the person came, the first time counted in; ``pages`` they looked at, mails they ``opens``; the last of any of
-    these at ``last_touch_at``.
+    these at ``last_touch_at``. ``answers`` to the policy's standard questions by the question's name; ``assessment``: the score of the
+    last assessment, 0..100, and what it led to, ``assessed`` (``pursue``, ``follow_up``, ``hand_over``, ``retire``). ``likelihood`` to be
+    won, 0..1, where a model is switched on.
     """
 
     source: str | None = None
@@ -46,6 +48,12 @@ class LeadFacts:
     pages: int | None = None
     opens: int | None = None
     last_touch_at: datetime | None = None
+    campaign: str | None = None
+    do_not_contact: bool | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)
+    assessment: int | None = None
+    assessed: str | None = None
+    likelihood: float | None = None
     score: int | None = None
     rank: str | None = None
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
@@ -143,7 +151,9 @@ class LeadClock:
     ``lock_expires_at`` is ``None`` for a lead that nobody holds on time, ``claimed_at`` unless its present owner claimed it.
     ``by_hand``: a manager gave it to its owner, which rules do not overturn. ``sla_at``: when its first contact is due, at the latest;
     ``warned`` that somebody was told so. ``acted_at``: its owner's last act on it, or the person's last touch. ``awaits``: the team
-    none of whom could be given it, and one of whom still shall, as soon as somebody can.
+    none of whom could be given it, and one of whom still shall, as soon as somebody can. ``side``: whose it is to bring on, ``marketing``
+    until it is ready for ``sales``. ``sequence``: the mails it is in the middle of, of which it got ``mailed``, the last of them, or the
+    beginning, at ``mailed_at``.
     """
 
     id: str
@@ -165,3 +175,7 @@ class LeadClock:
     warned: bool = False
     acted_at: datetime | None = None
     awaits: str | None = None
+    side: str = "sales"
+    sequence: str | None = None
+    mailed: int = 0
+    mailed_at: datetime | None = None

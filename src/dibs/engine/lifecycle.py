@@ -22,16 +22,17 @@ _ANYWHERE: frozenset[State] = frozenset({"pooled", "offered", "owned", "review",
 #: state -> {kind of decision: states it may lead to}. A kind absent from a state's row is refused there.
 TRANSITIONS: Mapping[State, Mapping[str, frozenset[State]]] = {
     "new": {
-        "placed": frozenset({"pooled", "offered", "owned", "review", "nurture"}),
+        "placed": frozenset({"pooled", "offered", "owned", "review", "nurture", "retired"}),
         "merged": frozenset({"merged"}),
         "retired": frozenset({"retired"}),
     },
     "pooled": {
+        "nurtured": frozenset({"nurture"}),
         "claimed": frozenset({"owned"}),
         "escalated": frozenset({"offered", "owned", "review"}),
         "aged": frozenset({"owned", "offered", "review"}),
         "assigned": frozenset({"owned"}),
-        "requalified": frozenset({"pooled", "offered", "owned", "review", "nurture"}),
+        "requalified": frozenset({"pooled", "offered", "owned", "review", "nurture", "retired"}),
         # Somebody of the team that it was meant for can take it now.
         "freed": frozenset({"offered", "owned"}),
         "undone": _ANYWHERE,
@@ -43,6 +44,9 @@ TRANSITIONS: Mapping[State, Mapping[str, frozenset[State]]] = {
         "rejected": frozenset({"offered", "owned", "pooled", "review"}),
         "lapsed": frozenset({"offered", "owned", "pooled", "review"}),
         "reassigned": frozenset({"owned", "offered", "pooled", "review"}),
+        # Marketing has done its part: on to sales.
+        "qualified": frozenset({"owned", "offered", "pooled", "review"}),
+        "nurtured": frozenset({"nurture"}),
         "undone": _ANYWHERE,
         "assigned": frozenset({"owned"}),
         "merged": frozenset({"merged"}),
@@ -55,6 +59,9 @@ TRANSITIONS: Mapping[State, Mapping[str, frozenset[State]]] = {
         "lapsed": frozenset({"pooled", "offered", "owned", "review"}),
         "released": frozenset({"pooled", "offered", "owned", "review"}),
         "reassigned": frozenset({"owned", "offered", "pooled", "review"}),
+        # Marketing has done its part: on to sales.
+        "qualified": frozenset({"owned", "offered", "pooled", "review"}),
+        "nurtured": frozenset({"nurture"}),
         "undone": _ANYWHERE,
         "assigned": frozenset({"owned"}),
         "converted": frozenset({"converted"}),
@@ -62,17 +69,18 @@ TRANSITIONS: Mapping[State, Mapping[str, frozenset[State]]] = {
         "retired": frozenset({"retired"}),
     },
     "review": {
+        "nurtured": frozenset({"nurture"}),
         "assigned": frozenset({"owned"}),
         "freed": frozenset({"offered", "owned"}),
         "undone": _ANYWHERE,
         "returned": frozenset({"pooled"}),
-        "requalified": frozenset({"pooled", "offered", "owned", "review", "nurture"}),
+        "requalified": frozenset({"pooled", "offered", "owned", "review", "nurture", "retired"}),
         "merged": frozenset({"merged"}),
         "retired": frozenset({"retired"}),
     },
     "nurture": {
         "undone": _ANYWHERE,
-        "requalified": frozenset({"pooled", "offered", "owned", "review", "nurture"}),
+        "requalified": frozenset({"pooled", "offered", "owned", "review", "nurture", "retired"}),
         "assigned": frozenset({"owned"}),
         "merged": frozenset({"merged"}),
         "retired": frozenset({"retired"}),
@@ -81,6 +89,9 @@ TRANSITIONS: Mapping[State, Mapping[str, frozenset[State]]] = {
         "contacted": frozenset({"working"}),
         "released": frozenset({"pooled", "offered", "owned", "review"}),
         "reassigned": frozenset({"owned", "offered", "pooled", "review"}),
+        # Marketing has done its part: on to sales.
+        "qualified": frozenset({"owned", "offered", "pooled", "review"}),
+        "nurtured": frozenset({"nurture"}),
         "undone": _ANYWHERE,
         "assigned": frozenset({"owned"}),
         "converted": frozenset({"converted"}),
@@ -88,7 +99,8 @@ TRANSITIONS: Mapping[State, Mapping[str, frozenset[State]]] = {
         "retired": frozenset({"retired"}),
     },
     "converted": {},
-    "retired": {"reopened": frozenset({"new"})},
+    # Placed anew in the same breath, as if it had just come.
+    "retired": {"reopened": frozenset({"pooled", "offered", "owned", "review", "nurture"})},
     # Kept apart after all: back to where it was.
     "merged": {"unmerged": frozenset({"new", "pooled", "offered", "owned", "review", "nurture", "working"})},
 }

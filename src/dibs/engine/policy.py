@@ -21,7 +21,8 @@ from dibs.engine.policy_fair_play import (
     Weight,
 )
 from dibs.engine.policy_market import Matching, Owner, Sizes, Territory
-from dibs.engine.policy_model import Points, Policy, Pool, Qualify, Ranks, Rule, Stale
+from dibs.engine.policy_model import Policy, Pool, Rule
+from dibs.engine.policy_qualify import Points, Qualify, Ranks, Stale
 from dibs.engine.policy_reading import read_located
 from dibs.engine.policy_teams import Availability, BestMatch, Caps, Strengths, TeamRules
 from dibs.engine.policy_terms import By, Rank

@@ -14,9 +14,14 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from dibs.engine.policy_assess import Assessment
 from dibs.engine.policy_cases import Example
+from dibs.engine.policy_deals import Opportunities
 from dibs.engine.policy_fair_play import Credits, FairPlay, Tier, Tiering
 from dibs.engine.policy_market import Matching, Territory
+from dibs.engine.policy_nurture import Nurture
+from dibs.engine.policy_privacy import Privacy
+from dibs.engine.policy_qualify import Qualify
 from dibs.engine.policy_teams import Availability, BestMatch, TeamRules
 from dibs.engine.policy_terms import (
     ConditionText,
@@ -26,8 +31,6 @@ from dibs.engine.policy_terms import (
     Name,
     OrderKey,
     Part,
-    Rank,
-    Threshold,
     Title,
     exactly_one,
 )
@@ -53,54 +56,6 @@ def _zone(name: str) -> str:
 Zone = Annotated[str, AfterValidator(_zone)]
 
 
-class Points(Part):
-    """Points for a lead that a condition holds for; negative ones take away."""
-
-    when: ConditionText
-    """The condition."""
-    add: Annotated[int, Field(ge=-100, le=100)]
-    """Points, -100..100."""
-
-
-class Ranks(Part):
-    """The lowest score that is hot, and the lowest that is warm. What is under warm is cool."""
-
-    hot: Threshold = 75
-    """From this score up, 1..100, a lead is hot."""
-    warm: Threshold = 40
-    """From this score up it is warm; below, cool."""
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Ranks:
-        if self.hot <= self.warm:
-            raise PydanticCustomError(
-                "ranks_overlap", f"hot ({self.hot}) must lie above warm ({self.warm}), or no lead can be warm"
-            )
-        return self
-
-
-class Stale(Part):
-    """What becomes of a lead of this rank that nobody has taken further for this long."""
-
-    after: Duration
-    """How long it may wait, counted from when it began to."""
-    rank: Rank = "warm"
-    """Which leads this is about."""
-    then: Onward
-    """Where they go."""
-
-
-class Qualify(Part):
-    """How a lead is scored, 1..100, and ranked."""
-
-    score: tuple[Points, ...] = ()
-    """Points for each condition that holds; their sum, kept within 1..100, is the score."""
-    rank: Ranks = Ranks()
-    """Where the ranks begin."""
-    stale: Stale | None = None
-    """What becomes of leads that were left alone."""
-
-
 class Rule(Part):
     """One way leads go: exactly one of ``push``, ``pull``, ``review`` and ``nurture``. Without ``when`` it takes what no rule before took."""
 
@@ -114,8 +69,8 @@ class Rule(Part):
     """Let it wait in a pool."""
     review: Name | None = None
     """Put it before the managers of this team; `managers` means all managers."""
-    nurture: Literal[True] | None = None
-    """Keep it away from sales for now."""
+    nurture: Literal[True] | Name | None = None
+    """Keep it away from sales for now; with a name, in this sequence of mails, with `true` in the first whose condition holds."""
     fallback: Onward | None = None
     """Where a pushed lead goes when nobody is eligible; left out: to the pool of the last rule that pulls, else to review."""
 
@@ -181,6 +136,14 @@ class Policy(Part):
     """How soon leads must be contacted; of several, the first whose condition holds. One may stand without the list."""
     idle: Annotated[tuple[Idle, ...], BeforeValidator(_as_list, tuple[Idle, ...] | Idle), Field(max_length=50)] = ()
     """What becomes of leads that their reps left alone; of several, the first whose condition holds. One may stand without the list."""
+    nurture: Nurture = Nurture()
+    """The mails that leads get which are not ready for sales."""
+    assessments: dict[Name, Assessment] = {}
+    """Questionnaires that reps fill in with a lead; offered are those whose condition holds."""
+    opportunities: Opportunities = Opportunities()
+    """What converted leads become."""
+    privacy: Privacy = Privacy()
+    """What is kept of people, and who must not be contacted."""
     credits: Credits | None = None
     """Points that reps earn by claims and conversions."""
     examples: tuple[Example, ...] = ()

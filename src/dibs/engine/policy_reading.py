@@ -14,7 +14,7 @@ from dibs.engine.policy_model import Policy
 from dibs.engine.policy_text import Located, Path, PolicyRefused, Problem
 
 #: Parts of a policy, and values, that are planned and that this version would silently not do.
-_PLANNED = ("nurture", "experiments")
+_PLANNED = ("experiments",)
 
 #: Problems told at once; who has more has another kind of problem.
 _TOLD = 200

@@ -93,6 +93,16 @@ Threshold = Annotated[int, Field(ge=1, le=100)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 
 Rank = Literal["hot", "warm", "cool"]
+#: Why a lead is given up.
+RetireWhy = Literal[
+    "no_interest", "not_a_fit", "cannot_verify", "duplicate", "no_answer", "no_budget", "bad_timing", "chose_other", "unqualified",
+    "do_not_contact", "spam", "other",
+]  # fmt: skip
+#: The languages that Dibs speaks to reps, and mails to leads.
+Language = Literal["en", "ja", "es", "id"]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
+#: What people read: in one language for all, or by language.
+Words = Line | Annotated[dict[Language, Line], Field(min_length=1)]
 Mode = Literal["queue", "pool", "cherry_pick"]
 By = Literal["round_robin", "weighted_round_robin", "least_open", "best_match", "first_available"]
 OrderKey = Literal[
@@ -102,7 +112,7 @@ OrderKey = Literal[
 LeadField = Literal[
     "source", "name", "title", "email", "phone", "company", "domain", "industry", "employees", "country", "region",
     "city", "postal_code", "language", "product", "use_case", "deal_value", "currency", "message", "consent",
-    "received_at", "score", "rank", "attributes",
+    "received_at", "score", "rank", "campaign", "attributes",
 ]  # fmt: skip
 
 

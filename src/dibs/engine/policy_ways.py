@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from dibs.engine.policy_terms import By, ConditionText, Duration, Name, Part, exactly_one
+from dibs.engine.policy_terms import By, ConditionText, Duration, Name, Part, RetireWhy, exactly_one
 
 
 class Onward(Part):
@@ -25,6 +25,35 @@ class Onward(Part):
     def _one_way(self) -> Onward:
         exactly_one(self, ("team", "pool", "review"), "where a lead goes on to")
         return self
+
+
+class Way(Part):
+    """Where a lead goes that sales does not have, or has done with: on to somebody, into a sequence of mails, or out."""
+
+    team: Name | None = None
+    """To somebody of this team."""
+    by: By = "round_robin"
+    """How somebody of the team is chosen."""
+    pool: Name | None = None
+    """Into this pool."""
+    review: Name | None = None
+    """Before the managers of this team; `managers` means all managers."""
+    nurture: Literal[True] | Name | None = None
+    """Away from sales for now; with a name, into this sequence of mails, with `true` into the first whose condition holds."""
+    retire: RetireWhy | None = None
+    """Given up, for this reason."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Way:
+        exactly_one(self, ("team", "pool", "review", "nurture", "retire"), "the way of a lead")
+        return self
+
+    @property
+    def onward(self) -> Onward | None:
+        """The same, where it is on to somebody."""
+        if self.nurture is not None or self.retire is not None:
+            return None
+        return Onward(team=self.team, by=self.by, pool=self.pool, review=self.review)
 
 
 class Push(Part):

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from dibs.engine.decision import Reason, Scalar
 from dibs.engine.facts import AccountFacts, LeadFacts
-from dibs.engine.policy_model import Ranks
+from dibs.engine.policy_qualify import Ranks
 from dibs.engine.policy_terms import Rank
 from dibs.engine.rulebook import Rulebook
 

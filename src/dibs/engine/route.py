@@ -24,6 +24,7 @@ from dibs.engine.decision import (
     Param,
     Placement,
     Reason,
+    Retired,
     Scalar,
     Where,
 )
@@ -265,7 +266,7 @@ def _due_at(case: Case, to: Where, roster: Roster, escalated: int) -> Due | None
             return due_when_contacted_by(book, case.activation, roster.reps.get(rep), now)
         case InNurture():
             return due_when_stale(book, case.lead.rank, clock.waiting_since or now, now)
-        case InReview():
+        case InReview() | Retired():
             return None
 
 

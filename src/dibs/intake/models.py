@@ -15,6 +15,13 @@ class Source(WorkspaceRow):
     name = models.CharField(max_length=100)
     kind = models.CharField(max_length=20)
     mapping = models.JSONField(null=True)
+    #: What it is: ``form``, ``campaign``, ``list`` (bought or rented from a third party), ``event``, ``referral``, ``partner``, ``file``, ``api``.
+    category = models.CharField(max_length=10, default="api")
+    #: The campaign whose responses it brings, by its key; whom a list is from, and how its people agreed to be on it.
+    campaign = models.CharField(max_length=100, null=True, blank=True)
+    vendor = models.CharField(max_length=200, default="", blank=True)
+    consent = models.BooleanField(null=True)
+    note = models.CharField(max_length=1000, default="", blank=True)
     created_at = models.DateTimeField(default=now)
 
     class Meta:
@@ -51,6 +58,23 @@ class Import(WorkspaceRow):
     finished_at = models.DateTimeField(null=True)
     counts = models.JSONField(default=dict)
     by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    #: Where it stands: ``running``, ``done``, ``failed``, ``undoing`` or ``undone``; how many of the file's bytes are read.
+    state = models.CharField(max_length=8, default="running")
+    position = models.BigIntegerField(default=0)
+    size = models.BigIntegerField(default=0)
+    problem = models.CharField(max_length=500, default="", blank=True)
+    undone_at = models.DateTimeField(null=True)
+    undone_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+
+
+class Upload(WorkspaceRow):
+    """A file that somebody is about to import by the page or the API: kept until it is, or for a day."""
+
+    name = models.CharField(max_length=300)
+    content = models.BinaryField()
+    size = models.BigIntegerField()
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField(default=now)
 
 
 class ImportRefusal(WorkspaceRow):

@@ -36,6 +36,13 @@ class Action(Enum):
     SEE_ACCOUNTS = "see_accounts"
     WRITE_ACCOUNTS = "write_accounts"
     DECIDE_MATCHES = "decide_matches"
+    IMPORT_LEADS = "import_leads"
+    SEE_DEALS = "see_deals"
+    WORK_DEALS = "work_deals"
+    SEE_REPORTS = "see_reports"
+    SEE_SCORING = "see_scoring"
+    TRAIN_SCORING = "train_scoring"
+    ERASE_PEOPLE = "erase_people"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,16 @@ ACCESS = MappingProxyType(
         Action.SEE_ACCOUNTS: Granted(_LEADING | _INTEGRATION, "accounts:read"),
         Action.WRITE_ACCOUNTS: Granted(frozenset({Role.OPS.value}) | _INTEGRATION, "accounts:write"),
         Action.DECIDE_MATCHES: Granted(_LEADING, "matches:decide"),
+        # Files, sources and campaigns, by the page or the API.
+        Action.IMPORT_LEADS: Granted(frozenset({Role.OPS.value}), "imports:write"),
+        # Reps their own, managers their teams', which each route that asks looks to.
+        Action.SEE_DEALS: Granted(_PEOPLE | _INTEGRATION, "deals:read"),
+        Action.WORK_DEALS: Granted(_PEOPLE, "deals:write"),
+        Action.SEE_REPORTS: Granted(_LEADING | _INTEGRATION, "reports:read"),
+        Action.SEE_SCORING: Granted(_LEADING | _INTEGRATION, "scores:read"),
+        Action.TRAIN_SCORING: Granted(frozenset({Role.OPS.value}), "scores:write"),
+        # To hand out all that is known of a person, erase it, and say who must not be contacted.
+        Action.ERASE_PEOPLE: Granted(frozenset({Role.OPS.value}), "privacy:write"),
         Action.PUBLISH_POLICY: Granted(frozenset({Role.OPS.value}), "policies:write"),
     }
 )

@@ -15,4 +15,13 @@ class Migration(migrations.Migration):
         Isolate("crm_merge"),
         Isolate("crm_accountmark"),
         Isolate("crm_knownby"),
+        Isolate("crm_campaign"),
+        Isolate("crm_piece"),
+        Isolate("crm_opportunity"),
+        Isolate("crm_note"),
+        Isolate("crm_activity"),
+        Isolate("crm_appointment"),
+        Isolate("crm_assessed"),
+        Isolate("crm_sent"),
+        Isolate("crm_donotcontact"),
     ]

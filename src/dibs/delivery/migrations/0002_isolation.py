@@ -16,4 +16,5 @@ class Migration(migrations.Migration):
         ),
         Isolate("delivery_outbox"),
         Isolate("delivery_notice"),
+        Isolate("delivery_mail"),
     ]

@@ -29,4 +29,5 @@ class Migration(migrations.Migration):
         Isolate("distribution_moveitem"),
         Isolate("distribution_comparison"),
         Isolate("distribution_difference"),
+        Isolate("distribution_scoremodel"),
     ]

@@ -10,4 +10,5 @@ class Migration(migrations.Migration):
         Isolate("intake_rawpayload"),
         Isolate("intake_import"),
         Isolate("intake_importrefusal"),
+        Isolate("intake_upload"),
     ]
