@@ -173,6 +173,11 @@ class Visit:
             tabs.append(Tab("moves", reverse("moves"), _("Moves")))
         return tabs
 
+    def more(self) -> list[Tab]:
+        """The pages that are for a few and not for every day, under one menu."""
+        tabs: list[Tab] = []
+        return tabs
+
     def show(self, template: str, *, status: int = 200, **context: Any) -> HttpResponse:
         """The page, in its frame."""
         stream = getattr(self.request, "stream_url", "")
