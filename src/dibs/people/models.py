@@ -17,6 +17,11 @@ from django.utils.timezone import now
 from dibs.people.tenancy import WorkspaceRow, new_id
 
 
+def new_secret() -> bytes:
+    """32 random bytes."""
+    return secrets.token_bytes(32)
+
+
 class Workspace(models.Model):
     """One company. Not under row-level security: it is how a caller finds out where they belong."""
 
@@ -27,6 +32,9 @@ class Workspace(models.Model):
     language = models.CharField(max_length=8, default="en")
     #: Country assumed for phone numbers written without a country code, ISO 3166 alpha-2; "" means none.
     country = models.CharField(max_length=2, default="", blank=True)
+    #: What addresses are hashed with that must not be written to, and what signs the links to unsubscribe by. Never changed: the list
+    #: would be of nobody any more, and no link in any mail would work.
+    secret = models.BinaryField(max_length=32, default=new_secret, editable=False)
     created_at = models.DateTimeField(default=now)
 
     def __str__(self) -> str:
