@@ -91,3 +91,22 @@ class ImportRefusal(WorkspaceRow):
     field = models.CharField(max_length=120, default="")
     detail = models.CharField(max_length=500, default="")
     raw = models.TextField(default="")
+
+
+class Erasure(WorkspaceRow):
+    """That what was known of somebody was erased: when, by whom, and of how many rows in which tables. Nothing that says who it was.
+
+    ``why``: ``asked`` (somebody wanted it), or ``ended``, ``open`` or ``raw`` (kept as long as the policy says). ``by`` is empty where
+    the policy did it, or who runs the server. ``leads``: how many there were; ``listed``: whether the person was put on the list of those
+    who must not be contacted.
+    """
+
+    at = models.DateTimeField(default=now)
+    why = models.CharField(max_length=8)
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    leads = models.IntegerField(default=0)
+    rows = models.JSONField(default=dict)
+    listed = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "-at"], name="erasure_latest")]

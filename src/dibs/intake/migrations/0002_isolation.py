@@ -11,4 +11,5 @@ class Migration(migrations.Migration):
         Isolate("intake_import"),
         Isolate("intake_importrefusal"),
         Isolate("intake_upload"),
+        Isolate("intake_erasure"),
     ]
