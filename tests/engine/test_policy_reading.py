@@ -322,6 +322,30 @@ def test_pools_are_shown_in_the_order_they_are_written_in() -> None:
     assert list(from_canonical(canonical(policy)).pools) == ["zulu", "inbound", "alpha"]
 
 
+def test_what_is_asked_and_passed_in_an_order_keeps_it() -> None:
+    ask = "questions: {zulu: {ask: Z?, answers: {yes: 5, no: 0}}, alpha: {ask: A?, answers: {often: 3, at_times: 1}}}"
+    stages = "opportunities: {stages: {qualified: {}, proposal: {likely: 50%}, accepted: {}}}"
+    said = f"qualify: {{{ask}}}\n{stages}\n"
+    policy = from_canonical(canonical(read(SMALLEST + said)))
+    assert list(policy.qualify.questions) == ["zulu", "alpha"]
+    assert list(policy.qualify.questions["alpha"].answers) == ["often", "at_times"]
+    assert list(policy.opportunities.stages) == ["qualified", "proposal", "accepted"]
+    assert policy == read(SMALLEST + said)
+
+
+def test_a_document_of_before_there_were_opportunities_is_still_read() -> None:
+    document = json.loads(canonical(read(SMALLEST)))
+    for part in ("opportunities", "assessments", "nurture", "privacy"):
+        del document[part]
+    assert from_canonical(json.dumps(document)) == read(SMALLEST)
+
+
+def test_an_end_is_no_stage() -> None:
+    with pytest.raises(PolicyRefused) as refused:
+        read(SMALLEST + "opportunities: {stages: {qualified: {}, won: {}}}\n")
+    assert "won is an end" in str(refused.value.problems[0])
+
+
 def test_the_schema_knows_every_field_of_the_models() -> None:
     described = schema()
     assert described["$schema"].startswith("https://json-schema.org/")

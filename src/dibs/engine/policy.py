@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ from dibs.engine.policy_qualify import Points, Qualify, Ranks, Stale
 from dibs.engine.policy_reading import read_located
 from dibs.engine.policy_teams import Availability, BestMatch, Caps, Strengths, TeamRules
 from dibs.engine.policy_terms import By, Rank
-from dibs.engine.policy_text import PolicyRefused, Problem
+from dibs.engine.policy_text import Path, PolicyRefused, Problem
 from dibs.engine.policy_time import Consequence, Idle, Sla
 from dibs.engine.policy_ways import Onward, Pull, Push, Step
 from dibs.engine.rulebook import Rulebook
@@ -91,8 +92,19 @@ def _instead(result: ExampleResult) -> str:
     return f" ({went})" if went else ""
 
 
-#: Parts that are written by name and whose order matters: the first territory that matches counts, pools are shown in theirs.
-_IN_ORDER = ("territories", "pools")
+#: Parts that are written by name and whose order matters: the first territory that matches counts, questions are asked and stages follow
+#: in theirs. "*" stands for every name, or place, there.
+_IN_ORDER: tuple[Path, ...] = (
+    ("territories",),
+    ("pools",),
+    ("qualify", "questions"),
+    ("qualify", "questions", "*", "answers"),
+    ("nurture", "sequences"),
+    ("assessments",),
+    ("assessments", "*", "questions"),
+    ("assessments", "*", "questions", "*", "answers"),
+    ("opportunities", "stages"),
+)
 
 
 def canonical(policy: Policy) -> str:
@@ -101,17 +113,33 @@ def canonical(policy: Policy) -> str:
     What is written by name and whose order matters becomes a list: neither sorted keys nor PostgreSQL's ``jsonb`` keep one.
     """
     document = policy.model_dump(mode="json")
-    for part in _IN_ORDER:
-        document[part] = [{"name": name, **fields} for name, fields in document[part].items()]
+    # From the inside out: below a list there are no names to go by.
+    for path in reversed(_IN_ORDER):
+        for part, key in _parts(document, path):
+            part[key] = [{"name": name, **fields} for name, fields in part[key].items()]
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def from_canonical(text: str) -> Policy:
     """The policy that `canonical` wrote."""
     document = json.loads(text)
-    for part in _IN_ORDER:
-        document[part] = {fields.pop("name"): fields for fields in document[part]}
+    for path in _IN_ORDER:
+        for part, key in _parts(document, path):
+            part[key] = {fields.pop("name"): fields for fields in part[key]}
     return Policy.model_validate_json(json.dumps(document))
+
+
+def _parts(document: dict[str, Any], path: Path) -> Iterator[tuple[dict[str, Any], str]]:
+    """Every part that ``path`` leads to, as the mapping it stands in and its key there; none where a document written by an older
+    version has none."""
+    first, *rest = map(str, path)
+    if not rest:
+        if first in document:
+            yield document, first
+        return
+    below = document.values() if first == "*" else [document.get(first, {})]
+    for part in below:
+        yield from _parts(part, tuple(rest))
 
 
 def digest(policy: Policy) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from dibs.engine.policy_terms import Name, Part, Share, Words
 
@@ -38,3 +39,12 @@ class Opportunities(Part):
     """The stages by name, in their order; a new opportunity begins in the first."""
     close_at_once: CloseAtOnce | None = None
     """Which may be closed on the spot; left out: none."""
+
+    @model_validator(mode="after")
+    def _ends_are_no_stages(self) -> Opportunities:
+        for name in ("won", "lost"):
+            if name in self.stages:
+                raise PydanticCustomError(
+                    "end_as_stage", f"{name} is an end of every opportunity, and no stage of its own"
+                )
+        return self
