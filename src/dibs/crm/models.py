@@ -31,12 +31,20 @@ class Account(WorkspaceRow):
     owner = models.ForeignKey(Rep, on_delete=models.SET_NULL, null=True, blank=True, related_name="accounts")
     #: Made of a lead that no account was known for, and not written down by somebody.
     made = models.BooleanField(default=False)
+    #: Whether the marks of its name are written: of one that was made of a lead they are a minute later.
+    marked = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=now)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["workspace", "domain"], condition=Q(domain__isnull=False), name="account_domain_once"
+            ),
+            # Two leads of one new company without a domain, at the same moment, make one account.
+            models.UniqueConstraint(
+                fields=["workspace", "name_key"],
+                condition=Q(made=True, domain__isnull=True, external_id__isnull=True),
+                name="account_made_once",
             ),
             models.UniqueConstraint(
                 fields=["workspace", "external_id"],
@@ -47,6 +55,7 @@ class Account(WorkspaceRow):
         indexes = [
             models.Index(fields=["workspace", "name_key"], name="account_by_name"),
             models.Index(fields=["workspace", "phone"], condition=Q(phone__isnull=False), name="account_by_phone"),
+            models.Index(fields=["workspace", "id"], condition=Q(marked=False), name="account_to_mark"),
         ]
 
     def __str__(self) -> str:
@@ -305,6 +314,8 @@ class Lead(WorkspaceRow):
                 condition=Q(awaits__isnull=False),
                 name="lead_awaits",
             ),
+            # What came with one import: what undoing it asks for.
+            models.Index(fields=["workspace", "batch"], condition=Q(batch__isnull=False), name="lead_of_import"),
             # What waits for a manager's decision, the longest waiting first.
             models.Index(fields=["workspace", "received_at", "id"], condition=Q(state="review"), name="lead_in_review"),
         ]
@@ -515,6 +526,12 @@ class Assessed(WorkspaceRow):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
+        constraints = [
+            # Two windows of one rep fill in one questionnaire, not two.
+            models.UniqueConstraint(
+                fields=["lead", "template", "by"], condition=Q(finished_at__isnull=True), name="assessed_draft_once"
+            )
+        ]
         indexes = [models.Index(fields=["workspace", "lead", "-at"], name="assessed_of_lead")]
 
 
