@@ -29,7 +29,7 @@ from dibs.engine import calendar
 from dibs.engine.decision import Reason, Refusal
 from dibs.insight.fair_play import open_to
 from dibs.insight.mine import MyStanding, my_standing
-from dibs.insight.sight import Eyes
+from dibs.insight.sight import Eyes, SeenLead
 from dibs.people.access import Action
 from dibs.people.caller import Caller, caller_of
 from dibs.people.models import Rep, User, Workspace
@@ -119,6 +119,14 @@ class Visit:
     def leads(self) -> bool:
         """Whether the visitor leads others."""
         return self.caller.may(Action.SEE_FLOOR)
+
+    def has(self, seen: SeenLead) -> bool:
+        """Whether the visitor has this lead, or had it when it ended."""
+        return self.caller.handle is not None and seen.get("owner") == self.caller.handle
+
+    def may_assign(self, seen: SeenLead) -> bool:
+        """Whether the visitor leads where this lead is."""
+        return seen.led and self.caller.may(Action.ASSIGN_LEADS)
 
     def tell(self, reason: Reason, by: str | None = None) -> str:
         """A reason in the visitor's words; ``by`` is the name of the rep it is about, where that is known already."""
