@@ -270,14 +270,15 @@ class _Writing:
         created = [self.rows[account] for account in sorted(self.new)]
         insert_rows(
             "crm_account",
-            ("id", "workspace_id", "created_at", *columns),
-            [(row["id"], self.workspace_id, self.now, *(row[name] for name in columns)) for row in created],
+            ("id", "workspace_id", "created_at", "made", "marked", *columns),
+            [(row["id"], self.workspace_id, self.now, False, True, *(row[name] for name in columns)) for row in created],
         )
+        # What somebody has written down is no more only made of a lead.
         update_rows(
             "crm_account",
             "id",
-            columns,
-            [(account, *(self.rows[account][name] for name in columns)) for account in sorted(self.touched)],
+            ("made", *columns),
+            [(account, False, *(self.rows[account][name] for name in columns)) for account in sorted(self.touched)],
         )
         renamed = {
             account: before for account, before in self.names_before.items() if before != self.rows[account]["name_key"]

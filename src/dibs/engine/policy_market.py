@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
@@ -88,6 +88,9 @@ class Matching(Part):
     """From this score up, above 0 and up to 1, a lead belongs to the account."""
     review_at: Share = 0.7
     """From this score up, and under `account_at`, a person is asked whether it does."""
+    make: Literal["capture", "conversion", "never"] = "capture"
+    """When a new customer's account and contact are made: as soon as their lead comes in (`capture`), when it is converted
+    (`conversion`), or by people alone (`never`)."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Matching:

@@ -17,6 +17,9 @@ PLACING: Mapping[str, tuple[str, ...]] = {
     "matched_account": ("account", "score", "parts", "owner", "through"),
     "in_family": ("parent", "owner"),
     "near_account": ("account", "score", "parts"),
+    # of a new customer, as the lead came in or was converted
+    "account_made": ("account",),
+    "contact_made": (),
     "in_territory": ("territory",),
     # "above": the territory that it is a part of
     "in_territory_of": ("territory", "above"),
@@ -97,6 +100,14 @@ ACTING: Mapping[str, tuple[str, ...]] = {
     "same_lead": (),
     "already_undone": (),
     "already_decided": ("decided",),
+    # "worth" and "under" are amounts with their currency
+    "too_big_to_close": ("worth", "under"),
+    "closing_not_allowed": (),
+    # of opportunities: "ended" is won or lost
+    "opportunity_ended": ("ended",),
+    "opportunity_open": (),
+    "opportunity_outdated": (),
+    "opportunity_not_led": (),
 }
 
 #: What would make a refusal a yes.
@@ -120,6 +131,9 @@ REMEDIES: Mapping[str, tuple[str, ...]] = {
     "claim_again": (),
     "try_again": (),
     "publish_policy": (),
+    "leave_open": (),
+    "reopen_first": (),
+    "look_again": (),
 }
 
 #: What time did.
@@ -183,7 +197,7 @@ ACTS: Mapping[str, tuple[str, ...]] = {
     "contacted": ("kind", "note"),
     "assigned_by": ("rep", "by", "why"),
     "returned": ("pool", "by", "why"),
-    "converted": ("amount", "currency", "note"),
+    "converted": ("amount", "currency", "note", "opportunity"),
     "retired": ("why", "note"),
     # of people who came again; "touch" is a kind of touch, "at" when
     "touched": ("touch", "count", "at"),
@@ -196,6 +210,17 @@ ACTS: Mapping[str, tuple[str, ...]] = {
     "belongs_no_more": ("account", "by"),
     "helper_added": ("rep", "by"),
     "helper_removed": ("rep", "by"),
+}
+
+#: What became of the opportunity that a lead was converted to; written by ``dibs.distribution``. Stages as the policy calls them.
+DEALS: Mapping[str, tuple[str, ...]] = {
+    "opportunity_moved": ("stage_before", "stage"),
+    "opportunity_changed": ("fields",),
+    "opportunity_handed": ("rep", "by"),
+    "opportunity_won": ("amount", "currency"),
+    "opportunity_lost": ("why",),
+    "opportunity_reopened": ("stage",),
+    "customer_won": ("account",),
 }
 
 #: Why many leads were moved at once, who was told of it, and why one of them was not; written by ``dibs.distribution``.
@@ -233,6 +258,7 @@ CODES: Mapping[str, tuple[str, ...]] = {
     **STANDING,
     **ANNOUNCING,
     **ACTS,
+    **DEALS,
     **MOVING,
     **AVAILABILITY,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.timezone import now
 
@@ -65,6 +66,25 @@ class Import(WorkspaceRow):
     problem = models.CharField(max_length=500, default="", blank=True)
     undone_at = models.DateTimeField(null=True)
     undone_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    #: How the file is to be read, for the job that does: ``mapping``, ``encoding``, ``sheet``; and the upload that holds it until then.
+    options = models.JSONField(default=dict)
+    upload = models.UUIDField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "-started_at"], name="import_latest")]
+
+
+class Changed(WorkspaceRow):
+    """A lead that was here before an import, and that a row of it touched or enriched: what it changed, so that it can be taken back.
+
+    ``before`` and ``after`` hold the columns that changed; ``touches`` are the ids of the touches written down.
+    """
+
+    batch = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="changed")
+    lead = models.ForeignKey("crm.Lead", on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    touches = ArrayField(models.UUIDField(), default=list)
 
 
 class Upload(WorkspaceRow):

@@ -11,5 +11,6 @@ class Migration(migrations.Migration):
         Isolate("intake_import"),
         Isolate("intake_importrefusal"),
         Isolate("intake_upload"),
+        Isolate("intake_changed"),
         Isolate("intake_erasure"),
     ]
