@@ -25,10 +25,9 @@ from dibs.engine.policy_market import Matching
 from dibs.engine.roster import Roster
 from dibs.people.bulk import insert_rows
 from dibs.people.models import Rep
-from dibs.people.tenancy import new_id
 
 #: What a lead takes from a touch even where it has it: what the person wants now. Of who they are it takes what it lacks.
-_NEWEST = frozenset({"product", "use_case", "message", "deal_value", "currency", "consent", "attributes"})
+_NEWEST = frozenset({"product", "use_case", "message", "deal_value", "currency", "consent", "campaign", "attributes"})
 #: Under which attribute stands where the person came from last.
 LAST_SOURCE = "last_source"
 #: Which column counts a kind of touch, beside ``touches``.
@@ -37,7 +36,7 @@ _COUNTED = {"page": "pages", "open": "opens"}
 _MOST = 1_000_000_000
 #: What names an arrival and says nothing of it.
 _NAMES = frozenset(
-    {"source", "external_id", "received_at", "lead_id", "flags", "attributes", "touches", "pages", "opens"}
+    {"source", "external_id", "received_at", "lead_id", "batch", "flags", "attributes", "touches", "pages", "opens"}
 )
 _TOLD = tuple(known.name for known in fields(Arrival) if known.name not in _NAMES)
 
@@ -188,13 +187,13 @@ def looked_at(
         roster = routed
     elif active:
         scored = qualify.qualify(active.book, facts, account, now)
-        outcome.changes = given | {"score": scored.score, "rank": scored.rank}
+        outcome.changes = given | {"score": scored.score, "rank": scored.rank, "likelihood": scored.likelihood}
         outcome.reasons = (*because, *scored.reasons)
         if row["state"] not in ENDED:
             lies = active.book.territory(facts, active.book.activation(facts, account, now=now), now)
             outcome.changes = {**outcome.changes, "territory": lies.name if lies is not None else None}
         clock = lead_clock(row, known.handles.get(row["owner_id"]), skipped)
-        facts = facts.qualified(scored.score, scored.rank)
+        facts = facts.qualified(scored.score, scored.rank, scored.likelihood)
         before = borders.Side(active.book, lead_facts(row), account if row["account_id"] else None, now)
         crossing = borders.crossed(before, borders.Side(active.book, facts, account, now), clock, roster)
         if crossing is not None:
@@ -285,7 +284,7 @@ def _keep(workspace_id: UUID, touches: Sequence[tuple[Outcome, Sequence[Touching
         ("id", "workspace_id", "lead_id", "at", "kind", "source", "external_id", "count", "detail"),
         [
             (
-                new_id(),
+                touch.id,
                 workspace_id,
                 outcome.lead["id"],
                 touch.at,

@@ -164,6 +164,7 @@ def placing(placement: Placement, clock: LeadClock, crew: Crew, *, by: str) -> d
     )
     if placement.score is not None:
         columns |= {"score": placement.score, "rank": placement.rank, "territory": placement.territory}
+        columns["likelihood"] = placement.likelihood
     return columns
 
 

@@ -58,13 +58,13 @@ class LeadFacts:
     rank: str | None = None
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
 
-    def qualified(self, score: int, rank: str) -> LeadFacts:
-        """The same lead with its score and rank: `dataclasses.replace`, at half its cost, for what is done to every lead."""
-        return LeadFacts(*_UP_TO_SCORE(self), score, rank, self.attributes)  # type: ignore[call-arg]
+    def qualified(self, score: int | None, rank: str | None, likelihood: float | None) -> LeadFacts:
+        """The same lead with its score, rank and likelihood: `dataclasses.replace`, at half its cost, for what is done to every lead."""
+        return LeadFacts(*_UP_TO_SCORE(self), likelihood, score, rank, self.attributes)  # type: ignore[call-arg]
 
 
-#: A lead's facts in the order of its fields, up to the three that end them: score, rank, attributes.
-_UP_TO_SCORE = attrgetter(*[known.name for known in fields(LeadFacts)][:-3])
+#: A lead's facts in the order of its fields, up to the four that end them: likelihood, score, rank, attributes.
+_UP_TO_SCORE = attrgetter(*[known.name for known in fields(LeadFacts)][:-4])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Scoring and ranking a lead: points for each condition that holds, kept within 1..100."""
+"""Scoring and ranking a lead: points for each condition that holds and each answer given, kept within 1..100."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from dibs.engine.rulebook import Rulebook
 
 @dataclass(frozen=True, slots=True)
 class Qualified:
-    """A lead's score, 1..100, its rank, and what they are made of."""
+    """A lead's score, 1..100, its rank, and what they are made of. ``likelihood`` to be won, 0..1, where a model is switched on."""
 
     score: int
     rank: Rank
     reasons: tuple[Reason, ...]
+    likelihood: float | None = None
 
 
 def rank_of(score: int, ranks: Ranks) -> Rank:
@@ -28,17 +29,46 @@ def rank_of(score: int, ranks: Ranks) -> Rank:
 
 
 def qualify(book: Rulebook, lead: LeadFacts, account: AccountFacts | None, now: datetime) -> Qualified:
-    """Count the points of every condition that holds. Without any, the score is 1."""
-    return _counted(book, book.scored(lead, account, now))
+    """Count the points of every condition that holds, and of every answer to a standard question. Without any, the score is 1.
+
+    Where a model is switched on it is asked first, so that points may be given for the likelihood; and the score is what it says where
+    the policy has leads qualified by prediction.
+    """
+    if book.model is None:
+        if lead.likelihood is not None:
+            lead = lead.qualified(lead.score, lead.rank, None)  # said by a model that is switched off since
+        return _counted(book, *book.scored(lead, account, now))
+    predicted = book.model.predict(lead)
+    if book.policy.qualify.by == "prediction":
+        rank = rank_of(predicted.score, book.policy.qualify.rank)
+        reasons = (_by_prediction(predicted.score, rank), predicted.reason)
+        return Qualified(predicted.score, rank, reasons, predicted.likelihood)
+    lead = lead.qualified(lead.score, lead.rank, predicted.likelihood)
+    counted = _counted(book, *book.scored(lead, account, now))
+    return Qualified(counted.score, counted.rank, (*counted.reasons, predicted.reason), predicted.likelihood)
+
+
+@lru_cache(maxsize=512)
+def _by_prediction(score: int, rank: Rank) -> Reason:
+    """The score's reason where it is no sum of points: what it is made of, the prediction says."""
+    return Reason("scored", {"score": score, "rank": rank, "parts": []}, "qualify.by")
 
 
 @lru_cache(maxsize=4096)
-def _counted(book: Rulebook, places: tuple[int, ...]) -> Qualified:
-    """What the points at these places come to. Leads for which the same holds share one answer, which is never changed."""
+def _counted(book: Rulebook, places: tuple[int, ...], answers: tuple[tuple[str, str], ...]) -> Qualified:
+    """What the points at these places, and these answers, come to. Leads for which the same holds share one answer, which is never
+    changed."""
     parts: list[dict[str, Scalar]] = []
+    points = 0
     for place in places:
         _, add, text = book.points[place]
         parts.append({"when": text, "add": add})
-    score = min(max(sum(book.points[place][1] for place in places), 1), 100)
+        points += add
+    questions = book.policy.qualify.questions
+    for question, answer in answers:
+        add = questions[question].answers[answer].add
+        parts.append({"question": question, "answer": answer, "add": add})
+        points += add
+    score = min(max(points, 1), 100)
     rank = rank_of(score, book.policy.qualify.rank)
     return Qualified(score, rank, (Reason("scored", {"score": score, "rank": rank, "parts": parts}, "qualify.score"),))

@@ -145,7 +145,7 @@ def judge(
 ) -> Judged:
     """The first half of `place`, and most of its work: what nobody needs to hold the teams' turns for."""
     scored = qualify(book, lead, account, now)
-    case = Case.of(book, lead.qualified(scored.score, scored.rank), account, clock, now, seed)
+    case = Case.of(book, lead.qualified(scored.score, scored.rank, scored.likelihood), account, clock, now, seed)
     return Judged(scored, case, book.first(case.activation))
 
 
@@ -155,7 +155,16 @@ def place_judged(judged: Judged, roster: Roster) -> tuple[Placement, Roster]:
     given = _routed_by(judged.matched, case, roster)
     to, due = landed(case, given)
     reasons = scored.reasons + given.reasons
-    placement = Placement(to, due, reasons, scored.score, scored.rank, case.territory_name, given.still_awaits)
+    placement = Placement(
+        to,
+        due,
+        reasons,
+        scored.score,
+        scored.rank,
+        case.territory_name,
+        given.still_awaits,
+        likelihood=scored.likelihood,
+    )
     return placement, given.roster
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
@@ -12,8 +13,10 @@ from dibs.engine.conditions import Activation, Condition
 from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts
 from dibs.engine.policy_fair_play import Tier
 from dibs.engine.policy_model import Policy, Rule
+from dibs.engine.policy_qualify import Question
 from dibs.engine.policy_teams import Caps
 from dibs.engine.policy_time import Idle, Sla
+from dibs.engine.prediction import Model
 from dibs.engine.territories import Lies, Market
 
 
@@ -29,6 +32,7 @@ SCORING = Knows(
     {"lead.score": "is what is being counted here", "lead.rank": "is only known after scoring"},
 )
 ROUTING = Knows(("lead", "account", "now"))
+SEQUENCE = Knows(("lead", "account", "now"))
 AMONG = Knows(("lead", "account", "rep", "now"))
 TIER = Knows(("rep",))
 SIGHT = Knows(("lead", "rep", "now"))
@@ -91,14 +95,19 @@ class Rulebook:
         "_facts",
         "_points_for",
         "_points_for_facts",
+        "_ready",
         "_route",
         "_scoring",
         "_scoring_facts",
+        "_sequences",
         "_technical",
+        "gated",
         "idles",
         "market",
+        "model",
         "points",
         "policy",
+        "questions",
         "routes",
         "slas",
         "tiers",
@@ -106,6 +115,9 @@ class Rulebook:
     )
 
     def __init__(self, policy: Policy) -> None:
+        #: What predicts how likely leads are to be won, where one is switched on; see `with_model`.
+        self.model: Model | None = None
+
         def compiled(text: str | None, knows: Knows) -> Condition | None:
             return None if text is None else Condition.of(text, *knows)
 
@@ -113,6 +125,16 @@ class Rulebook:
         self.points: tuple[tuple[Condition, int, str], ...] = tuple(
             (Condition.of(points.when, *SCORING), points.add, points.when) for points in policy.qualify.score
         )
+        self.questions: tuple[tuple[str, Question, Condition | None], ...] = tuple(
+            (name, question, compiled(question.when, SCORING)) for name, question in policy.qualify.questions.items()
+        )
+        ready = policy.qualify.ready
+        self._ready = compiled(ready.when, ROUTING) if ready is not None else None
+        self._sequences: tuple[tuple[str, Condition | None], ...] = tuple(
+            (name, compiled(sequence.when, SEQUENCE)) for name, sequence in policy.nurture.sequences.items()
+        )
+        #: Whether anything but who must not be contacted keeps leads from the route.
+        self.gated = ready is not None or policy.privacy.no_consent is not None
         territories = {
             name: Condition.of(territory.when, *ROUTING)
             for name, territory in policy.territories.items()
@@ -136,6 +158,8 @@ class Rulebook:
         conditions += [condition for _, when, only in self.tiers for condition in (when, only) if condition]
         conditions += [when for _, when in self.slas if when]
         conditions += [when for _, when in self.idles if when]
+        conditions += [when for _, when in self._sequences if when]
+        conditions += [self._ready] if self._ready else []
         technical = compiled(policy.best_match.strengths.technical, ROUTING) if self.uses.best_match else None
         conditions += [technical] if technical else []
         self._technical = technical
@@ -144,7 +168,8 @@ class Rulebook:
         self.market = Market(policy.territories, policy.timezone, territories, self._facts)
         # Points are counted before score and rank are known, so they have facts of their own.
         scoring = [condition for condition, _, _ in self.points]
-        self._scoring_facts = Facts(scoring)
+        asked = [when for _, _, when in self.questions if when]
+        self._scoring_facts = Facts([*scoring, *asked])
         self._scoring = Questions(scoring, self._scoring_facts, first=False)
         # So have weights: no lead's way should lay out facts that are asked at its end alone.
         weights = [compiled(weight.when, CREDITS) for weight in policy.credits.weights] if policy.credits else []
@@ -162,6 +187,14 @@ class Rulebook:
     def of(cls, policy: Policy) -> Rulebook:
         """Compile a policy. Raises `ConditionRefused` at the first condition that does not compile."""
         return cls(policy)
+
+    def with_model(self, model: Model | None) -> Rulebook:
+        """The same policy with this model switched on, or none. What is compiled is shared."""
+        if model is self.model:
+            return self
+        other = copy(self)
+        other.model = model
+        return other
 
     def activation(
         self,
@@ -215,12 +248,38 @@ class Rulebook:
                 return index, idle
         return None
 
-    def scored(self, lead: LeadFacts, account: AccountFacts | None, now: datetime) -> tuple[int, ...]:
-        """The places of those of `points` whose condition holds, in their order."""
-        if not self.points:
-            return ()
+    def is_ready(self, activation: Activation) -> bool:
+        """Whether the lead is for sales: all are, where the policy does not say which."""
+        return self._ready is None or self._ready.holds(activation)
+
+    def sequence(self, activation: Activation) -> str | None:
+        """The first sequence of mails whose condition holds."""
+        return next((name for name, when in self._sequences if when is None or when.holds(activation)), None)
+
+    def scored(
+        self, lead: LeadFacts, account: AccountFacts | None, now: datetime
+    ) -> tuple[tuple[int, ...], tuple[tuple[str, str], ...]]:
+        """The places of those of `points` whose condition holds, in their order; and the answers that count, by question: those to
+        questions that the policy asks of such a lead, if it knows the answer."""
+        if not self.points and not lead.answers:
+            return (), ()
         activation = self._scoring_facts.activation(lead, account, now=now)
-        return tuple(self._scoring.all(activation))
+        places = tuple(self._scoring.all(activation)) if self.points else ()
+        return places, self._answered(lead, activation) if lead.answers else ()
+
+    def asked(
+        self, lead: LeadFacts, account: AccountFacts | None, now: datetime
+    ) -> tuple[tuple[str, Question], ...]:
+        """The standard questions that are asked of such a lead, by name."""
+        activation = self._scoring_facts.activation(lead, account, now=now)
+        return tuple((name, question) for name, question, when in self.questions if when is None or when.holds(activation))
+
+    def _answered(self, lead: LeadFacts, activation: Activation) -> tuple[tuple[str, str], ...]:
+        return tuple(
+            (name, lead.answers[name])
+            for name, question, when in self.questions
+            if lead.answers.get(name) in question.answers and (when is None or when.holds(activation))
+        )
 
     def weight(self, lead: LeadFacts, now: datetime) -> tuple[int, float] | None:
         """The first of the credits' weights whose condition holds: its place, and how many times the points it makes."""

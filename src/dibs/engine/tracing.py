@@ -96,7 +96,7 @@ def trace(
     assert placement.score is not None
     assert placement.rank is not None
     points = tuple(Counted(when, add, explain(when, lead, account, now=now)) for _, add, when in book.points)
-    qualified = lead.qualified(placement.score, placement.rank)
+    qualified = lead.qualified(placement.score, placement.rank, placement.likelihood)
     case = Case.of(book, qualified, account, clock, now, seed)
     return Trace(
         lead=qualified,

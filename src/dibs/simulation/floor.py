@@ -64,7 +64,7 @@ class Floor(Ground):
         clock, lead.facts = lead.clock, replace(lead.facts, **given)
         if clock.state not in WAITING:
             scored = qualify.qualify(self.book, lead.facts, lead.account, now)
-            lead.facts = lead.facts.qualified(scored.score, scored.rank)
+            lead.facts = lead.facts.qualified(scored.score, scored.rank, scored.likelihood)
             roster, side = self.roster(now), borders.Side(self.book, lead.facts, lead.account, now)
             crossing = borders.crossed(before, side, clock, roster)
             if crossing is None:
