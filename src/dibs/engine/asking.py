@@ -8,14 +8,14 @@ source mostly lack the same facts, so there are few such plans, and each is made
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from cel_expr_python import cel
 
-from dibs.engine.conditions import ABSENT, ATTRIBUTES, FACTS, SUBJECTS, Activation, Condition, environment
+from dibs.engine.conditions import ABSENT, FACTS, MAPS, SUBJECTS, Activation, Condition, environment
 from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts
 
 #: Conditions asked in one question. The runtime nests some 30 deep.
@@ -29,7 +29,7 @@ _SELDOM = 3
 class Facts:
     """Which facts a set of conditions asks, and how to lay them out for the runtime. Facts that nobody asks are not fetched."""
 
-    __slots__ = ("_absent", "_account", "_activate", "_attributes", "_bits", "_keys", "_lead", "_now", "_rep")
+    __slots__ = ("_absent", "_account", "_activate", "_bits", "_lead", "_maps", "_now", "_rep")
 
     def __init__(self, conditions: Iterable[Condition]) -> None:
         conditions = tuple(conditions)
@@ -38,15 +38,20 @@ class Facts:
         self._bits = {name: 1 << place for place, name in enumerate(sorted(needed))}
         self._absent = tuple((name, name[len(ABSENT) :]) for name in sorted(asked) if name.startswith(ABSENT))
         known = sorted({name.removeprefix(ABSENT) for name in asked})
-        self._attributes = ATTRIBUTES in known
-        self._keys = tuple(
-            (name[len(ATTRIBUTES) + 1 :], bit) for name, bit in self._bits.items() if name.startswith(ATTRIBUTES + ".")
+        self._maps = tuple(
+            (
+                name,
+                name.partition(".")[2],
+                tuple((key[len(name) + 1 :], bit) for key, bit in self._bits.items() if key.startswith(name + ".")),
+            )
+            for name in MAPS
+            if name in known
         )
         self._lead, self._account, self._rep = (
             tuple(
                 (name, name.partition(".")[2], _converted(FACTS[name]), self._bits.get(name, 0))
                 for name in known
-                if name.startswith(subject + ".") and name != ATTRIBUTES
+                if name.startswith(subject + ".") and name not in MAPS
             )
             for subject in SUBJECTS
         )
@@ -81,13 +86,13 @@ class Facts:
                     given[name] = value
                 else:
                     given[name] = converted(value)
-        if self._attributes:
-            attributes = lead.attributes if lead is not None else {}
-            if None in attributes.values():
-                attributes = {name: value for name, value in attributes.items() if value is not None}
-            given[ATTRIBUTES] = attributes
-            for key, bit in self._keys:
-                if key not in attributes:
+        for name, field, keys in self._maps:
+            held: Mapping[str, Any] = getattr(lead, field) if lead is not None else {}
+            if None in held.values():
+                held = {key: value for key, value in held.items() if value is not None}
+            given[name] = held
+            for key, bit in keys:
+                if key not in held:
                     missing |= bit
         if self._now:
             if now is None:

@@ -45,7 +45,8 @@ def _declared(subject: str, facts: type, leave: frozenset[str] = frozenset()) ->
         if get_origin(kind) is tuple:
             found[f"{subject}.{name}"] = cel.Type.List(cel.Type.STRING)
         elif get_origin(kind) in (Mapping, dict):
-            found[f"{subject}.{name}"] = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
+            values = get_args(kind)[1]
+            found[f"{subject}.{name}"] = cel.Type.Map(cel.Type.STRING, _TYPES.get(values, cel.Type.DYN))
         else:
             found[f"{subject}.{name}"] = _TYPES[kind]
     return found
@@ -60,7 +61,8 @@ FACTS: Mapping[str, Any] = {
 }
 SUBJECTS = ("lead", "account", "rep")
 ABSENT = "absent."
-ATTRIBUTES = "lead.attributes"
+#: Facts that hold others by name: what sources add by themselves, and answers to the standard questions.
+MAPS = ("lead.attributes", "lead.answers")
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+|//[^\n]*)
@@ -232,7 +234,7 @@ _PLAIN_STRING = re.compile(r"""(["'])([^"'\\]*)\1""")
 
 
 def _needs(tokens: list[Token]) -> frozenset[str] | None:
-    """See `Condition.needs`. An attribute counts by itself where its name stands in the text."""
+    """See `Condition.needs`. An attribute, or an answer, counts by itself where its name stands in the text."""
     needs = set()
     for place, token in enumerate(tokens):
         if token.kind != "name" or (place and tokens[place - 1].text == "."):
@@ -243,15 +245,15 @@ def _needs(tokens: list[Token]) -> frozenset[str] | None:
             continue
         needs.add(fact)
         following = [after.text for after in tokens[place + 1 : place + 4]]
-        if fact != ATTRIBUTES:
+        if fact not in MAPS:
             continue
         if len(parts) > 3 or (len(parts) == 3 and following[:1] != ["("]):
-            needs.add(f"{ATTRIBUTES}.{parts[2]}")
+            needs.add(f"{fact}.{parts[2]}")
         elif following[:1] == ["["]:
             key = _PLAIN_STRING.fullmatch(following[1]) if following[2:] == ["]"] else None
             if key is None:
                 return None
-            needs.add(f"{ATTRIBUTES}.{key[2]}")
+            needs.add(f"{fact}.{key[2]}")
     return frozenset(needs)
 
 
@@ -299,8 +301,8 @@ def _null_questions(tokens: list[Token]) -> list[Edit]:
                 "null_misused", "null can only be compared with one fact: lead.country == null, or != null", token.start
             )
         first, last, fact, key, sign = span
-        if fact == ATTRIBUTES and key is not None:
-            question = f"({key} in {ATTRIBUTES})"
+        if fact in MAPS and key is not None:
+            question = f"({key} in {fact})"
             text = ("!" if sign == "==" else "") + question
         else:
             text = ("" if sign == "==" else "!") + ABSENT + fact
@@ -332,10 +334,10 @@ def _compared_fact(tokens: list[Token], null: int) -> tuple[int, int, str, str |
     fact = ".".join(parts[:2])
     if tokens[end].text == "]":
         key = tokens[end - 1]
-        return (first, last, fact, key.text, sign) if fact == ATTRIBUTES and key.kind == "string" else None
-    if fact == ATTRIBUTES and len(parts) == 3:
+        return (first, last, fact, key.text, sign) if fact in MAPS and key.kind == "string" else None
+    if fact in MAPS and len(parts) == 3:
         return first, last, fact, f'"{parts[2]}"', sign
-    return (first, last, fact, None, sign) if fact in FACTS and len(parts) <= 2 and fact != ATTRIBUTES else None
+    return (first, last, fact, None, sign) if fact in FACTS and len(parts) <= 2 and fact not in MAPS else None
 
 
 def _apply(text: str, edits: list[Edit]) -> str:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Literal
 
 from dibs.engine.asking import Facts
-from dibs.engine.conditions import ABSENT, ATTRIBUTES, Activation, Condition, ConditionRefused, Token, tokens_of
+from dibs.engine.conditions import ABSENT, MAPS, Activation, Condition, ConditionRefused, Token, tokens_of
 from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts
 
 How = Literal["asked", "and", "or", "not", "if"]
@@ -109,24 +109,26 @@ def _together(how: How, holds: list[bool | None]) -> bool | None:
 
 
 def _asked(condition: Condition) -> list[str]:
-    """The facts a question asks, single attributes where it names them."""
+    """The facts a question asks, single attributes and answers where it names them."""
     names = {name.removeprefix(ABSENT) for name in condition.facts} | (condition.needs or frozenset())
-    if any(name.startswith(ATTRIBUTES + ".") for name in names):
-        names.discard(ATTRIBUTES)
+    for held in MAPS:
+        if any(name.startswith(held + ".") for name in names):
+            names.discard(held)
     return sorted(names)
 
 
 def _value(
     name: str, subjects: Mapping[str, LeadFacts | AccountFacts | RepFacts | None], now: datetime | None
 ) -> Value:
-    """A fact's value as the question saw it; all the attributes at once are told by their names."""
+    """A fact's value as the question saw it; all the attributes or answers at once are told by their names."""
     if name == "now":
         return now
     subject, _, known = name.partition(".")
     facts = subjects[subject]
-    if name.startswith(ATTRIBUTES):
-        attributes = facts.attributes if isinstance(facts, LeadFacts) else {}
-        return attributes.get(name[len(ATTRIBUTES) + 1 :]) if name != ATTRIBUTES else tuple(sorted(attributes))
+    field, _, key = known.partition(".")
+    if f"{subject}.{field}" in MAPS:
+        held: Mapping[str, Value] = getattr(facts, field) if facts is not None else {}
+        return held.get(key) if key else tuple(sorted(held))
     value: Value = getattr(facts, known, None)
     return value
 

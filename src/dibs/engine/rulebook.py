@@ -39,6 +39,7 @@ SIGHT = Knows(("lead", "rep", "now"))
 FIRST_CONTACT = Knows(("lead", "now"))
 LEFT_ALONE = Knows(("lead", "now"))
 CREDITS = Knows(("lead", "now"))
+ASSESSING = Knows(("lead", "account", "now"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,8 @@ class Rulebook:
     __slots__ = (
         "_among",
         "_among_facts",
+        "_assessing",
+        "_assessing_facts",
         "_caps",
         "_facts",
         "_points_for",
@@ -175,6 +178,9 @@ class Rulebook:
         weights = [compiled(weight.when, CREDITS) for weight in policy.credits.weights] if policy.credits else []
         self._points_for_facts = Facts(condition for condition in weights if condition)
         self._points_for = Questions(weights, self._points_for_facts, first=True)
+        # And so have questionnaires, which are asked for by people alone.
+        self._assessing = {name: compiled(each.when, ASSESSING) for name, each in policy.assessments.items()}
+        self._assessing_facts = Facts(condition for condition in self._assessing.values() if condition)
         # And so has what is asked of each rep for one lead.
         self._among = {push.among: Condition.of(push.among, *AMONG) for push in policy.pushes() if push.among}
         self._among_facts = Facts(self._among.values())
@@ -280,6 +286,11 @@ class Rulebook:
             for name, question, when in self.questions
             if lead.answers.get(name) in question.answers and (when is None or when.holds(activation))
         )
+
+    def assessments(self, lead: LeadFacts, account: AccountFacts | None, now: datetime) -> tuple[str, ...]:
+        """The names of the questionnaires whose condition holds, in their order."""
+        activation = self._assessing_facts.activation(lead, account, now=now)
+        return tuple(name for name, when in self._assessing.items() if when is None or when.holds(activation))
 
     def weight(self, lead: LeadFacts, now: datetime) -> tuple[int, float] | None:
         """The first of the credits' weights whose condition holds: its place, and how many times the points it makes."""
