@@ -58,6 +58,11 @@ def test_every_cause_is_given_by_somebody() -> None:
     assert {cause for cause in reasons.CAUSES if f'"{cause}"' not in text} == set()
 
 
+def test_every_cause_of_no_mails_is_given_by_somebody() -> None:
+    text = (ROOMS / "engine" / "nurture.py").read_text(encoding="utf-8")
+    assert {cause for cause in reasons.NOT_MAILED if f'"{cause}"' not in text} == set()
+
+
 def test_a_code_belongs_to_one_group() -> None:
-    groups = [value for name, value in vars(reasons).items() if name.isupper() and name not in {"CODES", "CAUSES"}]
+    groups = [value for name, value in vars(reasons).items() if name.isupper() and name not in {"CODES", "CAUSES", "NOT_MAILED"}]
     assert sum(map(len, groups)) == len(reasons.CODES)

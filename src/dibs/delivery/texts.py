@@ -14,6 +14,7 @@ from django.utils.translation import ngettext_lazy
 TEXTS: Mapping[str, str] = {
     # Why a lead was placed where it was.
     "scored": _("Scored {score}, {rank}"),
+    "predicted": _("{likelihood} likely to be won, says model {model}"),
     "no_domain": _("No company domain to find an account by"),
     "no_account": _("No account with the domain {domain}"),
     "matched_account": _("Belongs to the account {account}"),
@@ -40,6 +41,8 @@ TEXTS: Mapping[str, str] = {
     "offered": _("Offered to {rep}, to accept by {until}"),
     "in_review": _("Put before the managers: {queue}"),
     "in_nurture": _("Not ready for sales yet"),
+    "in_sequence": _("Meanwhile it gets the mails of {sequence}: {mails}"),
+    "not_mailed": _("It gets no mails: {because}"),
     "no_policy": _("No policy is published yet"),
     # What a rep was granted, or refused.
     "claimed": _("{rep} claimed it from {pool}, to contact by {until}"),
@@ -99,6 +102,10 @@ TEXTS: Mapping[str, str] = {
     "aged": _("Waited {after} in {pool}, the longest allowed"),
     "sla_missed": _("{rep} made no contact within {within}"),
     "stale": _("Nothing happened for {after}"),
+    "mailed": _("Mail {step} of {mails} of {sequence}: {mail}"),
+    "sequence_over": _("It got all the mails of {sequence}"),
+    "sequence_gone": _("The mails it was getting, {sequence}, are no longer in the policy"),
+    "answered_mails": _("Its person wrote or rang while it was getting the mails of {sequence}"),
     "pool_gone": _("The pool {pool} is no longer in the policy"),
     "sla_near": _("{rep} has to make the first contact by {at}"),
     "idle_near": _("{rep} has left it alone; at {at} it goes to somebody else"),

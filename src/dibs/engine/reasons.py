@@ -10,7 +10,12 @@ from collections.abc import Mapping
 
 #: Why a lead was placed where it was.
 PLACING: Mapping[str, tuple[str, ...]] = {
+    # "parts": conditions and answers that gave points; empty where a model says what the score is
     "scored": ("score", "rank", "parts"),
+    # "likelihood" 0..1 to be won, as "model" (its number) says; "score": its place, 1..100, among the leads that the model was learnt from.
+    # "parts": the facts that moved it most, each {"fact", "value", "effect"}: "value" None is not known, "*" a rare one; "effect" is in
+    # log-odds against the average lead, 0.69 doubles the odds
+    "predicted": ("model", "likelihood", "score", "parts"),
     "no_domain": (),
     "no_account": ("domain",),
     # "parts": what the score (0..1) is made of, each {"part", "like", "score"}; "through": the one above it whose owner it has
@@ -42,6 +47,10 @@ PLACING: Mapping[str, tuple[str, ...]] = {
     "offered": ("rep", "team", "until"),
     "in_review": ("queue",),
     "in_nurture": (),
+    # the mails that it gets meanwhile, so many
+    "in_sequence": ("sequence", "mails"),
+    # "because" is one of NOT_MAILED
+    "not_mailed": ("because",),
     "no_policy": (),
 }
 
@@ -61,6 +70,9 @@ CAUSES: tuple[str, ...] = (
     "not_among",
     "declined_before",
 )
+
+#: Why a lead gets no mails: the values of ``because`` in ``not_mailed``.
+NOT_MAILED: tuple[str, ...] = ("do_not_contact", "refused", "no_consent", "no_address", "no_sequence")
 
 #: What a rep was granted, or refused.
 CLAIMING: Mapping[str, tuple[str, ...]] = {
@@ -146,6 +158,14 @@ TIME: Mapping[str, tuple[str, ...]] = {
     "sla_missed": ("rep", "within"),
     "stale": ("after",),
     "reassign_limit": ("limit",),
+    # "mail" of the sequence, its "step" of "mails"
+    "mailed": ("sequence", "mail", "step", "mails"),
+    # the last mail of the sequence was answered by nothing
+    "sequence_over": ("sequence",),
+    # the policy has the sequence no more
+    "sequence_gone": ("sequence",),
+    # its person wrote or rang while it was in the sequence
+    "answered_mails": ("sequence",),
     "pool_gone": ("pool",),
     # a rep's first contact on the lead is due at "at"; or they will have left it alone for too long then
     "sla_near": ("lead", "rep", "at"),
