@@ -17,8 +17,20 @@ from dibs.engine.policy_odds import rules_at_odds
 from dibs.engine.policy_reading import did_you_mean
 from dibs.engine.policy_text import Path
 from dibs.engine.policy_tree import tree
-from dibs.engine.policy_ways import Onward, Push
-from dibs.engine.rulebook import AMONG, CREDITS, FIRST_CONTACT, LEFT_ALONE, ROUTING, SCORING, SIGHT, TIER, Knows
+from dibs.engine.policy_verdicts import verdicts
+from dibs.engine.policy_ways import Onward, Push, Way
+from dibs.engine.rulebook import (
+    AMONG,
+    ASSESSING,
+    CREDITS,
+    FIRST_CONTACT,
+    LEFT_ALONE,
+    ROUTING,
+    SCORING,
+    SIGHT,
+    TIER,
+    Knows,
+)
 
 #: The review queue of all managers; every other queue is a team's.
 REVIEWERS = "managers"
@@ -48,7 +60,7 @@ def findings(policy: Policy, people: People | None = None) -> Iterator[Found]:
         except ConditionRefused as refused:
             yield refused.code, refused.message, path, refused.at, "error"
     checks: tuple[Callable[[Policy], Iterator[Found]], ...] = (
-        _pools_named, _teams_named, _pools_seen, _steps, _scores, _owners, _odd_ends, rules_at_odds,
+        _pools_named, _teams_named, _pools_seen, _steps, _scores, _owners, _odd_ends, rules_at_odds, verdicts,
     )  # fmt: skip
     yield from _in_order(policy, compiled)
     yield from tree(policy, compiled)
@@ -81,6 +93,9 @@ def conditions_in(policy: Policy) -> Iterator[tuple[Path, str, Knows]]:
             yield ("idle", index, "when"), idle.when, LEFT_ALONE
     for index, weight in enumerate(policy.credits.weights if policy.credits else ()):
         yield ("credits", "weights", index, "when"), weight.when, CREDITS
+    for name, assessment in policy.assessments.items():
+        if assessment.when is not None:
+            yield ("assessments", name, "when"), assessment.when, ASSESSING
     for path, push in pushes_in(policy):
         if push.among is not None:
             yield (*path, "among"), push.among, AMONG
@@ -176,7 +191,7 @@ def pushes_in(policy: Policy) -> Iterator[tuple[Path, Push]]:
 
 
 def onwards_in(policy: Policy) -> Iterator[tuple[Path, Onward]]:
-    """Every place where leads go on to, and where it stands: fallbacks, and what comes of stale and idle leads."""
+    """Every place where leads go on to, and where it stands: fallbacks, and what comes of stale, idle and assessed leads."""
     for index, rule in enumerate(policy.route):
         if rule.fallback:
             yield ("route", index, "fallback"), rule.fallback
@@ -184,6 +199,10 @@ def onwards_in(policy: Policy) -> Iterator[tuple[Path, Onward]]:
         yield ("qualify", "stale", "then"), policy.qualify.stale.then
     for index, idle in enumerate(policy.idle):
         yield ("idle", index, "then"), idle.then
+    for name, assessment in policy.assessments.items():
+        for index, verdict in enumerate(assessment.verdicts):
+            if isinstance(verdict.hand_over, Way) and (onward := verdict.hand_over.onward) is not None:
+                yield ("assessments", name, "verdicts", index, "hand_over"), onward
 
 
 def teams_in(policy: Policy) -> Iterator[tuple[Path, str, str]]:

@@ -96,6 +96,9 @@ CODES: Mapping[str, str] = {
     "weight_unreachable": "A weight of the credits can never count.",
     "credits_earn_nothing": "Credits give no points for anything.",
     "sla_without_end": "Nothing comes of a missed first contact.",
+    "verdict_twice": "Two verdicts of a questionnaire begin at the same score.",
+    "verdict_for_the_rest": "No verdict of a questionnaire begins at 0, so some scores would lead to nothing.",
+    "verdict_unreachable": "A verdict begins above what the best answers make.",
     "example_failed": "Something else came of an example than it expects.",
     # When it is published.
     "too_sudden": "It tightens rules sooner than the notice allows that the active policy promises; the message says from when it may.",

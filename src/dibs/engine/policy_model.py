@@ -35,7 +35,7 @@ from dibs.engine.policy_terms import (
     exactly_one,
 )
 from dibs.engine.policy_time import Idle, Sla
-from dibs.engine.policy_ways import Onward, Pull, Push, Step
+from dibs.engine.policy_ways import Onward, Pull, Push, Step, Way
 
 
 def _as_list(value: Any) -> Any:
@@ -155,11 +155,13 @@ class Policy(Part):
         return pushes + [step.push for pool in self.pools.values() for step in pool.escalate if step.push]
 
     def onwards(self) -> list[Onward]:
-        """Every place where leads go on to: rules' fallbacks, and what comes of stale and idle leads."""
+        """Every place where leads go on to: rules' fallbacks, and what comes of stale, idle and assessed leads."""
         onwards = [rule.fallback for rule in self.route if rule.fallback]
         if self.qualify.stale:
             onwards.append(self.qualify.stale.then)
-        return onwards + [idle.then for idle in self.idle]
+        verdicts = [verdict for assessment in self.assessments.values() for verdict in assessment.verdicts]
+        ways = [verdict.hand_over for verdict in verdicts if isinstance(verdict.hand_over, Way)]
+        return onwards + [idle.then for idle in self.idle] + [way.onward for way in ways if way.onward]
 
     def team_names(self) -> frozenset[str]:
         """Every team the policy speaks of, beside those whose managers review."""
