@@ -316,6 +316,10 @@ class Lead(WorkspaceRow):
             ),
             # What came with one import: what undoing it asks for.
             models.Index(fields=["workspace", "batch"], condition=Q(batch__isnull=False), name="lead_of_import"),
+            # What its rep means to look at again: those whose moment has come are asked for each minute.
+            models.Index(
+                fields=["workspace", "follow_up_at"], condition=Q(follow_up_at__isnull=False), name="lead_follow_up"
+            ),
             # What waits for a manager's decision, the longest waiting first.
             models.Index(fields=["workspace", "received_at", "id"], condition=Q(state="review"), name="lead_in_review"),
         ]
