@@ -69,6 +69,7 @@ TEXTS: Mapping[str, str] = {
     "owns_it": _("{rep} has this lead, and so is on its team already"),
     "nobodys": _("Nobody has this lead, so it has no team"),
     "too_busy": _("Too many people are at it right now"),
+    "is_erased": _("What was known of its person was erased"),
     "too_big_to_close": _("Only what is worth less than {under} can be closed on the spot; this is worth {worth}"),
     "closing_not_allowed": _("The policy has nothing closed on the spot"),
     "opportunity_ended": _("The opportunity is {ended}"),
@@ -126,6 +127,7 @@ TEXTS: Mapping[str, str] = {
     "announcement_cancelled": _("The rules stay as they are: what was to change at {at} will not"),
     # What people and programs did.
     "enriched": _("New facts: {fields}"),
+    "rescored": _("Scored anew: model {model} was switched on"),
     "merged": _("{by} merged it into another lead of the same person"),
     "merged_with": _("{by} merged another lead of the same person into it"),
     "unmerged": _("{by} took it apart again: it is a lead of its own"),
@@ -147,8 +149,11 @@ TEXTS: Mapping[str, str] = {
     "opportunity_reopened": _("The opportunity was reopened, in {stage}"),
     "customer_won": _("{account} is a customer now"),
     "retired": _("Given up: {why}"),
+    "assessed": _("Assessed by {template}: {score} of 100, {verdict}"),
+    "look_again_at": _("To be looked at again at {at}"),
     "helper_added": _("{rep} is on its team now, to see it and help"),
     "helper_removed": _("{rep} is no longer on its team"),
+    "erased": _("What was known of the person was erased, as somebody asked"),
     # What a rep is told of their availability.
     "switched_away": _("{by} set you to not available: no leads are given to you until you are set back"),
     "switched_back": _("{by} set you to available: leads can be given to you again"),
@@ -171,6 +176,7 @@ TEXTS: Mapping[str, str] = {
 
 #: What to say instead where a parameter has no value, as (code, parameter).
 WITHOUT: Mapping[tuple[str, str], str] = {
+    ("erased", "why"): _("What was known of the person was erased"),
     ("claimed", "until"): _("{rep} claimed it from {pool}"),
     ("best_match", "value"): _("{rep} came first by past results, strengths and load"),
     ("already_claimed", "by"): _("Somebody else took it"),
@@ -187,6 +193,7 @@ WITHOUT: Mapping[tuple[str, str], str] = {
     ("has_left", "why"): _("{rep} is leaving"),
     ("border_moved", "why"): _("The borders of the territories have moved"),
     ("converted", "amount"): _("Became an opportunity"),
+    ("rescored", "model"): _("Scored anew: the model was switched off"),
     ("opportunity_won", "amount"): _("The opportunity was won"),
     ("opportunity_lost", "why"): _("The opportunity was lost"),
     ("too_big_to_close", "worth"): _("Only what is worth less than {under} can be closed on the spot; what this is worth is not said"),

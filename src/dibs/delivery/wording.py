@@ -30,7 +30,7 @@ CODES: frozenset[str] = frozenset(reasons.CODES)
 
 _MOMENTS = frozenset({"until", "at", "since"})
 _SPANS = frozenset({"after", "within"})
-_PLACES = frozenset({"pool", "queue", "team", "territory", "stage", "stage_before", "sequence"})
+_PLACES = frozenset({"pool", "queue", "team", "territory", "stage", "stage_before", "sequence", "template"})
 _REPS = frozenset({"rep", "by"})
 _CONDITIONS = frozenset({"when", "only"})
 
@@ -279,13 +279,8 @@ def _word(key: str, value: Any, names: Mapping[str, str], timezone: str) -> str:
     if key == "fields":
         return ", ".join(_field(name) for name in value)
     if key == "likelihood":
-        return share(value)
+        return percent(float(value))
     return str(value)
-
-
-def share(value: float) -> str:
-    """A share, 0..1, in percent as the active language writes it; small ones with a place behind the point."""
-    return gettext(words.PERCENT).format(number=number_format(100 * value, decimal_pos=0 if value >= 0.0995 else 1))
 
 
 def word(kind: str, value: Any) -> str:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from dibs.distribution import policies
 from dibs.distribution.models import PolicyVersion
-from dibs.distribution.rulebooks import Active, rulebook
+from dibs.distribution.rulebooks import Active, predicting, switched_on, with_model
 from dibs.engine import policy as documents
 from dibs.engine.policy import Policy, PolicyRefused
 from dibs.engine.rulebook import Rulebook
@@ -28,7 +28,7 @@ def draft(workspace_id: UUID, text: str) -> Active:
     errors = [found for found in checked.problems if found.severity == "error" and found.code != "example_failed"]
     if checked.policy is None or errors:
         raise PolicyRefused(tuple(errors) or checked.problems)
-    return ready(checked.policy)
+    return with_model(ready(checked.policy), switched_on(workspace_id))
 
 
 def ready(policy: Policy) -> Active:
@@ -37,7 +37,7 @@ def ready(policy: Policy) -> Active:
 
 
 def version(workspace_id: UUID, number: int | None = None) -> Active:
-    """The version of this number, the one in force without. Raises `UnknownVersion` and `NothingToTry`."""
+    """The version of this number, the one in force without; with the model that is switched on. Raises `UnknownVersion` and `NothingToTry`."""
     if number is None:
         active = policies.active(workspace_id)
         if active is None:
@@ -46,4 +46,4 @@ def version(workspace_id: UUID, number: int | None = None) -> Active:
     found = PolicyVersion.objects.filter(workspace_id=workspace_id, number=number).values_list("id", flat=True).first()
     if found is None:
         raise policies.UnknownVersion(number)
-    return rulebook(found)
+    return predicting(found, switched_on(workspace_id))

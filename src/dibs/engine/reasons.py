@@ -112,6 +112,8 @@ ACTING: Mapping[str, tuple[str, ...]] = {
     "same_lead": (),
     "already_undone": (),
     "already_decided": ("decided",),
+    # what was known of its person was erased
+    "is_erased": (),
     # "worth" and "under" are amounts with their currency
     "too_big_to_close": ("worth", "under"),
     "closing_not_allowed": (),
@@ -209,12 +211,18 @@ ANNOUNCING: Mapping[str, tuple[str, ...]] = {
 #: What people and programs did; written by ``dibs.distribution``. "why" is one of the fixed reasons or the person's own words.
 ACTS: Mapping[str, tuple[str, ...]] = {
     "enriched": ("fields",),
+    # all open leads were, as a model was switched on; "model" None: it was switched off
+    "rescored": ("model",),
     "skipped": (),
     "opened": (),
     "accepted": (),
     "rejected": ("why",),
     "released": ("why",),
     "contacted": ("kind", "note"),
+    # "score" 0..100; "verdict" is pursue, follow_up, hand_over or retire
+    "assessed": ("template", "score", "verdict"),
+    # its rep is to look at it again
+    "look_again_at": ("at",),
     "assigned_by": ("rep", "by", "why"),
     "returned": ("pool", "by", "why"),
     "converted": ("amount", "currency", "note", "opportunity"),
@@ -230,6 +238,8 @@ ACTS: Mapping[str, tuple[str, ...]] = {
     "belongs_no_more": ("account", "by"),
     "helper_added": ("rep", "by"),
     "helper_removed": ("rep", "by"),
+    # "why": asked, ended or open (kept as long as the policy says, since it ended or was last heard of)
+    "erased": ("why",),
 }
 
 #: What became of the opportunity that a lead was converted to; written by ``dibs.distribution``. Stages as the policy calls them.
