@@ -27,6 +27,7 @@ from dibs.engine import consequences, credits
 from dibs.engine.credits import Earned, What
 from dibs.engine.decision import Placement, Reason, Refusal
 from dibs.engine.facts import LeadClock
+from dibs.engine.forgetting import ERASED
 from dibs.engine.lifecycle import ENDED, HELD
 from dibs.people.caller import Caller
 from dibs.people.models import Role
@@ -247,6 +248,8 @@ def _act_once(
 def may_do(scene: Scene, kind: str, claim: UUID | None) -> Refusal | None:
     """Whether the state allows it, and whether the lead is the caller's to act on."""
     caller, row = scene.caller, scene.row
+    if ERASED in row["flags"]:
+        return Refusal((Reason("is_erased"),), remedy=Reason("choose_another"))
     if kind in _ON_WAITING:
         if row["state"] != "pooled":
             return Refusal((Reason("not_waiting"),), remedy=Reason("choose_another"))
