@@ -41,9 +41,13 @@ _OVER_ALL = frozenset({"assigned", "returned"})
 #: Acts that who leads may do in place of the rep who has the lead.
 _FOR_WHO_HAS_IT = frozenset({"retired", "released", "converted"})
 #: Acts after which a rep may have room for another lead.
-_FREEING = frozenset({"converted", "retired", "released", "rejected"})
+_FREEING = frozenset({"converted", "retired", "released", "rejected", "assessed"})
+#: Acts by which the lead may go to somebody else of a team, whose turns are locked for it.
+_HANDING_ON = frozenset({"rejected", "released", "assessed"})
+#: Acts that are no kind of decision themselves, and the kind whose place in the state table is theirs.
+_JUDGED_AS: Mapping[str, str] = {"assessed": "contacted", "filled_in": "contacted"}
 #: Acts that are between a rep and the lead: of nobody else anything is asked.
-_BETWEEN_TWO = frozenset({"contacted", "accepted", "converted", "retired", "returned", "skipped", "opened"})
+_BETWEEN_TWO = frozenset({"contacted", "accepted", "converted", "retired", "returned", "skipped", "opened", "filled_in"})
 #: Acts on a lead that waits, where there is no owner to ask about.
 _ON_WAITING = frozenset({"skipped", "opened"})
 
@@ -97,6 +101,8 @@ class Scene:
     now: datetime
     clock: LeadClock
     turns_after: Any = None
+    #: Decisions of the same act before the one that it is answered with, each on the lead as the one before left it.
+    before: list[Outcome] = field(default_factory=list)
     held_by: UUID | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -210,7 +216,7 @@ def _act_once(
         if row is None:
             return None
         active = policies.active(caller.workspace_id)
-        turns = active.book.policy.team_names() if active and kind in {"rejected", "released"} else ()
+        turns = active.book.policy.team_names() if active and kind in _HANDING_ON else ()
         only = (row["owner_id"], caller.rep_id) if kind in _BETWEEN_TWO else None
         known = crew(caller.workspace_id, now, lock_turns_of=turns, book=active.book if active else None, only=only)
         skipped = passed_over(caller.workspace_id, [lead_id]).get(lead_id, frozenset())
@@ -231,18 +237,20 @@ def _act_once(
 
         # Write.
         write_turns(caller.workspace_id, known.roster, scene.turns_after, known.ids)
-        write(
-            caller.workspace_id,
-            [outcome],
-            now=now,
-            policy_version=active.number if active else None,
-            crew=known,
-        )
+        for each in (*scene.before, outcome):
+            write(
+                caller.workspace_id,
+                [each],
+                now=now,
+                policy_version=active.number if active else None,
+                crew=known,
+            )
         if kind in _FREEING:
             # Fails alone: the tick gives them out too.
             transaction.on_commit(partial(give_waiting, caller.workspace_id, now), robust=True)
-    lead = row | dict(outcome.changes) | {"version": row["version"] + 1}
-    return Acted(lead, known.handles.get(lead["owner_id"]), tuple(outcome.reasons))
+    lead = outcome.lead | dict(outcome.changes) | {"version": outcome.lead["version"] + 1}
+    reasons = tuple(reason for each in (*scene.before, outcome) for reason in each.reasons)
+    return Acted(lead, known.handles.get(lead["owner_id"]), reasons)
 
 
 def may_do(scene: Scene, kind: str, claim: UUID | None) -> Refusal | None:
@@ -266,7 +274,7 @@ def may_do(scene: Scene, kind: str, claim: UUID | None) -> Refusal | None:
         refusal = judge.may_act(scene.clock, who or "", token_matches, scene.now)
         if refusal:
             return refusal
-    return judge.may_move(scene.clock, kind)
+    return judge.may_move(scene.clock, _JUDGED_AS.get(kind, kind))
 
 
 def _may_say_who_helps(scene: Scene) -> Refusal | None:
