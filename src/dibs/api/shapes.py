@@ -68,6 +68,7 @@ class LeadIn(Incoming):
     currency: Annotated[str, text(3)] | None = Field(None, description="ISO 4217.")
     message: Annotated[str, text(100_000)] | None = None
     consent: bool | None = None
+    campaign: Code | None = Field(None, description="The campaign that it answers to, by its key.")
     touches: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         None, description="How often the person came, this time counted in; 1, if left out."
     )
@@ -131,6 +132,7 @@ class LeadOut(Outgoing):
     currency: str | None = None
     message: str | None = None
     consent: bool | None = None
+    campaign: str | None = None
     attributes: dict[str, Any] | None = None
     flags: list[str] | None = None
     score: Annotated[int, Field(ge=1, le=100)] | None = None

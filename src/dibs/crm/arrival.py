@@ -37,6 +37,7 @@ class Arrival:
     deal_value: Decimal | None = None
     currency: str | None = None
     message: str | None = None
+    campaign: str | None = None
     consent: bool | None = None
     touches: int | None = None
     pages: int | None = None
@@ -45,6 +46,8 @@ class Arrival:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     lead_id: UUID = field(default_factory=new_id)
+    #: The import it comes with.
+    batch: UUID | None = None
 
 
 #: What a touch can be: another message that would have been a lead of its own (``form``), a visit, pages looked at, mails opened, links
@@ -65,6 +68,7 @@ class Touching:
     external_id: str | None = None
     count: int = 1
     detail: Mapping[str, Any] = field(default_factory=dict)
+    id: UUID = field(default_factory=new_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,11 @@ from django.db import connection
 from dibs.crm.companies import company_key
 from dibs.crm.marks import marks_of
 from dibs.crm.persons import Known, known_by
+from dibs.engine.decision import Reason
 from dibs.people.bulk import insert_rows
 from dibs.people.tenancy import new_id
 
+_CONTACT_MADE = Reason("contact_made")
 #: Accounts that are marked in one transaction.
 _MARKED = 2_000
 
@@ -81,6 +83,12 @@ class Made:
     contact_id: UUID | None = None
     account: str | None = None
     contact: bool = False
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """What the lead's story says of it."""
+        made = (Reason("account_made", {"account": self.account}),) if self.account is not None else ()
+        return (*made, _CONTACT_MADE) if self.contact else made
 
 
 def make_customers(

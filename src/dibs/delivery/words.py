@@ -92,6 +92,12 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "sees": {"full": _("everything"), "preview": _("a preview"), "none": _("nothing")},
     "ended": {"open": _("open"), "won": _("won"), "lost": _("lost")},
     "decided": {"merged": _("the same"), "apart": _("not the same")},
+    "verdict": {
+        "pursue": _("to be pursued"),
+        "follow_up": _("to be followed up"),
+        "hand_over": _("to be handed over"),
+        "retire": _("to be given up"),
+    },
     "touch": {
         "form": _("another message"),
         "visit": _("a visit"),
@@ -103,7 +109,20 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "meeting": _("a meeting"),
         "other": _("something else"),
     },
-    "kind": {"call": _("call"), "mail": _("mail"), "meeting": _("meeting"), "message": _("message")},
+    "kind": {
+        "call": _("call"),
+        "mail": _("mail"),
+        "meeting": _("meeting"),
+        "message": _("message"),
+        "task": _("task"),
+        "other": _("something else"),
+    },
+    "outcome": {
+        "reached": _("reached"),
+        "no_answer": _("no answer"),
+        "left_message": _("left a message"),
+        "wrong_number": _("wrong number"),
+    },
     "why": {
         "no_interest": _("no interest"),
         "not_a_fit": _("not a fit"),
@@ -245,6 +264,7 @@ FIELDS: Mapping[str, str] = {
 
 #: What could not be right in a lead's input and was kept as it came (``Lead.flags``); ``cut`` is said of any field.
 FLAGS: Mapping[str, str] = {
+    "erased": _("What was known of the person was erased"),
     "email_invalid": _("The e-mail address cannot be right"),
     "phone_invalid": _("The phone number cannot be right"),
     "phone_no_country": _("It is not known which country the phone number is of"),

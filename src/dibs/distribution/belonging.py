@@ -52,6 +52,12 @@ def _kept_apart(workspace_id: UUID, leads: Iterable[UUID]) -> set[tuple[UUID, UU
     return set(decided.values_list("lead_id", "account_id"))
 
 
+def accounts_asked_about(workspace_id: UUID, leads: Iterable[UUID]) -> set[UUID]:
+    """Those of the leads of which a person has still to say whether they belong to an account."""
+    waiting = NearMiss.objects.filter(workspace_id=workspace_id, lead__in=list(leads), state="open", account__isnull=False)
+    return set(waiting.values_list("lead_id", flat=True))
+
+
 def keep_near_accounts(workspace_id: UUID, found: Mapping[UUID, Match], now: datetime) -> None:
     """Put those that are only near an account before a person."""
     keep_near(

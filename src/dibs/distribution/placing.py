@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from dibs.crm.arrival import Arrival, Enrichment
+from dibs.crm.customers import Customer, make_customers
 from dibs.crm.lookup import lookup_of
 from dibs.crm.persons import Known
 from dibs.delivery.wake import wake
@@ -23,7 +24,7 @@ from dibs.distribution.near import Miss, keep_near
 from dibs.distribution.persons import Persons, SomebodyElseFirst
 from dibs.distribution.policies import Active
 from dibs.distribution.reading import LEAD_COLUMNS, Crew, Row, crew, lead_clock, lead_facts, seed_for
-from dibs.distribution.touching import Placed, again, look_again, placed_of
+from dibs.distribution.touching import Erased, Placed, again, look_again, placed_of
 from dibs.distribution.writing import Outcome, feel, log, placing, to_json, write, write_turns
 from dibs.engine import consequences, route
 from dibs.engine.decision import InReview, Placement, Reason
@@ -76,7 +77,10 @@ def arrive(
         matching = active.book.policy.matching if active else Matching()
         who = persons.recognise(workspace_id, arrivals) if matching.same_person else Persons()
         touches = {at: again(arrivals[at], lead, now) for at, lead in who.here.items()}
-        looked = look_again(workspace_id, active, [*changes, *touches.values()], now)
+        try:
+            looked = look_again(workspace_id, active, [*changes, *touches.values()], now)
+        except Erased as problem:
+            raise AlreadyHere from problem
         if any(looked[touch.lead_id].ended for touch in touches.values()):
             raise AlreadyHere  # It ended after its person was recognised: theirs is a new lead now.
         new = [at for at in range(len(arrivals)) if at not in who.here and at not in who.follows]
@@ -146,6 +150,8 @@ def _place_new(workspace_id: UUID, active: Active | None, arrivals: Sequence[Arr
 
     # Write.
     number = active.number if active else None
+    if active and active.book.policy.matching.make == "capture":
+        _make_customers(workspace_id, looked, outcomes, now)
     _insert_leads(outcomes, number)
     write_turns(workspace_id, known.roster, roster, known.ids)
     log(workspace_id, outcomes, now=now, policy_version=number, crew=known)
@@ -202,6 +208,14 @@ def decide(looked: Sequence[Looked], known: Crew, now: datetime) -> tuple[list[O
             )
         )
     return outcomes, roster
+
+
+def _make_customers(workspace_id: UUID, looked: Sequence[Looked], outcomes: Sequence[Outcome], now: datetime) -> None:
+    """Give the new leads their account and contact, and say which were made. Rules were asked of who was known before."""
+    customers = [Customer.of(one.row, asked=one.match.near_id is not None) for one in looked]
+    for outcome, made in zip(outcomes, make_customers(workspace_id, customers, now), strict=True):
+        outcome.lead |= {"account_id": made.account_id, "contact_id": made.contact_id}
+        outcome.reasons = (*outcome.reasons, *made.reasons)
 
 
 _DEFAULTS: Row = dict.fromkeys(LEAD_COLUMNS) | {

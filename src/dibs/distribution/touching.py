@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from dibs.crm.arrival import MEANT, Arrival, Enrichment, Touching
+from dibs.crm.customers import Customer, make_customers
 from dibs.crm.lookup import FIELDS, lookup_of
 from dibs.delivery import notices
-from dibs.distribution.belonging import found_later, keep_near_accounts
+from dibs.distribution.belonging import accounts_asked_about, found_later, keep_near_accounts
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.policies import Active
 from dibs.distribution.reading import Crew, Row, crew, lead_clock, lead_facts, lock_leads, passed_over, seed_for
@@ -20,6 +21,7 @@ from dibs.engine import borders, consequences, qualify, reassign, route, waiting
 from dibs.engine import claim as judge
 from dibs.engine.decision import InPool, Reason
 from dibs.engine.facts import AccountFacts
+from dibs.engine.forgetting import ERASED
 from dibs.engine.lifecycle import ENDED, HELD, WAITING
 from dibs.engine.policy_market import Matching
 from dibs.engine.roster import Roster
@@ -28,6 +30,8 @@ from dibs.people.models import Rep
 
 #: What a lead takes from a touch even where it has it: what the person wants now. Of who they are it takes what it lacks.
 _NEWEST = frozenset({"product", "use_case", "message", "deal_value", "currency", "consent", "campaign", "attributes"})
+#: What a new customer is made of.
+_MAKING = ("company", "domain", "email", "phone", "name")
 #: Under which attribute stands where the person came from last.
 LAST_SOURCE = "last_source"
 #: Which column counts a kind of touch, beside ``touches``.
@@ -42,8 +46,17 @@ _TOLD = tuple(known.name for known in fields(Arrival) if known.name not in _NAME
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """What was written on a lead that was here: its columns before and after, by name, and the ids of the touches."""
+
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    touches: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Placed:
-    """Where a lead is now. ``touched``: it was here already, and its person came again."""
+    """Where a lead is now. ``touched``: it was here already, and its person came again; ``changes``: what that, or new facts, did."""
 
     lead_id: UUID
     state: str
@@ -53,6 +66,7 @@ class Placed:
     score: int | None
     rank: str | None
     touched: bool = False
+    changes: Changes | None = None
 
     @property
     def ended(self) -> bool:
@@ -86,6 +100,10 @@ def again(arrival: Arrival, lead_id: UUID, now: datetime) -> Enrichment:
     return Enrichment(lead_id, facts, Touching(at, "form", arrival.source, arrival.external_id, detail=detail))
 
 
+class Erased(Exception):
+    """The person of the lead was erased meanwhile: what is new is of somebody who is new here."""
+
+
 @dataclass(slots=True)
 class Told:
     """What is new of one lead: columns by name, the touches, and whose it turns out to be."""
@@ -103,12 +121,15 @@ def look_again(
     those that somebody holds get a new score and stay, unless they lie in a territory of somebody else's now (`dibs.engine.borders`), and
     who has them is told of a touch. Unknown leads are left out.
 
-    A touch on a lead that has ended is not written: where it is, is the answer.
+    A touch on a lead that has ended is not written: where it is, is the answer. Raises `Erased` for new facts on a lead whose person was
+    erased.
     """
     if not changes:
         return {}
     # Read.
     rows = lock_leads(workspace_id, {change.lead_id for change in changes})
+    if any(ERASED in rows[change.lead_id]["flags"] for change in changes if change.lead_id in rows and not change.touch):
+        raise Erased
     turns, book = (active.book.policy.team_names(), active.book) if active else ((), None)
     known = crew(workspace_id, now, lock_turns_of=turns, book=book)
     skipped = passed_over(workspace_id, rows)
@@ -119,6 +140,8 @@ def look_again(
         new[lead_id].belongs = match.judged.reasons
         if match.account_id is not None:
             new[lead_id].given["account_id"] = match.account_id
+    if active and matching.make == "capture":
+        _make_customers(workspace_id, rows, new, now)
     accounts = accounts_by_id(
         workspace_id, {(row | new[lead].given)["account_id"] for lead, row in rows.items() if lead in new}
     )
@@ -150,7 +173,43 @@ def look_again(
     keep_near_accounts(workspace_id, found, now)
     _keep(workspace_id, touches)
     _tell(workspace_id, touches, now)
-    return {lead_id: placed_of(outcome, known) for lead_id, outcome in outcomes.items()}
+    return {
+        lead_id: replace(placed_of(outcome, known), changes=_changes(rows[lead_id], new[lead_id]))
+        for lead_id, outcome in outcomes.items()
+    }
+
+
+def _changes(row: Row, told: Told) -> Changes:
+    before = {name: row[name] for name in told.given if name in row}
+    return Changes(before, dict(told.given), tuple(touch.id for touch in told.touches))
+
+
+def _make_customers(workspace_id: UUID, rows: Mapping[UUID, Row], new: Mapping[UUID, Told], now: datetime) -> None:
+    """Of open leads without an account or a contact, of which something became known that makes one: make them, and say so."""
+    lacking = [
+        lead
+        for lead, told in new.items()
+        if (row := rows[lead])["state"] not in ENDED
+        and ((row | told.given)["account_id"] is None or row["contact_id"] is None)
+        and any(told.given.get(name) not in (None, row[name]) for name in _MAKING)
+    ]
+    if not lacking:
+        return
+    asked = accounts_asked_about(workspace_id, lacking)
+    customers = [
+        Customer.of(rows[lead] | new[lead].given, asked=lead in asked or _near(new[lead].belongs)) for lead in lacking
+    ]
+    for lead, made in zip(lacking, make_customers(workspace_id, customers, now), strict=True):
+        told = new[lead]
+        if made.account_id is not None and rows[lead]["account_id"] is None:
+            told.given["account_id"] = made.account_id
+        if made.contact_id is not None and rows[lead]["contact_id"] is None:
+            told.given["contact_id"] = made.contact_id
+        told.belongs = (*told.belongs, *made.reasons)
+
+
+def _near(belongs: Sequence[Reason]) -> bool:
+    return any(reason.code == "near_account" for reason in belongs)
 
 
 def looked_at(
@@ -270,7 +329,7 @@ def _changed(row: Row, given: Mapping[str, Any]) -> set[str]:
     changed = {
         name
         for name, value in given.items()
-        if name not in {"attributes", "touches", "last_touch_at", "account_id"} and row.get(name) != value
+        if name not in {"attributes", "touches", "last_touch_at", "account_id", "contact_id"} and row.get(name) != value
     }
     if "attributes" in given:
         old = row["attributes"]

@@ -64,8 +64,11 @@ _CREDIT_COLUMNS = (
 #: Made once: with what is asked of it, `json.dumps` makes one for every call.
 to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
+#: Kinds of decision that are about what became of the lead, and not told as an event of its own (`Outcome.also` tells it).
+_NO_EVENT = frozenset({"dealt"})
+
 #: Kinds of decision that change facts and not the state, so the state table does not speak of them.
-_STILL = frozenset({"enriched", "touched", "skipped", "opened", "helped", "warned"})
+_STILL = frozenset({"enriched", "touched", "skipped", "opened", "helped", "warned", "dealt", "erased"})
 
 
 @dataclass(slots=True)
@@ -74,7 +77,8 @@ class Outcome:
 
     ``changes`` maps columns of the lead to new values. ``rep`` is whom it concerns, ``actor`` the user who did it (``None``:
     the policy, or time). ``felt`` lists what it does to standings, by the rep's handle; ``earned`` what it earns who has the lead.
-    ``passed_over``: the rep who did not keep it, and how (see `PassedOver`); ``passed_at``: when, if that is not now.
+    ``passed_over``: the rep who did not keep it, and how (see `PassedOver`); ``passed_at``: when, if that is not now. ``also``: events that
+    are told beside the decision's own.
     """
 
     lead: Row
@@ -88,6 +92,7 @@ class Outcome:
     passed_at: datetime | None = None
     earned: tuple[Earned, ...] = ()
     seed: str = ""
+    also: tuple[Event, ...] = ()
 
     @property
     def state(self) -> str:
@@ -232,7 +237,9 @@ def log(
         review = outcome.changes.get("review", lead.get("review"))
         told = names.get(rep) if rep else None
         payload = lead_payload_json(lead["id"], pool, lead["state"], outcome.state, told, review)
-        events.append((f"lead.{outcome.kind}", lead["id"], payload))
+        if outcome.kind not in _NO_EVENT:
+            events.append((f"lead.{outcome.kind}", lead["id"], payload))
+        events.extend(outcome.also)
     insert_rows("distribution_decision", DECISION_COLUMNS, decisions)
     post(workspace_id, events, now)
 
@@ -317,8 +324,9 @@ def _update_leads(outcomes: Sequence[Outcome], policy_version: int | None) -> No
     groups: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
     for outcome in outcomes:
         changes = {**outcome.changes, "version": outcome.lead["version"] + 1, "policy_version": policy_version}
-        if "attributes" in changes:
-            changes["attributes"] = to_json(changes["attributes"])
+        for name in ("attributes", "answers"):
+            if name in changes and not isinstance(changes[name], str):
+                changes[name] = to_json(changes[name])
         columns = tuple(sorted(changes))
         groups.setdefault(columns, []).append((outcome.lead["id"], *(changes[column] for column in columns)))
     for columns, rows in groups.items():

@@ -55,6 +55,7 @@ OWN_FIELDS = (
     "currency",
     "message",
     "consent",
+    "campaign",
     "attributes",
     "flags",
     "score",

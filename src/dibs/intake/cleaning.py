@@ -40,6 +40,7 @@ TEXTS: Mapping[str, int | None] = {
     "language": 16,
     "product": 200,
     "use_case": 300,
+    "campaign": 100,
     "message": None,
 }
 #: Every field a source may fill.

@@ -33,6 +33,7 @@ _ALIASES = {
     "use_case": "usecase casodeuso 用途 利用目的",
     "deal_value": "dealvalue amount value dealsize budget presupuesto importe monto valor 金額 予算 nilai",
     "currency": "currencycode moneda moeda 通貨 matauang",
+    "campaign": "campaignname campaigncode campaignid utmcampaign campana キャンペーン kampanye",
     "message": "comments comment notes note inquiry description mensaje comentarios メッセージ 備考 お問い合わせ内容 pesan catatan",
     "consent": "optin marketingconsent gdprconsent consentimiento 同意 persetujuan",
 }

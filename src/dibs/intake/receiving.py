@@ -20,8 +20,10 @@ from psycopg.errors import DeadlockDetected, SerializationFailure
 from dibs.crm.arrival import Arrival, Enrichment
 from dibs.distribution.persons import kept_instead
 from dibs.distribution.placing import AlreadyHere, Placed, arrive
+from dibs.distribution.writing import to_json
 from dibs.intake.cleaning import FIELDS, Place
 from dibs.intake.codes import ROWS
+from dibs.intake.models import Source
 from dibs.intake.preparing import Prepared, Sent, Taken, prepare
 from dibs.people.bulk import insert_rows
 from dibs.people.models import Workspace
@@ -79,9 +81,14 @@ def receive(
     return take_in(workspace_id, prepared, now=now, enriching=enriching)
 
 
-def take_in(workspace_id: UUID, prepared: Prepared, *, now: datetime, enriching: bool = False) -> list[Received]:
-    """Keep, place and enrich, in one transaction. The connection is in the workspace already."""
+def take_in(
+    workspace_id: UUID, prepared: Prepared, *, now: datetime, enriching: bool = False, batch: UUID | None = None
+) -> list[Received]:
+    """Keep, place and enrich, in one transaction. The connection is in the workspace already. ``batch``: the import that they are of,
+    for which is noted what they change."""
     thorough = False
+    if not enriching:
+        fill_from_sources(workspace_id, prepared.taken)
     for left in reversed(range(_TRIES)):
         answers: list[Received | None] = [None] * prepared.rows
         for refusal in prepared.refused:
@@ -89,7 +96,9 @@ def take_in(workspace_id: UUID, prepared: Prepared, *, now: datetime, enriching:
         try:
             with transaction.atomic():
                 for wave in _waves(prepared.taken):
-                    _take_wave(workspace_id, wave, answers, enriching=enriching, thorough=thorough, now=now)
+                    _take_wave(
+                        workspace_id, wave, answers, enriching=enriching, thorough=thorough, now=now, batch=batch
+                    )
             break
         except (AlreadyHere, IntegrityError, OperationalError) as problem:
             # Another sender was at the same leads at the same time. They are here now; look again.
@@ -128,6 +137,7 @@ def _take_wave(
     enriching: bool,
     thorough: bool,
     now: datetime,
+    batch: UUID | None,
 ) -> None:
     # Read: which leads are here, and what has been said of them already. Of a lead that is not here nothing has been said,
     # unless somebody is saying it right now: then ``thorough``, the second time round, asks about every row.
@@ -149,7 +159,7 @@ def _take_wave(
             answers[row.at] = _unknown(row)
             continue
         else:
-            arrival = arrivals[row.at] = arrival_of(row, now)
+            arrival = arrivals[row.at] = arrival_of(row, now, batch)
             lead_id = arrival.lead_id
         kept.append((row, lead_id))
     changes = _changes(known)
@@ -168,6 +178,8 @@ def _take_wave(
         [(arrivals[at].lead_id, place.lead_id) for at, place in zip(arrivals, places, strict=True) if place.touched],
         [row for row in wave if row.at in arrivals],
     )
+    if batch is not None:
+        _note_changes(workspace_id, batch, [*changed, *(place for place in places if place.touched)])
 
 
 def _said_before(workspace_id: UUID, rows: Sequence[Taken]) -> dict[tuple[str, str, bytes], UUID | None]:
@@ -222,9 +234,58 @@ def _unknown(row: Taken) -> Received:
     return Received("refused", code=code, field="external_id", message=message)
 
 
-def arrival_of(row: Taken, now: datetime) -> Arrival:
+def arrival_of(row: Taken, now: datetime, batch: UUID | None = None) -> Arrival:
     facts = {"received_at": now} | row.facts | {"source": row.source}
-    return Arrival(**facts, attributes=row.attributes, flags=row.flags)
+    return Arrival(**facts, attributes=row.attributes, flags=row.flags, batch=batch)
+
+
+def fill_from_sources(workspace_id: UUID, rows: Sequence[Taken]) -> None:
+    """Give the rows what is known of all that their source brings, where they don't say it themselves: the campaign that they answer
+    to, and whether their people agreed to be written to."""
+    names = {row.source for row in rows}
+    if not names:
+        return
+    said = {
+        name: {field: value for field, value in (("campaign", campaign), ("consent", consent)) if value is not None}
+        for name, campaign, consent in Source.objects.filter(workspace_id=workspace_id, name__in=names).values_list(
+            "name", "campaign", "consent"
+        )
+    }
+    if not any(said.values()):
+        return
+    for row in rows:
+        for field, value in said.get(row.source, {}).items():
+            row.facts.setdefault(field, value)
+
+
+def _note_changes(workspace_id: UUID, batch: UUID, placed: Sequence[Placed]) -> None:
+    """Note what an import does to leads that were here before it."""
+    told = {id(place.changes): place for place in placed if place.changes is not None}
+    rows = [
+        (
+            new_id(),
+            place.lead_id,
+            to_json(dict(place.changes.before)),
+            to_json(dict(place.changes.after)),
+            [str(touch) for touch in place.changes.touches],
+        )
+        for place in told.values()
+        if place.changes is not None and (place.changes.after or place.changes.touches)
+    ]
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            INSERT INTO intake_changed (id, workspace_id, batch_id, lead_id, before, after, touches)
+            SELECT %s, workspace_id, %s, id, %s::jsonb, %s::jsonb, %s::uuid[] FROM crm_lead
+            WHERE workspace_id = %s AND id = %s AND batch IS DISTINCT FROM %s
+            """,
+            [
+                (row_id, batch, before, after, touches, workspace_id, lead, batch)
+                for row_id, lead, before, after, touches in rows
+            ],
+        )
 
 
 def _changes(rows: Sequence[tuple[Taken, UUID]]) -> list[Enrichment]:

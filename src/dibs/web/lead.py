@@ -32,7 +32,7 @@ from dibs.web.visit import Visit, page
 #: The facts in the order they are shown.
 SHOWN = (
     "name", "title", "phone", "email", "company", "industry", "employees", "country", "region", "city", "postal_code", "source",
-    "product", "use_case", "deal_value", "language", "territory", "account", "domain", "consent", "received_at", "touches", "pages", "mails_opened", "last_touch_at", "message",
+    "product", "use_case", "deal_value", "language", "territory", "account", "domain", "consent", "campaign", "received_at", "touches", "pages", "mails_opened", "last_touch_at", "message",
 )  # fmt: skip
 
 #: What a part of the page shows of a lead to who looks; ``None``: nothing.

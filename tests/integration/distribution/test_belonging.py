@@ -87,7 +87,8 @@ def test_what_is_only_near_is_put_before_a_person_and_never_taken_again_once_kep
     ops = caller_of(make_user(scene.workspace, "ops"))
     assert isinstance(merging.decide(ops, miss.id, after(2), same=False), merging.Decided)
     assert known_later(scene, first.lead_id, company="Acme Manufacturing").pool == "inbound"
-    assert scene.lead(first.lead_id).account is None
+    made = scene.lead(first.lead_id).account
+    assert (made.name, made.domain, made.made) == ("Acme Manufacturing", None, True)
 
 
 def test_an_account_that_a_lead_has_stays_and_what_says_nothing_new_asks_nothing(scene: Scene) -> None:
