@@ -36,6 +36,7 @@ MATRIX = {
     Action.SEE_ACCOUNTS: "manager ops integration",
     Action.WRITE_ACCOUNTS: "ops integration",
     Action.DECIDE_MATCHES: "manager ops",
+    Action.SEE_REPORTS: "manager ops integration",
     Action.PUBLISH_POLICY: "ops",
 }
 BODIES: dict[str, Any] = {

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from dibs.insight.fair_play import PoolNote
+from dibs.insight.reports import Counted, Group, Report
 from dibs.insight.what_if import Count
 
 #: The size that lines are drawn in; the page stretches it to its own.
@@ -92,3 +93,56 @@ def against(counts: Sequence[Count]) -> list[Against]:
     """Bars for what was and what would be, all on one scale."""
     most = max((max(count.before, count.after) for count in counts), default=0) or 1
     return [Against(count, round(100 * count.before / most, 1), round(100 * count.after / most, 1)) for count in counts]
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelStep:
+    """How far so many leads came: ``of_all`` and ``of_before``, the step before this, in percent."""
+
+    name: str
+    count: int
+    of_all: float
+    of_before: float
+
+
+def funnel(counted: Counted) -> list[FunnelStep]:
+    """From leads to what was won, each step a part of the one before."""
+    steps: list[FunnelStep] = []
+    for name in ("leads", "contacted", "converted", "won"):
+        count = getattr(counted, name)
+        before = steps[-1].count if steps else count
+        steps.append(
+            FunnelStep(
+                name,
+                count,
+                100 * count / counted.leads if counted.leads else 0,
+                100 * count / before if before else 0,
+            )
+        )
+    return steps
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A month of a group. ``depth``: how much of it converted beside the others, 0..8, for its shade; ``None``: too few to say."""
+
+    counted: Counted
+    depth: int | None
+
+
+def cells(told: Report, enough: int) -> list[tuple[Group, list[Cell]]]:
+    """The groups' months, shaded by the share that converted; the deepest shade is the highest share that ``enough`` leads stand for."""
+    rates = [
+        month.rate
+        for group in told.groups
+        for month in group.months
+        if month.leads >= enough and month.rate is not None
+    ]
+    most = max(rates, default=0.0)
+
+    def depth(counted: Counted) -> int | None:
+        if counted.leads < enough or counted.rate is None:
+            return None
+        return round(8 * counted.rate / most) if most else 0
+
+    return [(group, [Cell(month, depth(month)) for month in group.months]) for group in told.groups]

@@ -40,6 +40,7 @@ def environment(**options: Any) -> Environment:
         day=shown.day,
         flagged=wording.flagged,
         moment_in=shown.moment_in,
+        month=shown.month,
         number=shown.number,
         since=shown.since,
         short_span=shown.short_span,

@@ -42,7 +42,7 @@ def fair_play(visit: Visit) -> HttpResponse:
         seen=lately(visit.caller, days, visit.now),
         bands=[f"{start + 1}–{end}" for start, end in zip((0, *BANDS), BANDS, strict=False)],
         pools=[(pool, course(pool.moved, since, visit.now)) for pool in pools],
-        ways=_ways(),
+        ways=ways_in_words(),
         credits=earned if earned or (book and book.policy.credits) else None,
         enough=ENOUGH,
         short=short_span,
@@ -69,7 +69,7 @@ def _days(visit: Visit) -> int:
     return int(asked) if asked in map(str, PERIODS) else PERIODS[0]
 
 
-def _ways() -> dict[str, str]:
+def ways_in_words() -> dict[str, str]:
     """How a lead was taken, in words."""
     return {
         "pull": pgettext("how taken", "claimed"),

@@ -91,6 +91,11 @@ def date_of(when: date) -> str:
     return date_format(when, "MONTH_DAY_FORMAT" if when.year == localtime().year else "DATE_FORMAT")
 
 
+def month(when: date) -> str:
+    """A month, with its year."""
+    return date_format(when, "YEAR_MONTH_FORMAT")
+
+
 def number(value: Any) -> str:
     """A number with its thousands apart, as the reader's language has it."""
     if value is None:

@@ -18,6 +18,7 @@ from dibs.web import (
     policy,
     pool,
     publishing,
+    reports,
     review,
     trying,
 )
@@ -45,6 +46,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("matches/", matches.matches, name="matches"),
     path("matches/<uuid:match_id>/<slug:act>/", matches.decide, name="decide_match"),
     path("review/", review.review, name="review"),
+    path("reports/", reports.reports, name="reports"),
+    path("reports/leads.csv", reports.reports_file, name="reports_file"),
     path("fair-play/", fair_play.fair_play, name="fair_play"),
     path("fair-play/credits.csv", fair_play.credits_file, name="credits_file"),
     path("people/", people.people, name="people"),

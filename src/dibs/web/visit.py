@@ -184,6 +184,8 @@ class Visit:
     def more(self) -> list[Tab]:
         """The pages that are for a few and not for every day, under one menu."""
         tabs: list[Tab] = []
+        if self.caller.may(Action.SEE_REPORTS):
+            tabs.append(Tab("reports", reverse("reports"), _("Reports")))
         return tabs
 
     def show(self, template: str, *, status: int = 200, **context: Any) -> HttpResponse:

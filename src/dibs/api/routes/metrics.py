@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest, HttpResponse
-from django.utils.timezone import is_aware, now
+from django.utils.timezone import now
 from ninja import Query, Router
 from pydantic import Field
 
 from dibs.api import answers
 from dibs.api.documentation import reads
+from dibs.api.periods import span
 from dibs.api.problems import Problem
 from dibs.api.shapes import Incoming, Outgoing
 from dibs.api.tokens import Token, check_query
@@ -133,7 +134,7 @@ def fair_play_metrics(request: HttpRequest, asked: Query[MetricsQuestion]) -> Ht
     is answered 403."""
     check_query(request, MetricsQuestion)
     caller = _caller(request)
-    found = fair_play(caller, *_span(asked))
+    found = fair_play(caller, *span(asked, now(), _LONGEST))
     players = [
         {
             "rep": player.handle,
@@ -156,7 +157,7 @@ def pool_metrics(request: HttpRequest, asked: Query[MetricsQuestion]) -> HttpRes
     """Only pools in the caller's sight. `now` is null for a pool that was not noted within the last 20 minutes, and for one of which
     the caller's tier shows some leads only (`masked`)."""
     check_query(request, MetricsQuestion)
-    found = pools_moved(_caller(request), *_span(asked))
+    found = pools_moved(_caller(request), *span(asked, now(), _LONGEST))
     items = [
         {
             "name": pool.name,
@@ -181,7 +182,7 @@ def credit_metrics(request: HttpRequest, asked: Query[CreditsQuestion]) -> HttpR
     """A rep sees the own credits, a manager those of the teams managed. As CSV each credit is a line, for who pays by them."""
     check_query(request, CreditsQuestion)
     caller: Caller = request.auth  # type: ignore[attr-defined]
-    since, until = _span(asked)
+    since, until = span(asked, now(), _LONGEST)
     if asked.format == "csv":
         try:
             lines = credit_lines(caller, since, until)
@@ -197,22 +198,6 @@ def _caller(request: HttpRequest) -> Caller:
     if not open_to(caller, Eyes(caller, now())):
         raise Problem("not_allowed", "The policy shows fair play to managers only.")
     return caller
-
-
-def _span(asked: MetricsQuestion) -> tuple[datetime, datetime]:
-    """From when to when. Raises `Problem`."""
-    for name in ("since", "until"):
-        given = getattr(asked, name)
-        if given is not None and not is_aware(given):
-            raise Problem("invalid", f"{name}: A moment needs its time zone, such as Z")
-    until = asked.until or now()
-    try:
-        since = asked.since or until - timedelta(days=asked.days)
-    except OverflowError:
-        raise Problem("invalid", "until: That is before all time") from None
-    if not timedelta(0) < until - since <= _LONGEST:
-        raise Problem("invalid", f"since: It must be before until, by {_LONGEST.days} days at most")
-    return since, until
 
 
 def _bands(claims: tuple[int, ...], offered: tuple[float, ...]) -> list[dict[str, Any]]:

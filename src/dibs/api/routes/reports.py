@@ -1,0 +1,149 @@
+"""What became of leads: the funnel by month and by what they have in common."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.timezone import now
+from ninja import Query, Router
+from pydantic import Field
+
+from dibs.api import answers
+from dibs.api.documentation import reads
+from dibs.api.periods import span
+from dibs.api.problems import Problem
+from dibs.api.shapes import Incoming, Outgoing
+from dibs.api.tokens import Token, check_query
+from dibs.insight.reports import GROUPS, Counted, Group, UnknownGroup, as_csv, report
+from dibs.people.access import Action
+from dibs.people.caller import Caller
+
+router = Router(tags=["metrics"])
+
+_SEE = Token(Action.SEE_REPORTS)
+_LONGEST = timedelta(days=3660)
+
+
+class FunnelQuestion(Incoming):
+    by: Annotated[str, Field(min_length=1, max_length=120)] = Field(
+        "source",
+        description=f"What leads are told apart by: {', '.join(GROUPS)}, or an attribute, `attributes.<name>`.",
+    )
+    days: Annotated[int, Field(ge=1, le=_LONGEST.days)] = Field(
+        90, description="Leads received in the last so many days."
+    )
+    since: datetime | None = Field(None, description="In place of `days`: received at this moment or later.")
+    until: datetime | None = Field(None, description="Received before this moment; now, if left out.")
+    format: Literal["json", "csv"] = Field("json", description="`csv`: a line for each month of each group.")
+
+
+class CountedOut(Outgoing):
+    leads: int
+    contacted: int
+    converted: int
+    retired: int
+    open: int = Field(description="Neither converted nor retired yet.")
+    won: int = Field(description="Opportunities that were won.")
+    lost: int
+    rate: float | None = Field(description="Which share of the leads converted, 0..1.")
+    to_contact: float | None = Field(description="Seconds from received to the first contact, half of them longer.")
+    to_convert: float | None = Field(description="Seconds from received to converted, half of them longer.")
+
+
+class MonthOut(CountedOut):
+    month: date = Field(description="Its first day, in the workspace's time zone.")
+
+
+class GroupOut(CountedOut):
+    name: str | None = Field(description="Null: leads that say nothing of it; in `rest`, all smaller groups together.")
+    months: list[MonthOut]
+
+
+class RetiredOut(Outgoing):
+    why: str
+    leads: int
+
+
+class WonOut(Outgoing):
+    currency: str
+    amount: Decimal
+
+
+class BandOut(Outgoing):
+    low: int
+    high: int
+    leads: int
+    converted: int
+
+
+class FunnelOut(Outgoing):
+    by: str
+    since: datetime
+    until: datetime
+    total: CountedOut
+    months: list[MonthOut]
+    groups: list[GroupOut] = Field(description="The largest first, 40 at most.")
+    rest: GroupOut | None
+    retired: list[RetiredOut]
+    won: list[WonOut] = Field(description="Amounts won, by currency.")
+    bands: list[BandOut] = Field(description="By the score that leads came in with.")
+
+
+@router.get(
+    "/metrics/funnel",
+    auth=_SEE,
+    response=reads(FunnelOut),
+    summary="What became of leads, by month and group",
+    openapi_extra={"responses": {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}},
+)
+def funnel(request: HttpRequest, asked: Query[FunnelQuestion]) -> HttpResponse:
+    """Leads count for the period they were received in. For a manager those that are theirs to look at."""
+    check_query(request, FunnelQuestion)
+    caller: Caller = request.auth  # type: ignore[attr-defined]
+    moment = now()
+    since, until = span(asked, moment, _LONGEST)
+    try:
+        told = report(caller, asked.by, since, until, moment)
+    except UnknownGroup:
+        raise Problem("invalid", f"by: it is one of {', '.join(GROUPS)}, or attributes.<name>") from None
+    if asked.format == "csv":
+        return HttpResponse(as_csv(told), content_type="text/csv; charset=utf-8")
+    months = [month for month, _ in told.months]
+    return answers.answer(
+        {
+            "by": told.by,
+            "since": told.since,
+            "until": told.until,
+            "total": _counted(told.total),
+            "months": [{"month": month, **_counted(counted)} for month, counted in told.months],
+            "groups": [_group(group, months) for group in told.groups],
+            "rest": _group(told.rest, months) if told.rest else None,
+            "retired": [{"why": why, "leads": count} for why, count in told.retired],
+            "won": [{"currency": currency, "amount": amount} for currency, amount in told.won],
+            "bands": [
+                {"low": band.low, "high": band.high, "leads": band.leads, "converted": band.converted}
+                for band in told.bands
+            ],
+        }
+    )
+
+
+def _counted(counted: Counted) -> dict[str, object]:
+    return {
+        name: getattr(counted, name)
+        for name in (
+            "leads", "contacted", "converted", "retired", "open", "won", "lost", "rate", "to_contact", "to_convert",
+        )
+    }  # fmt: skip
+
+
+def _group(group: Group, months: list[date]) -> dict[str, object]:
+    by_month = [
+        {"month": month, **_counted(counted)}
+        for month, counted in zip(months, group.months, strict=True)
+        if counted.leads
+    ]
+    return {"name": group.name, **_counted(group.all), "months": by_month}

@@ -1,0 +1,98 @@
+"""Reports: what became of the leads of a period, by month and by whatever they have in common."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from dibs.delivery.wording import active_language, country_name, field_name, titled
+from dibs.insight.reports import ATTRIBUTE, GROUPS, Report, UnknownGroup, as_csv, first_received, groups_at_hand, report
+from dibs.people.access import Action
+from dibs.web.drawing import cells, funnel
+from dibs.web.fair_play import ways_in_words
+from dibs.web.shown import rounded, short_span
+from dibs.web.visit import Visit, page
+
+#: The periods to choose from, in days; beside them the whole time there are leads of.
+PERIODS = (30, 90, 365)
+_ALL = "all"
+#: With so few leads a share says nothing.
+ENOUGH = 10
+
+
+@require_GET
+@page(Action.SEE_REPORTS)
+def reports(visit: Visit) -> HttpResponse:
+    """What came in, what was won, where it came from and what was given up."""
+    days, by, told = _asked(visit)
+    ways = groups_at_hand(visit.caller, visit.now)
+    return visit.show(
+        "reports/reports.html",
+        tab="reports",
+        told=told,
+        days=days,
+        periods=PERIODS,
+        by=by,
+        ways=[(way, _way(way)) for way in (ways if by in ways else [*ways, by])],
+        by_name=_way(by),
+        called=lambda name: _called(by, name, visit.names),
+        steps=funnel(told.total),
+        shaded=cells(told, ENOUGH),
+        enough=ENOUGH,
+        short=short_span,
+        rounded=rounded,
+    )
+
+
+@require_GET
+@page(Action.SEE_REPORTS)
+def reports_file(visit: Visit) -> HttpResponse:
+    """The same as CSV, a line for each month of each group."""
+    _days, by, told = _asked(visit)
+    name = (
+        f"dibs-leads-by-{''.join(letter if letter.isalnum() else '-' for letter in by)[:60]}-{visit.now:%Y-%m-%d}.csv"
+    )
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
+    return HttpResponse(as_csv(told), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _asked(visit: Visit) -> tuple[str, str, Report]:
+    """The period, what the leads are told apart by, and what became of them. What cannot be is as if it were not asked."""
+    days = visit.request.GET.get("days", "")
+    by = visit.request.GET.get("by", "") or "source"
+    days = days if days == _ALL or days in map(str, PERIODS) else str(PERIODS[1])
+    since = _since(visit, days)
+    try:
+        return days, by, report(visit.caller, by, since, visit.now, visit.now)
+    except UnknownGroup:
+        return days, "source", report(visit.caller, "source", since, visit.now, visit.now)
+
+
+def _since(visit: Visit, days: str) -> datetime:
+    if days != _ALL:
+        return visit.now - timedelta(days=int(days))
+    return first_received(visit.caller, visit.now) or visit.now - timedelta(days=PERIODS[0])
+
+
+def _way(by: str) -> str:
+    """What leads are told apart by, in words."""
+    own = {"rep": _("Rep"), "campaign": _("Campaign"), "way": _("How taken"), "territory": _("Territory")}
+    return own.get(by) or field_name(by, active_language())
+
+
+def _called(by: str, name: str | None, reps: dict[str, str]) -> str:
+    """A group's name as people read it."""
+    if name is None:
+        return _("nobody") if by == "rep" else _("not said")
+    known: dict[str, Any] = {
+        "rep": lambda: reps.get(name, name),
+        "country": lambda: country_name(name, active_language()),
+        "way": lambda: ways_in_words().get(name, name),
+    }
+    if by in known:
+        return str(known[by]())
+    return titled(name) if by in GROUPS or by.startswith(ATTRIBUTE) else name

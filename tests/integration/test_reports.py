@@ -1,0 +1,227 @@
+"""What became of leads, counted by month and by what they have in common: in the page, over the API and as a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from dibs.crm.models import Lead, Opportunity
+from dibs.insight.reports import MOST_GROUPS, Counted, Report, UnknownGroup, groups_at_hand, report
+from dibs.people.caller import caller_of
+from dibs.people.models import Workspace
+from dibs.people.tenancy import enter
+from tests.api.conftest import Company, make_company
+from tests.web.conftest import as_
+from tests.web.test_leads import words
+
+JANUARY, FEBRUARY = datetime(2026, 1, 10, 12, tzinfo=UTC), datetime(2026, 2, 10, 12, tzinfo=UTC)
+SINCE, UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def company(db: Any) -> Company:
+    return make_company()
+
+
+def came(company: Company, at: datetime, **columns: Any) -> UUID:
+    """A lead that was received then, and of which this has become."""
+    fields = {name: columns.pop(name) for name in ("source", "country", "attributes", "employees") if name in columns}
+    lead = company.lead(now=at, **fields)
+    Lead.objects.filter(id=lead).update(**columns)
+    return lead
+
+
+def converted(company: Company, at: datetime, days: float, **fields: Any) -> UUID:
+    ended = at + timedelta(days=days)
+    return came(
+        company,
+        at,
+        state="converted",
+        owner=company.aiko,
+        contacted_at=at + timedelta(hours=1),
+        ended_at=ended,
+        **fields,
+    )
+
+
+def told(company: Company, by: str = "source", who: Any = None) -> Report:
+    return report(caller_of(who or company.ops), by, SINCE, UNTIL, UNTIL)
+
+
+def test_leads_count_for_the_month_they_came_in_and_for_what_they_have_in_common(company: Company) -> None:
+    converted(company, JANUARY, 40, source="ads")
+    came(
+        company,
+        JANUARY,
+        source="ads",
+        state="retired",
+        owner=company.aiko,
+        retired_why="no_interest",
+        ended_at=FEBRUARY,
+    )
+    came(company, FEBRUARY, source="ads")
+    converted(company, FEBRUARY, 2, source="fair")
+    found = told(company)
+    assert [(month.isoformat(), c.leads, c.converted, c.retired) for month, c in found.months] == [
+        ("2026-01-01", 2, 1, 1),
+        ("2026-02-01", 2, 1, 0),
+    ]
+    assert [(g.name, g.all.leads, g.all.converted, [c.leads for c in g.months]) for g in found.groups] == [
+        ("ads", 3, 1, [2, 1]),
+        ("fair", 1, 1, [0, 1]),
+    ]
+    assert (found.total.leads, found.total.open, found.total.rate, found.total.contacted) == (4, 1, 0.5, 2)
+    assert (found.total.to_contact, found.total.to_convert) == (timedelta(hours=1), timedelta(days=21))
+    assert found.retired == (("no_interest", 1),)
+
+
+def test_months_begin_where_the_workspace_is(company: Company) -> None:
+    came(company, datetime(2026, 1, 31, 20, tzinfo=UTC))
+    assert [month.month for month, _ in told(company).months] == [1]
+    Workspace.objects.filter(id=company.workspace.id).update(timezone="Asia/Tokyo")
+    assert [month.month for month, _ in told(company).months] == [2]
+
+
+def test_what_was_merged_counts_once_and_what_is_outside_the_period_not_at_all(company: Company) -> None:
+    came(company, SINCE)
+    came(company, UNTIL)
+    came(company, SINCE - timedelta(seconds=1))
+    came(company, JANUARY, state="merged")
+    assert told(company).total.leads == 1
+
+
+def test_opportunities_that_were_won_are_summed_by_currency(company: Company) -> None:
+    for state, amount, currency in (
+        ("won", 100, "EUR"),
+        ("won", 250, "EUR"),
+        ("won", 9000, "JPY"),
+        ("lost", 70, "EUR"),
+        ("open", 5, "EUR"),
+    ):
+        lead = converted(company, JANUARY, 1)
+        Opportunity.objects.create(
+            workspace=company.workspace,
+            lead_id=lead,
+            owner=company.aiko,
+            name="X",
+            state=state,
+            stage="qualified",
+            amount=amount,
+            currency=currency,
+        )
+    found = told(company)
+    assert (found.total.converted, found.total.won, found.total.lost) == (5, 3, 1)
+    assert found.won == (("EUR", Decimal(350)), ("JPY", Decimal(9000)))
+
+
+def test_leads_are_told_apart_by_any_attribute_and_by_nothing_else(company: Company) -> None:
+    came(company, JANUARY, attributes={"origin": "email"})
+    came(company, JANUARY, attributes={"origin": "email"})
+    came(company, JANUARY, attributes={"origin": ""})
+    found = told(company, "attributes.origin")
+    assert [(group.name, group.all.leads) for group in found.groups] == [("email", 2), (None, 1)]
+    assert told(company, 'attributes.it\'s "odd"; --').groups[0].name is None
+    for by in ("name", "email", "attributes.", "", "1; DROP TABLE crm_lead", "attributes." + "x" * 101):
+        with pytest.raises(UnknownGroup):
+            told(company, by)
+
+
+def test_what_few_values_tell_apart_is_offered_and_what_names_a_lead_is_not(company: Company) -> None:
+    for n in range(40):
+        came(
+            company,
+            JANUARY,
+            country="JP",
+            attributes={"origin": ("email", "social")[n % 2], "serial": f"no {n}", "same": "x"},
+        )
+    assert groups_at_hand(caller_of(company.ops), UNTIL) == ["source", "country", "rep", "attributes.origin"]
+
+
+def test_more_groups_than_a_page_holds_are_one(company: Company) -> None:
+    for n in range(MOST_GROUPS + 3):
+        for _ in range(2 if n < MOST_GROUPS else 1):
+            came(company, JANUARY if n % 2 else FEBRUARY, source=f"source {n:03}")
+    found = told(company)
+    assert len(found.groups) == MOST_GROUPS
+    assert found.rest is not None
+    assert found.rest.all.leads == 3
+    assert [month.leads for month in found.rest.months] == [1, 2]
+
+
+def test_by_the_score_that_leads_came_in_with_and_not_by_what_was_learnt_later(company: Company) -> None:
+    high = converted(company, JANUARY, 1, employees=500)
+    Lead.objects.filter(id=high).update(score=1)
+    low = came(company, JANUARY)
+    Lead.objects.filter(id=low).update(score=100)
+    bands = {band.low: (band.leads, band.converted) for band in told(company).bands}
+    assert bands == {1: (1, 0), 21: (0, 0), 41: (1, 1), 61: (0, 0), 81: (0, 0)}
+
+
+def test_a_manager_counts_the_own_teams_leads(company: Company) -> None:
+    converted(company, JANUARY, 1)
+    came(company, JANUARY, state="converted", owner=company.budi, ended_at=FEBRUARY)
+    came(company, JANUARY, country="JP")
+    found = told(company, "rep", company.manager)
+    assert [(group.name, group.all.leads) for group in found.groups] == [("aiko", 1)]
+    assert told(company, "rep").total.leads == 3
+
+
+def test_nobody_counts_another_workspaces_leads(company: Company) -> None:
+    there = make_company()
+    converted(there, JANUARY, 1)
+    enter(company.workspace.id)
+    assert told(company).total == Counted()
+
+
+def test_over_the_api_and_as_a_file(company: Company) -> None:
+    converted(company, JANUARY, 2, source="=cmd()")
+    came(company, FEBRUARY, source="fair")
+    span = {"since": SINCE.isoformat(), "until": UNTIL.isoformat()}
+    answer = company.get(company.ops, "/metrics/funnel", **span)
+    assert answer.status_code == 200, answer.content
+    body = answer.json()
+    assert (body["total"]["leads"], body["total"]["converted"], body["total"]["rate"]) == (2, 1, 0.5)
+    assert body["total"]["to_convert"] == 2 * 86_400
+    assert [(month["month"], month["leads"]) for month in body["months"]] == [("2026-01-01", 1), ("2026-02-01", 1)]
+    assert {group["name"]: [month["month"] for month in group["months"]] for group in body["groups"]} == {
+        "=cmd()": ["2026-01-01"],
+        "fair": ["2026-02-01"],
+    }
+    file = company.get(company.ops, "/metrics/funnel", format="csv", **span).content.decode()
+    assert list(csv.reader(io.StringIO(file)))[1:] == [
+        ["'=cmd()", "2026-01", "1", "1", "1", "0", "0", "0", "0"],
+        ["fair", "2026-02", "1", "0", "0", "0", "1", "0", "0"],
+    ]
+    assert company.get(company.ops, "/metrics/funnel", by="email").json()["code"] == "invalid"
+    assert company.get(company.ops, "/metrics/funnel", since="2026-01-01T00:00:00").json()["code"] == "invalid"
+    assert company.get(company.aiko, "/metrics/funnel").status_code == 403
+
+
+def test_the_page_says_it_in_numbers(company: Company) -> None:
+    for _ in range(3):
+        converted(company, JANUARY, 2, source="ads")
+    for n in range(9):
+        came(
+            company,
+            FEBRUARY,
+            source="ads",
+            state="retired",
+            owner=company.aiko,
+            retired_why="no_budget",
+            ended_at=FEBRUARY + timedelta(n),
+        )
+    text = words(as_(company.ops).get("/reports/?days=all&by=source"))
+    for said in ("Reports", "Ads", "January 2026", "February 2026", "25.0%", "no budget", "12"):
+        assert said in text, said
+    assert words(as_(company.ops).get("/reports/?days=30&by=nonsense"))
+    nothing = words(as_(company.ops).get("/reports/?days=30"))
+    assert "No leads came in in this time" in nothing
+    file = as_(company.ops).get("/reports/leads.csv?days=all&by=source")
+    assert file["Content-Type"].startswith("text/csv")
+    assert b"ads,2026-02,9,0,0,9,0,0,0" in file.content
