@@ -20,6 +20,8 @@ GROUPS = (
     ("What became of a rep's standing", reasons.STANDING, "Written to the rep's own story, and to the rep; credits also to the report."),
     ("What a policy will change", reasons.ANNOUNCING, "Told to the reps before a policy that was announced takes effect."),
     ("What people and programs did", reasons.ACTS, "Written when somebody acts on a lead."),
+    ("What was written down of a lead", reasons.WORK, "Told with a lead's story, and to the rep for whom it is time."),
+    ("What became of an opportunity", reasons.DEALS, "Written to the story of the lead that was converted to it."),
     ("What became of many leads at once", reasons.MOVING, "Written when leads are moved in bulk, and told to the reps whom it concerns."),
     ("What became of a rep's availability", reasons.AVAILABILITY, "Told to the rep whom it is about."),
 )  # fmt: skip

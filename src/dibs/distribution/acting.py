@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
+from dibs.crm.models import Activity, Opportunity
+from dibs.distribution.converting import UnknownStage, convert
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.lines import sees
 from dibs.distribution.reading import has_opened, lead_facts, seed_for, standing_now, with_record
@@ -31,14 +32,17 @@ from dibs.people.tenancy import enter
 
 __all__ = [
     "CONTACT_KINDS",
+    "OUTCOMES",
     "RETIRE_REASONS",
     "Acted",
     "Answer",
     "Refused",
+    "UnknownStage",
     "accept",
     "assign",
     "assigned",
     "contact",
+    "contacted",
     "convert",
     "open_lead",
     "reject",
@@ -53,22 +57,76 @@ __all__ = [
 #: What counts as a first contact.
 CONTACT_KINDS = ("call", "mail", "meeting", "message")
 
+#: What came of a call or a message.
+OUTCOMES = ("reached", "no_answer", "left_message", "wrong_number")
+
 #: Why a lead may be retired.
 RETIRE_REASONS = ("no_interest", "not_a_fit", "cannot_verify", "duplicate", "no_answer", "spam", "other")
 
 
 def contact(
-    caller: Caller, lead_id: UUID, now: datetime, *, kind: str = "call", note: str = "", claim: UUID | None = None
+    caller: Caller,
+    lead_id: UUID,
+    now: datetime,
+    *,
+    kind: str = "call",
+    note: str = "",
+    outcome: str = "",
+    claim: UUID | None = None,
+    planned: UUID | None = None,
 ) -> Answer:
-    """The rep did something real: the clock stops and the lead stays theirs. ``kind`` is one of `CONTACT_KINDS`."""
+    """The rep did something real: the clock stops and the lead stays theirs. ``kind`` is one of `CONTACT_KINDS`, ``outcome`` one of
+    `OUTCOMES` or "". Kept as an activity too; ``planned``: the one that was planned for it. A follow-up that was due until the rep's
+    midnight is done with it."""
     if kind not in CONTACT_KINDS:
         raise ValueError(f"kind is one of {', '.join(CONTACT_KINDS)}")
+    if outcome and outcome not in OUTCOMES:
+        raise ValueError(f"outcome is one of {', '.join(OUTCOMES)}")
 
     def decide(scene: Scene) -> Outcome:
         after = consequences.contacted(scene.clock, now, _due_when_idle(scene))
-        return scene.still_with("contacted", after, Reason("contacted", {"kind": kind, "note": note}))
+        said = {"kind": kind, "note": note} | ({"outcome": outcome} if outcome else {})
+        done = scene.still_with("contacted", after, Reason("contacted", said))
+        if _followed_up(scene):
+            done.changes = {**done.changes, "follow_up_at": None}
+        write_done(scene, kind, note, outcome, planned)
+        return done
 
     return act(caller, lead_id, now, decide, kind="contacted", claim=claim)
+
+
+def _followed_up(scene: Scene) -> bool:
+    """Whether the lead was to be looked at again on a day of its rep's that is not after today."""
+    at, owner = scene.row["follow_up_at"], scene.clock.owner
+    return at is not None and owner is not None and scene.known.day(owner, at) <= scene.known.today(owner)
+
+
+def write_done(scene: Scene, kind: str, text: str, outcome: str, planned: UUID | None = None) -> None:
+    """Keep what was done just now as an activity; ``planned``: the one it was. What was done before stays as it was."""
+    if planned is not None:
+        still = Activity.objects.filter(id=planned, done_at__isnull=True)
+        still.update(done_at=scene.now, outcome=outcome, text=text, by_id=scene.caller.user_id)
+        return
+    Activity.objects.create(
+        workspace_id=scene.caller.workspace_id,
+        lead_id=scene.row["id"],
+        opportunity_id=opportunity_of(scene),
+        rep_id=scene.held_by or scene.caller.rep_id,
+        by_id=scene.caller.user_id,
+        kind=kind,
+        outcome=outcome,
+        text=text,
+        done_at=scene.now,
+        created_at=scene.now,
+    )
+
+
+def opportunity_of(scene: Scene) -> UUID | None:
+    """The opportunity that the lead became: what is done with the one is done with the other."""
+    if scene.row["state"] != "converted":
+        return None
+    found = Opportunity.objects.filter(workspace_id=scene.caller.workspace_id, lead_id=scene.row["id"])
+    return found.values_list("id", flat=True).first()
 
 
 def accept(caller: Caller, lead_id: UUID, now: datetime, *, claim: UUID | None = None) -> Answer:
@@ -150,25 +208,6 @@ def _how_given_back(scene: Scene) -> str:
         return "released"
     standing = standing_now(caller.workspace_id, scene.held_by, lock=True)
     return "released" if fairplay.skip_left_after(standing, limit) else "returned"
-
-
-def convert(
-    caller: Caller,
-    lead_id: UUID,
-    now: datetime,
-    *,
-    amount: Decimal | None = None,
-    currency: str | None = None,
-    note: str = "",
-    claim: UUID | None = None,
-) -> Answer:
-    """The lead became business: one of its two good ends."""
-
-    def decide(scene: Scene) -> Outcome:
-        params = {"amount": str(amount) if amount is not None else None, "currency": currency, "note": note}
-        return scene.still_with("converted", consequences.ended(scene.clock, "converted"), Reason("converted", params))
-
-    return act(caller, lead_id, now, decide, kind="converted", claim=claim)
 
 
 def retire(
@@ -270,6 +309,13 @@ def return_to_pool(caller: Caller, lead_id: UUID, pool: str, now: datetime, *, w
     """
 
     return act(caller, lead_id, now, lambda scene: returned(scene, pool, why), kind="returned", claim=None)
+
+
+def contacted(scene: Scene, *because: Reason) -> Outcome:
+    """What comes of a contact."""
+    return scene.still_with(
+        "contacted", consequences.contacted(scene.clock, scene.now, _due_when_idle(scene)), *because
+    )
 
 
 def retired(scene: Scene, why: str, note: str) -> Outcome:
