@@ -56,9 +56,11 @@ CONFLICTS = frozenset(
     {
         "already_claimed",
         "already_decided",
+        "already_done",
         "already_ended",
         "already_undone",
         "claim_lapsed",
+        "is_cancelled",
         "no_policy",
         "not_claimable",
         "not_now",

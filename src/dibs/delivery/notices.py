@@ -24,7 +24,7 @@ from dibs.people.tenancy import enter, new_id
 #: not, though it was announced; ``tier_changed``: another tier; ``below_floor``: fewer claims than the policy expects; ``leads_moved``:
 #: many leads came to them at once, or went to others; ``availability``: somebody else switched them off, or back on;
 #: ``calendar_failing``: their calendar can't be read; ``lead_warned``: time runs out on a lead, or has, and nobody takes it away;
-#: ``rep_away``: a rep of theirs was taken for away.
+#: ``rep_away``: a rep of theirs was taken for away; ``work_due``: what they planned, or wanted to look at again, is due.
 Kind = Literal[
     "rules_announced",
     "rules_changed",
@@ -37,6 +37,7 @@ Kind = Literal[
     "lead_touched",
     "lead_warned",
     "rep_away",
+    "work_due",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 

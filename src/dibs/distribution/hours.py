@@ -21,14 +21,21 @@ _A_WEEK = timedelta(days=8)
 #: How far ahead appointments count: they only say whether a lead can be pushed now, and when next.
 _AGENDA = timedelta(days=2)
 
+#: Appointments with leads last no longer (`distribution.appointments`).
+_LONGEST_MEETING = timedelta(days=7)
+
 #: When a rep works, as `hours_from` takes it, in a statement that speaks of the rep as ``rep``; its parameters: `since_and_until`.
 HOURS_COLUMNS = """
     rep.timezone, rep.hours::text,
     (SELECT jsonb_agg(jsonb_build_array(away.starts, away.ends) ORDER BY away.starts)::text
      FROM people_timeoff away WHERE away.rep_id = rep.id AND away.ends > %s),
     CASE WHEN rep.keeps_holidays THEN rep.country ELSE '' END, rep.region,
-    (SELECT jsonb_agg(jsonb_build_array(busy.starts, busy.ends) ORDER BY busy.starts)::text
-     FROM people_busy busy WHERE busy.rep_id = rep.id AND busy.ends > %s AND busy.starts < %s)
+    (SELECT jsonb_agg(jsonb_build_array(busy.starts, busy.ends) ORDER BY busy.starts)::text FROM (
+        SELECT starts, ends FROM people_busy WHERE rep_id = rep.id AND ends > %s AND starts < %s
+        UNION ALL
+        SELECT starts_at, ends_at FROM crm_appointment WHERE workspace_id = rep.workspace_id AND rep_id = rep.id
+            AND starts_at > %s AND starts_at < %s AND ends_at > %s AND cancelled_at IS NULL
+     ) busy)
 """
 
 #: How many columns these are.
@@ -37,7 +44,8 @@ HOURS_WIDTH = 6
 
 def since_and_until(now: datetime) -> list[datetime]:
     """The parameters of `HOURS_COLUMNS`."""
-    return [now - _A_WEEK, now, now + _AGENDA]
+    ahead = now + _AGENDA
+    return [now - _A_WEEK, now, ahead, now - _LONGEST_MEETING, ahead, now]
 
 
 def hours_from(values: Sequence[Any], now: datetime) -> WorkingHours | None:

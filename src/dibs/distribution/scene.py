@@ -47,7 +47,22 @@ _HANDING_ON = frozenset({"rejected", "released", "assessed"})
 #: Acts that are no kind of decision themselves, and the kind whose place in the state table is theirs.
 _JUDGED_AS: Mapping[str, str] = {"assessed": "contacted", "filled_in": "contacted"}
 #: Acts that are between a rep and the lead: of nobody else anything is asked.
-_BETWEEN_TWO = frozenset({"contacted", "accepted", "converted", "retired", "returned", "skipped", "opened", "filled_in"})
+_BETWEEN_TWO = frozenset(
+    {
+        "contacted",
+        "accepted",
+        "converted",
+        "retired",
+        "returned",
+        "skipped",
+        "opened",
+        "filled_in",
+        "noted",
+        "scheduled",
+    }
+)
+#: What is written down of a lead, by who has it, helps with it or leads where it is; and when it is to be looked at again.
+_WRITTEN_DOWN = frozenset({"noted", "scheduled"})
 #: Acts on a lead that waits, where there is no owner to ask about.
 _ON_WAITING = frozenset({"skipped", "opened"})
 
@@ -264,6 +279,8 @@ def may_do(scene: Scene, kind: str, claim: UUID | None) -> Refusal | None:
         return None
     if kind == "helped":
         return _may_say_who_helps(scene)
+    if kind in _WRITTEN_DOWN:
+        return _may_write_down(scene, kind)
     if kind in _OVER_ALL:
         if not scene.is_led:
             return Refusal((Reason("not_led"),), remedy=Reason("ask_its_manager"))
@@ -282,5 +299,15 @@ def _may_say_who_helps(scene: Scene) -> Refusal | None:
     if scene.row["state"] not in HELD:
         return Refusal((Reason("nobodys"),), remedy=Reason("choose_another"))
     if scene.is_led or scene.helps:
+        return None
+    return judge.may_act(scene.clock, scene.caller.handle or "", True, scene.now)
+
+
+def _may_write_down(scene: Scene, kind: str) -> Refusal | None:
+    """Whether the caller may write of this lead, over as it may be: who has it or had it last, helps with it, or leads where it is. Of
+    one that was merged into another they write there; and only what somebody has is to be looked at again."""
+    if scene.row["state"] == "merged" or (kind == "scheduled" and scene.row["state"] not in HELD):
+        return judge.may_move(scene.clock, kind)
+    if scene.is_led or (scene.helps and not judge.lock_ran_out(scene.clock, scene.now)):
         return None
     return judge.may_act(scene.clock, scene.caller.handle or "", True, scene.now)

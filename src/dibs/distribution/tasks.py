@@ -16,7 +16,7 @@ from django.utils.timezone import now as moment
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from dibs.distribution import borders, calendars, comparing, moving, moving_on, policies, results, sooner
+from dibs.distribution import borders, calendars, comparing, follow_ups, moving, moving_on, policies, results, sooner
 from dibs.distribution.choices import watch
 from dibs.distribution.floors import look_at_floors
 from dibs.distribution.models import Comparison, PolicyVersion
@@ -39,6 +39,13 @@ def settle_tiers(timestamp: int) -> int:
 def look_at_claim_floors(timestamp: int) -> int:
     """Look at the claim floors of those reps whose day or week is about to end; returns how many were short."""
     return in_each_workspace(lambda workspace_id, now: look_at_floors(workspace_id, now).short)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="tell_what_is_due", queueing_lock="tell_what_is_due")
+def tell_what_is_due(timestamp: int) -> int:
+    """Tell reps of the follow-ups and planned activities whose moment has come; returns of how many."""
+    return in_each_workspace(follow_ups.tell_what_is_due)
 
 
 @app.periodic(cron="* * * * *")

@@ -68,7 +68,7 @@ to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 _NO_EVENT = frozenset({"dealt"})
 
 #: Kinds of decision that change facts and not the state, so the state table does not speak of them.
-_STILL = frozenset({"enriched", "touched", "skipped", "opened", "helped", "warned", "dealt", "erased"})
+_STILL = frozenset({"enriched", "touched", "skipped", "opened", "helped", "warned", "mailed", "dealt", "erased", "scheduled"})
 
 
 @dataclass(slots=True)
@@ -151,6 +151,10 @@ def columns_of(clock: LeadClock, crew: Crew, *, by: str, review: str | None = No
         "warned": clock.warned,
         "acted_at": clock.acted_at,
         "awaits": clock.awaits,
+        "side": clock.side,
+        "sequence": clock.sequence,
+        "mailed": clock.mailed,
+        "mailed_at": clock.mailed_at,
     }
 
 

@@ -107,6 +107,10 @@ ACTING: Mapping[str, tuple[str, ...]] = {
     # on who can be on a lead's team
     "owns_it": ("rep",),
     "nobodys": (),
+    # of an appointment
+    "is_cancelled": (),
+    # of something planned
+    "already_done": (),
     "too_busy": (),
     # of merging: both are one and the same; it was undone, or decided ("merged" or "apart") before
     "same_lead": (),
@@ -218,11 +222,15 @@ ACTS: Mapping[str, tuple[str, ...]] = {
     "accepted": (),
     "rejected": ("why",),
     "released": ("why",),
-    "contacted": ("kind", "note"),
+    # "outcome" of a call or message, where one was said
+    "contacted": ("kind", "note", "outcome"),
+    # when its rep, whoever that is then, means to look at it again
+    "follow_up_set": ("at",),
+    "follow_up_cleared": (),
     # "score" 0..100; "verdict" is pursue, follow_up, hand_over or retire
     "assessed": ("template", "score", "verdict"),
-    # its rep is to look at it again
-    "look_again_at": ("at",),
+    # where it goes, as that says
+    "as_assessed": ("template", "verdict"),
     "assigned_by": ("rep", "by", "why"),
     "returned": ("pool", "by", "why"),
     "converted": ("amount", "currency", "note", "opportunity"),
@@ -240,6 +248,18 @@ ACTS: Mapping[str, tuple[str, ...]] = {
     "helper_removed": ("rep", "by"),
     # "why": asked, ended or open (kept as long as the policy says, since it ended or was last heard of)
     "erased": ("why",),
+}
+
+#: What was written down of a lead beside what was decided, told as a part of its story. "at": when the appointment is.
+WORK: Mapping[str, tuple[str, ...]] = {
+    "noted": ("by", "note"),
+    "activity_done": ("by", "kind", "outcome", "note"),
+    "appointment_made": ("by", "title", "at"),
+    "appointment_cancelled": ("by", "title", "at"),
+    "was_sent": ("title", "campaign"),
+    # what somebody planned is due now; "lead" is an id
+    "follow_up_due": ("lead", "at"),
+    "activity_due": ("lead", "kind", "at"),
 }
 
 #: What became of the opportunity that a lead was converted to; written by ``dibs.distribution``. Stages as the policy calls them.
@@ -288,6 +308,7 @@ CODES: Mapping[str, tuple[str, ...]] = {
     **STANDING,
     **ANNOUNCING,
     **ACTS,
+    **WORK,
     **DEALS,
     **MOVING,
     **AVAILABILITY,

@@ -1,0 +1,94 @@
+"""Notes on a lead: written by who works it, changed and taken back by who wrote them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from dibs.crm.models import Note
+from dibs.distribution import acting
+from dibs.distribution.scene import Answer, Scene, act
+from dibs.engine.decision import Reason, Refusal
+from dibs.people.caller import Caller
+from dibs.people.tenancy import enter
+
+#: The longest note, in characters.
+LONGEST = 5_000
+
+
+def write_note(caller: Caller, lead_id: UUID, text: str, now: datetime, *, pinned: bool = False) -> Answer:
+    """Write a note down. Raises `ValueError` for one without text, or longer than `LONGEST`."""
+    said = _fit(text)
+
+    def decide(scene: Scene) -> None:
+        Note.objects.create(
+            workspace_id=caller.workspace_id,
+            lead_id=lead_id,
+            opportunity_id=acting.opportunity_of(scene),
+            by_id=caller.user_id,
+            at=now,
+            text=said,
+            pinned=pinned,
+        )
+
+    return act(caller, lead_id, now, decide, kind="noted", claim=None)
+
+
+def change_note(
+    caller: Caller, note_id: UUID, now: datetime, *, text: str | None = None, pinned: bool | None = None
+) -> Answer:
+    """Say it otherwise, for who wrote it; put it on top or not, for all who may write here. ``None``: as it is.
+
+    Raises `LookupError` where there is no such note, `ValueError` as `write_note`.
+    """
+    said = _fit(text) if text is not None else None
+    note = _note(caller, note_id)
+
+    def decide(scene: Scene) -> Refusal | None:
+        if said is not None:
+            if note.by_id != caller.user_id:
+                return _not_theirs()
+            note.text = said
+        if pinned is not None:
+            note.pinned = pinned
+        note.save(update_fields=["text", "pinned"])
+        return None
+
+    return act(caller, _lead_of(note), now, decide, kind="noted", claim=None)
+
+
+def delete_note(caller: Caller, note_id: UUID, now: datetime) -> Answer:
+    """Take it back, for who wrote it. Raises `LookupError` where there is no such note."""
+    note = _note(caller, note_id)
+
+    def decide(scene: Scene) -> Refusal | None:
+        if note.by_id != caller.user_id:
+            return _not_theirs()
+        note.delete()
+        return None
+
+    return act(caller, _lead_of(note), now, decide, kind="noted", claim=None)
+
+
+def _fit(text: str) -> str:
+    said = text.replace("\0", "").strip()
+    if not said or len(said) > LONGEST:
+        raise ValueError(f"a note has 1 to {LONGEST} characters")
+    return said
+
+
+def _note(caller: Caller, note_id: UUID) -> Note:
+    enter(caller.workspace_id)
+    note = Note.objects.filter(workspace_id=caller.workspace_id, id=note_id, lead__isnull=False).first()
+    if note is None:
+        raise LookupError(note_id)
+    return note
+
+
+def _lead_of(note: Note) -> UUID:
+    assert note.lead_id is not None
+    return note.lead_id
+
+
+def _not_theirs() -> Refusal:
+    return Refusal((Reason("not_yours", {"by": None}),), remedy=Reason("choose_another"))
