@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from dibs.engine.decision import Reason
+from dibs.engine.decision import Param, Reason
 from dibs.engine.facts import AccountFacts, LeadFacts
 from dibs.engine.policy_assess import Assessment, Verdict
 from dibs.engine.rulebook import Rulebook
@@ -98,7 +98,7 @@ def offered(book: Rulebook, lead: LeadFacts, account: AccountFacts | None, now: 
 
 def assessed(template: str, graded: Graded) -> Reason:
     """What the log keeps of an assessment."""
-    params = {"template": template, "score": graded.score, "verdict": graded.leads_to}
+    params: dict[str, Param] = {"template": template, "score": graded.score, "verdict": graded.leads_to}
     return Reason("assessed", params, f"assessments.{template}.verdicts[{graded.place}]")
 
 
