@@ -215,7 +215,7 @@ def test_another_answer_never_lowers_the_score_nor_raises_what_it_may_become(
         ("follow_up: 14d", "follow_up: 14d, pursue: true", "exactly_one", "assessments.first_call.verdicts[2]", "error"),
         ("weight: 3", "weight: 0", "out_of_range", "assessments.first_call.questions.need.weight", "error"),
         ("much: 100}", "much: 101}", "out_of_range", "assessments.first_call.questions.need.answers.much", "error"),
-        ("{none: 0, some: 50, much: 100}", "{none: 0}", "empty", "assessments.first_call.questions.need.answers", "error"),
+        ("{none: 0, some: 50, much: 100}", "{none: 0}", "too_few", "assessments.first_call.questions.need.answers", "error"),
         ("retire: not_a_fit", "retire: tired", "unknown_value", "assessments.first_call.verdicts[1].retire", "error"),
     ],
 )  # fmt: skip

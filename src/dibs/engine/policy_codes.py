@@ -26,6 +26,7 @@ CODES: Mapping[str, str] = {
     "unknown_value": "A value is none of those the field knows.",
     "out_of_range": "A number is too small or too large.",
     "empty": "Something that must not be empty is.",
+    "too_few": "There are fewer of something than it needs.",
     "too_long": "A text or list is too long.",
     "bad_name": "The name of a pool, team, rep or territory has characters it may not have.",
     "duration": "A duration is not written as one, such as `15m`.",

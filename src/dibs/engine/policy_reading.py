@@ -43,8 +43,8 @@ def read_located(text: str) -> tuple[Policy, Located]:
     except ValidationError as error:
         found: dict[tuple[str, int | None, int | None], Problem] = {}
         for complaint in error.errors(include_url=False)[:_TOLD]:
-            if complaint["type"] == "too_short" and complaint["input"]:
-                continue  # its items are wrong, each told by itself; it only looks empty without them
+            if complaint["type"] == "too_short" and len(complaint["input"]) >= complaint["ctx"]["min_length"]:
+                continue  # its items are wrong, each told by itself; it only looks too short without them
             problem = _problem(located, complaint)
             found.setdefault((problem.path, problem.line, problem.column), problem)
         problems = sorted(found.values(), key=lambda problem: (problem.line or 0, problem.column or 0))
@@ -74,6 +74,8 @@ def _problem(located: Located, complaint: Any) -> Problem:
     if kind == "string_pattern_mismatch":
         message = f"{complaint['input']} is not a name: use small letters a-z, digits, - and _, 50 at most"
         return located.problem("bad_name", message, path, key=on_key)
+    if kind == "too_short" and complaint["input"]:
+        return located.problem("too_few", f"{name} needs {context['min_length']} at least", path)
     if kind in ("too_short", "string_too_short"):
         return located.problem("empty", f"{name} must not be empty", path)
     if kind in ("too_long", "string_too_long"):
