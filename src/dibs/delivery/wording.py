@@ -276,6 +276,8 @@ def _word(key: str, value: Any, names: Mapping[str, str], timezone: str) -> str:
         return names.get(value) or titled(value)
     if key in _CONDITIONS:
         return "; ".join(part.text for part in _parts(str(value)))
+    if key == "questions":
+        return ", ".join(titled(name) for name in value)
     if key == "fields":
         return ", ".join(_field(name) for name in value)
     if key == "likelihood":

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from dibs.engine.conditions import Activation
 from dibs.engine.decision import Reason
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
+from dibs.engine.gate import gate
 from dibs.engine.lifecycle import HELD
 from dibs.engine.policy_market import Owner
 from dibs.engine.roster import Roster
@@ -47,6 +48,8 @@ class Side:
         pool = self.book.policy.pools.get(clock.pool or "") if clock.state in HELD else None
         if pool is not None:
             return any(step.push is not None and step.push.to == "territory.owner" for step in pool.escalate)
+        if not gate(self.book, self.lead, activation).is_open:
+            return False
         matched = self.book.first(activation)
         push = matched.rule.push if matched is not None else None
         return push is not None and push.to == "territory.owner"

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from dibs.engine.conditions import Condition
 from dibs.engine.counters import Standing, on_day
 from dibs.engine.decision import Ask, Due, Grant, Param, Reason, Refusal
-from dibs.engine.due import due_when_owned
+from dibs.engine.due import due_when_owned, with_marketings
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
 from dibs.engine.fairplay import mix_state, rate_state, skip_remedy, skips_counted
 from dibs.engine.lifecycle import ENDED, TRANSITIONS
@@ -84,7 +84,11 @@ def may_claim(
         return mixed
 
     until = now + pool.lock if pool.lock is not None else None
-    due = Due(until, "lock") if until is not None else due_when_owned(book, lead, rep, now)
+    if until is not None:
+        due: Due | None = Due(until, "lock")
+    else:
+        mine = dict.fromkeys(teams, (rep.handle,))
+        due = with_marketings(book, clock, lead.rank, due_when_owned(book, lead, rep, now), rep.handle, mine, now)
     params: dict[str, Param] = {
         "rep": rep.handle,
         "pool": clock.pool,

@@ -10,10 +10,23 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from dibs.engine import counters
-from dibs.engine.decision import Assigned, Due, Grant, InPool, Kept, Moved, Offered, Placement, Warned
-from dibs.engine.due import due_when_contacted_by, due_when_idle
+from dibs.engine.decision import (
+    Assigned,
+    Due,
+    Grant,
+    InNurture,
+    InPool,
+    Kept,
+    Mailed,
+    Moved,
+    Offered,
+    Placement,
+    Warned,
+)
+from dibs.engine.due import due_of_marketing, due_when_contacted_by, due_when_idle, sooner
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
 from dibs.engine.lifecycle import ENDED, HELD
+from dibs.engine.nurture import goes_on
 from dibs.engine.rulebook import Rulebook
 
 Felt = tuple[tuple[str, counters.Event], ...]
@@ -29,12 +42,19 @@ def placed(
     by_hand: bool = False,
 ) -> LeadClock:
     """The lead where the placement puts it, with the steps of its pool that it has behind it. Its place in line stays unless
-    the placement begins a new one; ``reassigned`` stays unless given. ``by_hand``: a manager gave it to the rep by name."""
+    the placement begins a new one, or makes it the other side's; ``reassigned`` stays unless given. ``by_hand``: a manager gave it to
+    the rep by name."""
     to, pool, since, awaits = placement.to, clock.pool, clock.waiting_since or now, placement.awaits
+    side = placement.side or clock.side
+    if side != clock.side:
+        since = now
     if isinstance(to, InPool):
         if clock.state == "pooled" and to == InPool(clock.pool or ""):
             awaits = awaits or clock.awaits  # in the same line still, and for the same team
         pool, since = to.pool, to.since or since
+    sequence, mailed, mailed_at = None, 0, None
+    if isinstance(to, InNurture) and to.sequence is not None:
+        sequence, (mailed, mailed_at) = to.sequence, goes_on(clock, to, now)
     due = placement.due
     # Every column by name, not `dataclasses.replace` of all but three: it is done to every lead, and that is a third of the cost.
     return LeadClock(
@@ -57,7 +77,10 @@ def placed(
         warned=False,
         acted_at=now if isinstance(to, Assigned) else None,
         awaits=awaits,
-        side=placement.side or clock.side,
+        side=side,
+        sequence=sequence,
+        mailed=mailed,
+        mailed_at=mailed_at,
     )
 
 
@@ -122,14 +145,18 @@ def known_more_of(book: Rulebook, lead: LeadFacts, clock: LeadClock, rep: RepFac
     if clock.state not in {"owned", "working"} or clock.lock_expires_at is not None:
         return clock
     activation = book.activation(lead, now=now)
+    late = due_of_marketing(book, clock, lead.rank, now, there=False)
     if waits and (clock.sla_at is not None or book.sla(activation) is not None):
         due = due_when_contacted_by(book, activation, rep, now)
         by = due.contact_by if due is not None else None
         if by is None or (clock.sla_at is not None and by >= clock.sla_at):
-            return clock
-        return _with_due(replace(clock, sla_at=by, warned=False), due)
+            return _if_sooner(clock, late)
+        return _with_due(replace(clock, sla_at=by, warned=False), sooner(due, late))
     since = clock.acted_at or clock.contacted_at or now
-    due = due_when_idle(book, activation, rep, since, now, warned=clock.warned)
+    return _if_sooner(clock, sooner(due_when_idle(book, activation, rep, since, now, warned=clock.warned), late))
+
+
+def _if_sooner(clock: LeadClock, due: Due | None) -> LeadClock:
     if due is None or (clock.due_at is not None and due.at >= clock.due_at):
         return clock
     return _with_due(clock, due)
@@ -138,6 +165,11 @@ def known_more_of(book: Rulebook, lead: LeadFacts, clock: LeadClock, rep: RepFac
 def kept(clock: LeadClock, answer: Kept) -> LeadClock:
     """Nothing happened to the lead; it is looked at again."""
     return replace(_with_due(clock, answer.due), awaits=answer.awaits or clock.awaits)
+
+
+def mailed(clock: LeadClock, answer: Mailed, now: datetime) -> LeadClock:
+    """It got the next mail of its sequence."""
+    return _with_due(replace(clock, mailed=answer.step, mailed_at=now), answer.due)
 
 
 def warned(clock: LeadClock, answer: Warned) -> LeadClock:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from dibs.engine.calendar import after_working
 from dibs.engine.conditions import Activation
 from dibs.engine.decision import Due
-from dibs.engine.facts import LeadFacts, RepFacts
+from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
 from dibs.engine.rulebook import Rulebook
 
 
 def due_in_pool(
-    book: Rulebook, pool: str, waiting_since: datetime, escalated: int, now: datetime, rank: str | None = None
+    book: Rulebook,
+    pool: str,
+    waiting_since: datetime,
+    escalated: int,
+    now: datetime,
+    rank: str | None = None,
+    side: str = "sales",
 ) -> Due | None:
-    """The next escalation step, the age cap, or going stale, whichever is first; all count from ``waiting_since``.
+    """The next escalation step, the age cap, going stale, or being given up, whichever is first; all count from ``waiting_since``.
 
     ``escalated`` is how many of the pool's steps are done. What should have happened already is due ``now``: never in the
     past. A pool that the policy no longer has is due now too, so that its leads find another place. ``rank`` tells whether the
-    lead can go stale. The answer is at or before the age cap.
+    lead can go stale, ``side`` whether marketing may give it up. The answer is at or before the age cap.
     """
     rules = book.policy.pools.get(pool)
     if rules is None:
@@ -27,9 +35,12 @@ def due_in_pool(
     for step in rules.escalate[escalated:]:
         if waiting_since + step.after < due.at:
             due = Due(waiting_since + step.after, "escalate")
-    stale = due_when_stale(book, rank, waiting_since, now)
-    if stale is not None and stale.at < due.at:
-        due = stale
+    for other in (
+        due_when_stale(book, rank, waiting_since, now),
+        due_when_unready(book, waiting_since, now) if side == "marketing" else None,
+    ):
+        if other is not None and other.at < due.at:
+            due = other
     return due if due.at > now else Due(now, due.why)
 
 
@@ -39,6 +50,61 @@ def due_when_stale(book: Rulebook, rank: str | None, waiting_since: datetime, no
     if stale is None or stale.rank != rank:
         return None
     return Due(max(waiting_since + stale.after, now), "stale")
+
+
+def due_when_unready(book: Rulebook, waiting_since: datetime, now: datetime) -> Due | None:
+    """When a lead that is marketing's will be given up, or ``None`` if never."""
+    ready = book.policy.qualify.ready
+    if ready is None or ready.give_up is None:
+        return None
+    return Due(max(waiting_since + ready.give_up.after, now), "unready")
+
+
+def due_of_marketing(book: Rulebook, clock: LeadClock, rank: str | None, now: datetime, *, there: bool) -> Due | None:
+    """When a lead that is marketing's goes on by itself, whoever has it: gone stale, unless it is ``there`` already where stale leads go
+    (see `is_with_stale`), or given up. ``None`` for a lead of sales', and for one that a manager gave to its rep."""
+    if clock.side != "marketing" or clock.by_hand:
+        return None
+    since = clock.waiting_since or now
+    return sooner(None if there else due_when_stale(book, rank, since, now), due_when_unready(book, since, now))
+
+
+def with_marketings(
+    book: Rulebook,
+    clock: LeadClock,
+    rank: str | None,
+    due: Due | None,
+    owner: str | None,
+    teams: Mapping[str, tuple[str, ...]],
+    now: datetime,
+) -> Due | None:
+    """What a lead that this rep has is due for, or when it goes on by itself being marketing's, if that is sooner."""
+    if clock.side != "marketing":
+        return due
+    return sooner(due, due_of_marketing(book, clock, rank, now, there=is_with_stale(book, owner, teams)))
+
+
+def is_with_stale(
+    book: Rulebook, owner: str | None, teams: Mapping[str, tuple[str, ...]], awaits: str | None = None
+) -> bool:
+    """Whether a lead that this rep has, or that ``awaits`` a team before managers, went stale already: it is with whom such leads go to.
+    Where these go before managers, or into a pool, those that managers have are not sent there."""
+    stale = book.policy.qualify.stale
+    if stale is None:
+        return False
+    if owner is None:
+        return stale.then.team is None or awaits == stale.then.team
+    return stale.then.team is not None and owner in teams.get(stale.then.team, ())
+
+
+def sooner(*dues: Due | None) -> Due | None:
+    """The first of these, with the time for first contact that one of them holds."""
+    there = [due for due in dues if due is not None]
+    if not there:
+        return None
+    first = min(there, key=lambda due: due.at)
+    by = first.contact_by or next((due.contact_by for due in there if due.contact_by is not None), None)
+    return first if by == first.contact_by else replace(first, contact_by=by)
 
 
 def due_when_owned(book: Rulebook, lead: LeadFacts, rep: RepFacts | None, now: datetime) -> Due | None:

@@ -17,7 +17,7 @@ from dibs.engine.calendar import local_day, midnight, worked_on
 from dibs.engine.claim import Sight, sight, tier_of
 from dibs.engine.counters import Standing, on_day
 from dibs.engine.decision import Assigned, Param, Placement, Reason
-from dibs.engine.due import due_when_owned
+from dibs.engine.due import due_when_owned, with_marketings
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
 from dibs.engine.policy_fair_play import ClaimAtLeast
 from dibs.engine.roster import Roster
@@ -143,6 +143,7 @@ def fill(
         if len(given) >= look.missing or not _has_room(book, rep, standing.holding + len(given), roster):
             break
         due = due_when_owned(book, lead, rep, now)
+        due = with_marketings(book, clock, lead.rank, due, rep.handle, roster.teams, now)
         given.append((clock, Placement(Assigned(rep.handle), due, (reason,))))
         roster = roster.pushed(None, rep.handle, at=now)
     return tuple(given), roster

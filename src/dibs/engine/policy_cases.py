@@ -8,11 +8,11 @@ from pydantic import AwareDatetime, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from dibs.engine.facts import AccountFacts, LeadFacts
-from dibs.engine.policy_terms import Name, Part, Rank, Threshold, Title
+from dibs.engine.policy_terms import Name, Part, Rank, RetireWhy, Threshold, Title
 
 
 class LeadInExample(Part):
-    """A lead's facts. Score and rank are what comes of them, so they are expected, not given."""
+    """A lead's facts. Score, rank and likelihood are what comes of them, and so not given."""
 
     source: str | None = None
     name: str | None = None
@@ -39,6 +39,15 @@ class LeadInExample(Part):
     pages: int | None = None
     opens: int | None = None
     last_touch_at: AwareDatetime | None = None
+    campaign: str | None = None
+    do_not_contact: bool | None = None
+    """On the list of those who must not be contacted."""
+    answers: dict[Name, Name] = {}
+    """Answers to the standard questions, by the question's name."""
+    assessment: Annotated[int, Field(ge=0, le=100)] | None = None
+    """Score of the last assessment, 0..100."""
+    assessed: Literal["pursue", "follow_up", "hand_over", "retire"] | None = None
+    """What the last assessment led to."""
     attributes: dict[str, str | int | float | bool | None] = {}
 
     def facts(self) -> LeadFacts:
@@ -103,8 +112,12 @@ class Expected(Part):
     """It went to this rep."""
     review: Name | None = None
     """It is before these managers."""
-    nurture: Literal[True] | None = None
-    """It is kept away from sales."""
+    nurture: Literal[True] | Name | None = None
+    """It is kept away from sales; with a name, in this sequence of mails."""
+    retired: RetireWhy | None = None
+    """It is given up, for this reason."""
+    side: Literal["marketing", "sales"] | None = None
+    """Whose it is to bring on."""
     rank: Rank | None = None
     """Its rank."""
     score: Threshold | None = None

@@ -47,6 +47,13 @@ PLACING: Mapping[str, tuple[str, ...]] = {
     "offered": ("rep", "team", "until"),
     "in_review": ("queue",),
     "in_nurture": (),
+    # before any rule: on the list of those who must not be contacted; refused consent
+    "must_not_contact": (),
+    "no_consent": (),
+    # whether it is for sales, by the policy's condition
+    "ready": ("when",),
+    "not_ready": ("when",),
+    "retired_by_policy": ("why",),
     # the mails that it gets meanwhile, so many
     "in_sequence": ("sequence", "mails"),
     # "because" is one of NOT_MAILED
@@ -163,6 +170,8 @@ TIME: Mapping[str, tuple[str, ...]] = {
     "aged": ("pool", "after"),
     "sla_missed": ("rep", "within"),
     "stale": ("after",),
+    # it did not get ready for sales in so many seconds
+    "gave_up": ("after",),
     "reassign_limit": ("limit",),
     # "mail" of the sequence, its "step" of "mails"
     "mailed": ("sequence", "mail", "step", "mails"),
@@ -217,6 +226,12 @@ ACTS: Mapping[str, tuple[str, ...]] = {
     "enriched": ("fields",),
     # all open leads were, as a model was switched on; "model" None: it was switched off
     "rescored": ("model",),
+    # "questions": the standard questions by their names
+    "answered": ("by", "questions"),
+    # to who had it: it became ready for sales, and went on; "lead" is an id
+    "lead_qualified": ("lead",),
+    "nurtured_by": ("by", "why"),
+    "reopened": ("by", "why"),
     "skipped": (),
     "opened": (),
     "accepted": (),

@@ -13,14 +13,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from dibs.engine.decision import Assigned, InPool, Moved, Placement, Reason
+from dibs.engine.decision import Assigned, InNurture, InPool, Moved, Placement, Reason, Retired
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
+from dibs.engine.gate import gate
 from dibs.engine.lifecycle import HELD
 from dibs.engine.policy_model import Pool
 from dibs.engine.policy_time import Sla
-from dibs.engine.policy_ways import Onward
+from dibs.engine.policy_ways import Onward, Push, Way
 from dibs.engine.roster import Roster
-from dibs.engine.route import MANAGERS, Case, Given, go_on, place, push_to, reviewed, route
+from dibs.engine.route import MANAGERS, Case, Given, by_way, go_on, place, push_to, reviewed, route
 from dibs.engine.rulebook import Rulebook
 from dibs.engine.waiting import last_push, new_wait, not_nurtured, placement_of, waiting
 
@@ -43,11 +44,11 @@ def handed_on(
     seed: str,
     cause: Reason,
     *,
-    to: Onward | str | None = None,
+    to: Onward | Way | str | None = None,
 ) -> tuple[Moved, Roster]:
-    """Take an open lead off whoever has it, and give it to ``to``: a rep by handle, a team, a pool, a review; ``None``: by the policy.
+    """Take an open lead off whoever has it, and give it to ``to``: a rep by handle, a team, a pool, a review, out; ``None``: by the policy.
 
-    The answer's kind is ``reassigned``, or ``requalified`` where nobody had it; ``cause`` is the first of its reasons, and
+    The answer's kind is ``reassigned``, ``nurtured`` or ``retired`` by where it goes, or ``requalified`` where nobody had it; ``cause`` is the first of its reasons, and
     `Moved.off` the rep it was taken off, whom the caller remembers as passed over. ``lead`` carries its score and rank as last
     qualified. A rep by name gets it whatever their hours and caps, as by a manager's hand; one who is not active, or who is the one it
     is taken off, does not. Where ``to`` can't have it, it goes before managers.
@@ -56,7 +57,7 @@ def handed_on(
 
 
 def hand_on(
-    case: Case, roster: Roster, cause: Reason, *, to: Onward | str | None = None, kind: str | None = None
+    case: Case, roster: Roster, cause: Reason, *, to: Onward | Way | str | None = None, kind: str | None = None
 ) -> tuple[Moved, Roster]:
     """`handed_on` for a case laid out already. ``kind``: the decision's, if it has a name of its own."""
     had, held, clock = case.clock.owner, case.clock.state in HELD, case.clock
@@ -85,8 +86,31 @@ def hand_on(
     else:
         placement, roster, escalated = _afresh(case, roster, held=held)
         placement = _because(placement, cause)
-    kind = kind or ("reassigned" if held else "requalified")
+    kind = kind or (_kind_to(placement) if held else "requalified")
     return Moved(kind, placement, None, escalated, reassigned, off=had), roster
+
+
+def qualified(case: Case, roster: Roster, because: tuple[Reason, ...] = ()) -> tuple[Moved, Roster] | None:
+    """A lead that marketing has and that is ready for sales by now: on to sales by the policy's route, which may give it to whoever has
+    it; ``None`` where it is not ready, is not marketing's, or is its rep's by a manager's hand. ``case.lead`` carries its score and rank
+    as they are now; ``because``: what comes before the reasons of its way."""
+    clock = case.clock
+    if clock.side != "marketing" or clock.state not in HELD or clock.by_hand:
+        return None
+    passed = gate(case.book, case.lead, case.activation)
+    if not passed.is_open or passed.side != "sales":
+        return None
+    roster = roster.given_up(clock.owner) if clock.owner is not None else roster
+    waits = replace(clock, state="pooled", pool=None, owner=None)
+    placement, roster = place(case.book, case.lead, case.account, waits, roster, case.now, case.seed)
+    placement = not_nurtured(new_wait(case.book, placement, case.now), roster)
+    placement = replace(placement, reasons=because + placement.reasons)
+    return Moved("qualified", placement, None, 0, 0, off=clock.owner), roster
+
+
+def _kind_to(placement: Placement) -> str:
+    """What a move of a lead that a rep has is called, by where it goes."""
+    return {Retired: "retired", InNurture: "nurtured"}.get(type(placement.to), "reassigned")
 
 
 def without_owner(case: Case, roster: Roster) -> tuple[Case, Roster]:
@@ -116,10 +140,15 @@ def _limits(case: Case, cause: Reason) -> tuple[int, str, str | None]:
     return limit, sla.then.review or MANAGERS, f"{path}.then"
 
 
-def _to(case: Case, to: Onward | str, roster: Roster, cause: Reason) -> Given:
+def _to(case: Case, to: Onward | Way | str, roster: Roster, cause: Reason) -> Given:
     """To where a person or a rule says."""
     if isinstance(to, str):
         return _by_name(case, to, roster, cause)
+    if isinstance(to, Way):
+        onward = to.onward
+        if onward is None:
+            return by_way(case, to, roster, cause.rule)
+        to = onward
     if to.pool is not None:
         if to.pool not in case.book.policy.pools:
             return Given(None, roster, (Reason("pool_gone", {"pool": to.pool}),))
@@ -189,6 +218,12 @@ def _pushed_again(case: Case, roster: Roster) -> Given:
         if push is None:
             return Given(None, roster, ())
         return push_to(case, push, roster, f"pools.{case.clock.pool}.escalate")
+    passed = gate(case.book, case.lead, case.activation)
+    if passed.way is not None:
+        team = passed.way.team
+        if team is None:
+            return Given(None, roster, ())
+        return push_to(case, Push(team=team, by=passed.way.by), roster, passed.rule)
     matched = case.book.first(case.activation)
     if matched is None or matched.rule.push is None:
         return Given(None, roster, ())

@@ -1,4 +1,4 @@
-"""Where a lead goes: qualified, put into its territory, then by the first rule of the policy that matches.
+"""Where a lead goes: qualified, put into its territory, then by the first rule of the policy that matches, if it is for sales.
 
 A lead always lands somewhere. When a rule pushes and nobody is eligible, it goes to the rule's fallback, else to the pool of
 the last rule that pulls, else before managers; and the reasons say so.
@@ -7,9 +7,10 @@ the last rule that pulls, else before managers; and the reasons say so.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from typing import Literal
 
 from dibs.engine import affinity
 from dibs.engine.calendar import absence
@@ -28,11 +29,20 @@ from dibs.engine.decision import (
     Scalar,
     Where,
 )
-from dibs.engine.due import due_in_pool, due_when_contacted_by, due_when_stale
+from dibs.engine.due import (
+    due_in_pool,
+    due_of_marketing,
+    due_when_contacted_by,
+    due_when_stale,
+    is_with_stale,
+    sooner,
+)
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts
+from dibs.engine.gate import Gate, gate
+from dibs.engine.nurture import due_for_mail, entered, goes_on
 from dibs.engine.policy_market import Owner
 from dibs.engine.policy_model import Rule
-from dibs.engine.policy_ways import Onward, Pull, Push
+from dibs.engine.policy_ways import Onward, Pull, Push, Way
 from dibs.engine.qualify import Qualified, qualify
 from dibs.engine.roster import Roster
 from dibs.engine.rotate import next_rep, take
@@ -83,6 +93,12 @@ class Case:
         """Whose it is: a team or a rep."""
         return None if self.territory is None else self.territory.owner
 
+    def on(self, side: Literal["marketing", "sales"]) -> Case:
+        """The case of a lead that is this side's to bring on from now: where it was the other's, its wait begins anew."""
+        if side == self.clock.side:
+            return self
+        return replace(self, clock=replace(self.clock, side=side, waiting_since=self.now))
+
     def team_of(self, push: Push) -> str | None:
         """The team that a push is to, if it is to one."""
         if push.to == "territory.owner":
@@ -116,11 +132,14 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A lead looked at as far as it does not matter who there is to have it: its points, its case, and the first rule that matches."""
+    """A lead looked at as far as it does not matter who there is to have it: its points, its case, what is asked before any rule, and
+    the first rule that matches, if the route says where it goes. ``since``: its wait begins anew, being the other side's from now."""
 
     scored: Qualified
     case: Case
+    gate: Gate
     matched: CompiledRule | None
+    since: datetime | None = None
 
 
 def place(
@@ -146,13 +165,18 @@ def judge(
     """The first half of `place`, and most of its work: what nobody needs to hold the teams' turns for."""
     scored = qualify(book, lead, account, now)
     case = Case.of(book, lead.qualified(scored.score, scored.rank, scored.likelihood), account, clock, now, seed)
-    return Judged(scored, case, book.first(case.activation))
+    passed = gate(book, case.lead, case.activation)
+    since = now if passed.side != clock.side and clock.state != "new" else None
+    matched = book.first(case.activation) if passed.is_open else None
+    return Judged(scored, case.on(passed.side), passed, matched, since)
 
 
 def place_judged(judged: Judged, roster: Roster) -> tuple[Placement, Roster]:
     """The second half of `place`: who is next, or where else the lead goes."""
     scored, case = judged.scored, judged.case
-    given = _routed_by(judged.matched, case, roster)
+    given = _routed_by(judged.gate, judged.matched, case, roster)
+    if judged.since is not None and isinstance(given.to, InPool):
+        given = replace(given, to=InPool(given.to.pool, since=judged.since))
     to, due = landed(case, given)
     reasons = scored.reasons + given.reasons
     placement = Placement(
@@ -163,6 +187,7 @@ def place_judged(judged: Judged, roster: Roster) -> tuple[Placement, Roster]:
         scored.rank,
         case.territory_name,
         given.still_awaits,
+        side=judged.gate.side,
         likelihood=scored.likelihood,
     )
     return placement, given.roster
@@ -170,15 +195,18 @@ def place_judged(judged: Judged, roster: Roster) -> tuple[Placement, Roster]:
 
 def route(case: Case, roster: Roster) -> Given:
     """Find a place for a lead by the first rule that matches: `place` without counting its points again."""
-    return _routed_by(case.book.first(case.activation), case, roster)
+    passed = gate(case.book, case.lead, case.activation)
+    return _routed_by(passed, case.book.first(case.activation) if passed.is_open else None, case, roster)
 
 
-def _routed_by(matched: CompiledRule | None, case: Case, roster: Roster) -> Given:
-    if matched is None:
+def _routed_by(passed: Gate, matched: CompiledRule | None, case: Case, roster: Roster) -> Given:
+    if passed.way is not None:
+        given = by_way(case, passed.way, roster, passed.rule).because(*passed.reasons)
+    elif matched is None:
         given = reviewed(MANAGERS, roster, None).because(_no_rule(case))
     else:
         given = by_rule(case, matched.rule, roster, f"route[{matched.index}]").because(
-            _routed(case.book, matched.index, case.activation.missing)
+            *passed.reasons, _routed(case.book, matched.index, case.activation.missing)
         )
     lies = case.territory
     return given if lies is None else given.because(_in_territory(lies.name, lies.above[0] if lies.above else None))
@@ -193,7 +221,7 @@ def landed(case: Case, given: Given, escalated: int | None = None) -> tuple[Wher
     if escalated is None:
         stays = case.clock.state == "pooled" and isinstance(given.to, InPool) and given.to.pool == case.clock.pool
         escalated = case.clock.escalated if stays else 0
-    return given.to, _due_at(case, given.to, given.roster, escalated)
+    return given.to, _due_at(case, given.to, given.roster, escalated, given.still_awaits)
 
 
 def push_to(case: Case, push: Push, roster: Roster, rule: str | None, *, outright: bool = False) -> Given:
@@ -229,6 +257,25 @@ def go_on(case: Case, onward: Onward, roster: Roster, rule: str | None) -> Given
     return push_to(case, Push(team=onward.team, by=onward.by), roster, rule)
 
 
+def by_way(case: Case, way: Way, roster: Roster, rule: str | None) -> Given:
+    """Send the lead this way. Where nobody of the team can be given it, it is before managers until somebody can: a pool of the route is
+    not for a lead that does not go by it."""
+    if way.retire is not None:
+        return Given(Retired(way.retire), roster, (Reason("retired_by_policy", {"why": way.retire}, rule),))
+    if way.nurture is not None:
+        return nurtured(case, way.nurture, roster, rule)
+    onward = way.onward
+    assert onward is not None, "a way is exactly one"
+    given = go_on(case, onward, roster, rule)
+    return given if given.to is not None else reviewed(MANAGERS, roster, rule).after(given)
+
+
+def nurtured(case: Case, named: str | bool | None, roster: Roster, rule: str | None) -> Given:
+    """Keep the lead away from sales, in the sequence of mails that is ``named``, or the first that is for such leads."""
+    to, reasons = entered(case.book, case.lead, case.activation, named, rule)
+    return Given(to, roster, reasons)
+
+
 def reviewed(queue: str, roster: Roster, rule: str | None) -> Given:
     """Put the lead before the managers of ``queue``."""
     return Given(InReview(queue), roster, (Reason("in_review", {"queue": queue}, rule),))
@@ -254,7 +301,7 @@ def by_rule(case: Case, rule: Rule, roster: Roster, path: str) -> Given:
     if rule.review is not None:
         return reviewed(rule.review, roster, path)
     if rule.push is None:
-        return Given(InNurture(), roster, (Reason("in_nurture", rule=path),))
+        return nurtured(case, rule.nurture, roster, path)
     given = push_to(case, rule.push, roster, path)
     if given.to is None and rule.fallback is not None:
         fallback = go_on(case, rule.fallback, roster, f"{path}.fallback")
@@ -264,18 +311,27 @@ def by_rule(case: Case, rule: Rule, roster: Roster, path: str) -> Given:
     return given
 
 
-def _due_at(case: Case, to: Where, roster: Roster, escalated: int) -> Due | None:
+def _due_at(case: Case, to: Where, roster: Roster, escalated: int, awaits: str | None) -> Due | None:
     book, clock, now = case.book, case.clock, case.now
     match to:
         case InPool(pool=pool, since=since):
-            return due_in_pool(book, pool, since or clock.waiting_since or now, escalated, now, case.lead.rank)
+            return due_in_pool(
+                book, pool, since or clock.waiting_since or now, escalated, now, case.lead.rank, clock.side
+            )
         case Offered(until=until):
             return Due(until, "offer")
         case Assigned(rep=rep):
-            return due_when_contacted_by(book, case.activation, roster.reps.get(rep), now)
-        case InNurture():
-            return due_when_stale(book, case.lead.rank, clock.waiting_since or now, now)
-        case InReview() | Retired():
+            there = is_with_stale(book, rep, roster.teams)
+            late = due_of_marketing(book, clock, case.lead.rank, now, there=there)
+            return sooner(due_when_contacted_by(book, case.activation, roster.reps.get(rep), now), late)
+        case InNurture(sequence=sequence):
+            stale = due_when_stale(book, case.lead.rank, clock.waiting_since or now, now)
+            late = due_of_marketing(book, clock, case.lead.rank, now, there=True)
+            return sooner(stale, late, due_for_mail(book, sequence, *goes_on(clock, to, now), now))
+        case InReview():
+            there = is_with_stale(book, None, {}, awaits)
+            return due_of_marketing(book, clock, case.lead.rank, now, there=there)
+        case Retired():
             return None
 
 

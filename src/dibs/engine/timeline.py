@@ -15,18 +15,20 @@ from dataclasses import replace
 from datetime import datetime
 
 from dibs.engine.calendar import at_work
-from dibs.engine.decision import Due, InPool, Kept, Moved, Placement, Reason, Warned
+from dibs.engine.decision import Due, InPool, Kept, Mailed, Moved, Placement, Reason, Warned
 from dibs.engine.due import due_in_pool, due_when_idle
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts
+from dibs.engine.gate import gate
 from dibs.engine.policy_ways import Push
 from dibs.engine.reassign import hand_on, sla_of
 from dibs.engine.roster import Roster
 from dibs.engine.rotate import cannot_take
 from dibs.engine.route import Case, Judged, judge, place, place_judged, push_to, somewhere
 from dibs.engine.rulebook import Rulebook
+from dibs.engine.unready import of_marketing, still_marketings
 from dibs.engine.waiting import in_nurture, new_wait, not_nurtured, placement_of, seconds, waiting
 
-Answer = tuple[Moved | Kept | Warned, Roster]
+Answer = tuple[Moved | Kept | Warned | Mailed, Roster]
 
 
 def on_time(
@@ -59,7 +61,16 @@ def in_turn(laid: Case | Judged, roster: Roster) -> Answer:
     if isinstance(laid, Judged):
         placement, roster = place_judged(laid, roster)
         return Moved("placed", placement), roster
-    case, clock = laid, laid.clock
+    case = laid
+    unready = of_marketing(case, roster)
+    if unready is not None:
+        return unready
+    answer, roster = _in_its_state(case, roster)
+    return still_marketings(case, roster, answer), roster
+
+
+def _in_its_state(case: Case, roster: Roster) -> Answer:
+    clock = case.clock
     match clock.state:
         case "pooled":
             return waiting(case, roster)
@@ -116,8 +127,9 @@ def back_in_pool(book: Rulebook, clock: LeadClock, rank: str | None, now: dateti
     """
     assert clock.pool is not None
     if clock.contacted_at is not None:
-        return new_wait(book, Placement(InPool(clock.pool), None, (), rank=rank), now), 0
-    due = due_in_pool(book, clock.pool, clock.waiting_since or now, clock.escalated, now, rank)
+        begun = Placement(InPool(clock.pool), None, (), rank=rank, side=clock.side)  # type: ignore[arg-type]
+        return new_wait(book, begun, now), 0
+    due = due_in_pool(book, clock.pool, clock.waiting_since or now, clock.escalated, now, rank, clock.side)
     return Placement(InPool(clock.pool), due, ()), clock.escalated
 
 
@@ -167,7 +179,10 @@ def _awaited(case: Case, team: str) -> tuple[Push, str | None, int]:
             step = rules.escalate[index]
             if step.push is not None and since + step.after <= case.now and case.team_of(step.push) == team:
                 return step.push, f"pools.{clock.pool}.escalate[{index}]", max(index + 1, clock.escalated)
-    matched = book.first(case.activation)
+    passed = gate(book, case.lead, case.activation)
+    if passed.way is not None and passed.way.team == team:
+        return Push(team=team, by=passed.way.by), passed.rule, clock.escalated
+    matched = book.first(case.activation) if passed.is_open else None
     if matched is not None and matched.rule.push is not None and case.team_of(matched.rule.push) == team:
         return matched.rule.push, f"route[{matched.index}]", clock.escalated
     onward = [("qualify.stale.then", book.policy.qualify.stale.then)] if book.policy.qualify.stale else []
@@ -219,7 +234,7 @@ def _lock_lapsed(case: Case, ended: datetime, roster: Roster) -> Answer:
     lapsed = Reason("lock_lapsed", {"rep": clock.owner, "at": ended.isoformat()}, f"pools.{clock.pool}.lock")
     since = clock.waiting_since or case.now
     if clock.pool is not None and clock.pool in case.book.policy.pools:
-        due = due_in_pool(case.book, clock.pool, since, clock.escalated, case.now, case.lead.rank)
+        due = due_in_pool(case.book, clock.pool, since, clock.escalated, case.now, case.lead.rank, clock.side)
         back = Reason("back_in_pool", {"pool": clock.pool, "since": since.isoformat()})
         placement = Placement(InPool(clock.pool), due, (lapsed, back))
         return Moved("lapsed", placement, clock.owner, clock.escalated, clock.reassigned, off=clock.owner), after

@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from dibs.engine.decision import Due, InNurture, InPool, Kept, Moved, Placement, Reason
-from dibs.engine.due import due_in_pool, due_when_stale
+from dibs.engine.decision import Due, InNurture, InPool, Kept, Mailed, Moved, Placement, Reason, Retired
+from dibs.engine.due import due_in_pool, due_when_stale, sooner
+from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
+from dibs.engine.nurture import due_for_mail, next_step, sequence_of, why_not_mailed
 from dibs.engine.policy_model import Pool
 from dibs.engine.policy_ways import Push, Step
 from dibs.engine.roster import Roster
-from dibs.engine.route import MANAGERS, Case, Given, go_on, landed, place, push_to, reviewed
+from dibs.engine.route import MANAGERS, Case, Given, by_way, go_on, landed, place, push_to, reviewed
 from dibs.engine.rulebook import Rulebook
 
 #: When to look again for a rep whose lead it is by name, an account's owner, while they can't be given it: nothing tells when they can.
@@ -40,16 +42,19 @@ def waiting(case: Case, roster: Roster) -> Answer:
     for index in range(len(rules.escalate) - 1, clock.escalated - 1, -1):
         if since + rules.escalate[index].after <= now:
             return _step(case, rules, index, roster)
-    return Kept(due_in_pool(book, clock.pool or "", since, clock.escalated, now, case.lead.rank)), roster
+    return Kept(due_in_pool(book, clock.pool or "", since, clock.escalated, now, case.lead.rank, clock.side)), roster
 
 
-def in_nurture(case: Case, roster: Roster) -> Answer:
-    """Kept away from sales, until it goes stale."""
-    since = case.clock.waiting_since or case.now
-    due = due_when_stale(case.book, case.lead.rank, since, case.now)
-    if due is None or due.at > case.now:
-        return Kept(due), roster
-    return _went_stale(case, roster)
+def in_nurture(case: Case, roster: Roster) -> tuple[Moved | Kept | Mailed, Roster]:
+    """Kept away from sales, until it goes stale; with the mails of its sequence meanwhile."""
+    book, clock, now = case.book, case.clock, case.now
+    stale = due_when_stale(book, case.lead.rank, clock.waiting_since or now, now)
+    if stale is not None and stale.at <= now:
+        return _went_stale(case, roster)
+    mail = due_for_mail(book, clock.sequence, clock.mailed, clock.mailed_at, now)
+    if mail is not None and mail.at <= now:
+        return _next_mail(case, roster, stale)
+    return Kept(sooner(stale, mail)), roster
 
 
 def new_wait(book: Rulebook, placement: Placement, now: datetime) -> Placement:
@@ -59,7 +64,7 @@ def new_wait(book: Rulebook, placement: Placement, now: datetime) -> Placement:
     if not isinstance(placement.to, InPool):
         return placement
     pool = placement.to.pool
-    due = due_in_pool(book, pool, now, 0, now, placement.rank)
+    due = due_in_pool(book, pool, now, 0, now, placement.rank, placement.side or "sales")
     return replace(placement, to=InPool(pool, since=now), due=due)
 
 
@@ -98,7 +103,8 @@ def _step(case: Case, rules: Pool, index: int, roster: Roster) -> Answer:
 def _asked_again(case: Case, index: int, awaits: str | None) -> Due:
     """When the next step comes, or the age cap; and where the lead awaits a rep and no team, soon."""
     now, clock = case.now, case.clock
-    after = due_in_pool(case.book, clock.pool or "", clock.waiting_since or now, index + 1, now, case.lead.rank)
+    since = clock.waiting_since or now
+    after = due_in_pool(case.book, clock.pool or "", since, index + 1, now, case.lead.rank, clock.side)
     assert after is not None, "a pool that there is has an age cap"
     return after if awaits is not None or after.at < now + RETRY else Due(now + RETRY, "escalate")
 
@@ -136,9 +142,71 @@ def _went_stale(case: Case, roster: Roster) -> Answer:
     return Moved("requalified", placement_of(case, given, reason), reassigned=clock.reassigned), given.roster
 
 
+def answered(
+    book: Rulebook,
+    lead: LeadFacts,
+    account: AccountFacts | None,
+    clock: LeadClock,
+    placement: Placement,
+    roster: Roster,
+    now: datetime,
+    seed: str,
+) -> tuple[Placement, Roster]:
+    """The same placement, just made; where it would keep a lead in nurture whose person wrote or rang while it got the mails of a
+    sequence, the way that this sequence has for those who answer."""
+    sequence = sequence_of(book, clock.sequence)
+    if clock.state != "nurture" or sequence is None or not isinstance(placement.to, InNurture):
+        return placement, roster
+    if placement.score is not None and placement.rank is not None:
+        lead = lead.qualified(placement.score, placement.rank, placement.likelihood)
+    case = Case.of(book, lead, account, replace(clock, side=placement.side or clock.side), now, seed)
+    path = f"nurture.sequences.{clock.sequence}"
+    given = _begun_anew(by_way(case, sequence.replied, roster, f"{path}.replied"), clock, now)
+    to, due = landed(case, given, 0)
+    because = Reason("answered_mails", {"sequence": clock.sequence}, path)
+    reasons = (*placement.reasons, because, *given.reasons)
+    return replace(placement, to=to, due=due, reasons=reasons, awaits=given.still_awaits), given.roster
+
+
+def _next_mail(case: Case, roster: Roster, stale: Due | None) -> tuple[Moved | Mailed, Roster]:
+    """The next mail of the lead's sequence. Where there is none any more, or the lead may not be mailed any more, where the sequence sends
+    those that are through with it; if nowhere, it stays without mails."""
+    book, clock, now = case.book, case.clock, case.now
+    sequence, why = sequence_of(book, clock.sequence), why_not_mailed(book.policy.nurture, case.lead)
+    if sequence is None or why == "do_not_contact":
+        placement, roster = place(book, case.lead, case.account, clock, roster, now, case.seed)
+        gone = () if sequence else (Reason("sequence_gone", {"sequence": clock.sequence}),)
+        placement = new_wait(book, replace(placement, reasons=(*gone, *placement.reasons)), now)
+        return Moved("requalified", placement, reassigned=clock.reassigned), roster
+    path = f"nurture.sequences.{clock.sequence}"
+    step, mails = next_step(sequence, clock.mailed), len(sequence.steps)
+    if step is not None and why is None:
+        nth = clock.mailed + 1
+        params = {"sequence": clock.sequence, "mail": step.mail, "step": nth, "mails": mails}
+        due = sooner(stale, due_for_mail(book, clock.sequence, nth, now, now))
+        return Mailed(step.mail, nth, due, (Reason("mailed", params, f"{path}.steps[{clock.mailed}]"),)), roster
+    if step is None:
+        because = Reason("sequence_over", {"sequence": clock.sequence}, path)
+    else:
+        because = Reason("not_mailed", {"because": why}, path)
+    way = sequence.then
+    given = by_way(case, way, roster, f"{path}.then") if way is not None else Given(InNurture(), roster, ())
+    given = _begun_anew(given, clock, now)
+    return Moved("requalified", placement_of(case, given, because), reassigned=clock.reassigned), given.roster
+
+
+def _begun_anew(given: Given, clock: LeadClock, now: datetime) -> Given:
+    """The same, out of the lead's sequence: in a pool its wait begins now, and in the same sequence it does not go round again."""
+    if isinstance(given.to, InPool):
+        return replace(given, to=InPool(given.to.pool, since=now))
+    if isinstance(given.to, InNurture) and given.to.sequence == clock.sequence:
+        return replace(given, to=InNurture())
+    return given
+
+
 def not_nurtured(placement: Placement, roster: Roster) -> Placement:
-    """The same placement; before managers in place of nurture: nobody nurtures what a rep has had already."""
-    if not isinstance(placement.to, InNurture):
+    """The same placement; before managers in place of nurture, or of being given up: nobody does that by itself to what a rep has had."""
+    if not isinstance(placement.to, InNurture | Retired):
         return placement
     review = reviewed(MANAGERS, roster, None)
     assert review.to is not None
