@@ -175,10 +175,55 @@ def _work() -> tuple[str, str]:
     return "well", f"{said}, nothing overdue"
 
 
+def _mail() -> tuple[str, str]:
+    """Whether mails to leads leave the house, their links lead back here, and none is stuck."""
+    from django.conf import settings
+    from django.core.mail import get_connection
+    from django.db import connection
+    from django.utils.timezone import now
+
+    from dibs.distribution import policies
+    from dibs.people.models import Workspace
+    from dibs.people.tenancy import within
+
+    sequences = failed = late = 0
+    for workspace in Workspace.objects.all():
+        with within(workspace.id), connection.cursor() as cursor:
+            active = policies.active(workspace.id)
+            sequences += len(active.book.policy.nurture.sequences) if active else 0
+            cursor.execute(
+                "SELECT count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state = 'waiting' AND send_at < %s - interval '10 minutes')"
+                " FROM delivery_mail WHERE workspace_id = %s AND state IN ('failed', 'waiting')",
+                [now(), workspace.id],
+            )
+            counted = cursor.fetchone()
+            failed, late = failed + counted[0], late + counted[1]
+    if not settings.EMAIL_HOST:
+        said = f"no mail server is named (DIBS_SMTP_HOST): mails are laid down in {settings.EMAIL_FILE_PATH}"
+        return ("watch" if sequences else "well"), said
+    server = get_connection(fail_silently=False)
+    try:
+        server.open()
+    except OSError as problem:
+        return "ill", f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT} does not take mails: {problem}"
+    finally:
+        server.close()
+    said = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT} answers"
+    if failed or late:
+        return "watch", f"{said}; {failed} mails failed, {late} are late: see the page Nurture"
+    if sequences and not settings.PUBLIC_URL.startswith("https://"):
+        return (
+            "watch",
+            f"{said}; readers unsubscribe at {settings.PUBLIC_URL}: name the address that they reach with DIBS_URL",
+        )
+    return "well", said
+
+
 _ON_DATABASE: dict[str, Callable[[], tuple[str, str]]] = {
     "Server": _server,
     "Isolation": _isolation,
     "Migrations": _migrations,
     "Clock": _time,
     "Work": _work,
+    "Mail": _mail,
 }

@@ -51,6 +51,7 @@ def up(host: str, port: int, no_demo: bool) -> None:
             said = _first_leads(empty=no_demo, option=f" --data {data}" if lease else "")
             _close_connections()
             address = f"http://{_shown(host)}:{port}"
+            os.environ.setdefault("DIBS_URL", address)
             parent = Parent(
                 [
                     Child("web", "dibs.config.serving", ("web", host, str(port))),

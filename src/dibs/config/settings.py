@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 
 from dibs.config import logs
-from dibs.config.database import django_database, libpq_database
+from dibs.config.database import data_folder, django_database, libpq_database
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -134,13 +134,22 @@ STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
-EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-EMAIL_HOST = os.environ.get("DIBS_SMTP_HOST", "localhost")
+EMAIL_HOST = os.environ.get("DIBS_SMTP_HOST", "")
+# Without a mail server mails are laid down as files: nothing leaves the house because somebody forgot to say where to.
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
+EMAIL_FILE_PATH = os.environ.get("DIBS_MAIL_FOLDER") or str(data_folder() / "mails")
 EMAIL_PORT = int(os.environ.get("DIBS_SMTP_PORT", "25"))
 EMAIL_HOST_USER = os.environ.get("DIBS_SMTP_USER", "")
 EMAIL_HOST_PASSWORD = os.environ.get("DIBS_SMTP_PASSWORD", "")
 EMAIL_USE_TLS = os.environ.get("DIBS_SMTP_TLS", "") == "1"
+EMAIL_USE_SSL = os.environ.get("DIBS_SMTP_TLS", "") == "always"
+#: Seconds that a mail server has to answer.
+EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = os.environ.get("DIBS_MAIL_FROM", "dibs@localhost")
+#: The address of the pages as people outside reach it, without a slash at its end: mails link to it.
+PUBLIC_URL = os.environ.get("DIBS_URL", "http://localhost:8000").rstrip("/")
+#: Where those who answer a mail with the word "unsubscribe" would write to, beside the link.
+UNSUBSCRIBE_MAILBOX = os.environ.get("DIBS_UNSUBSCRIBE_MAILBOX", "")
 
 #: Where a browser opens the live stream: a whole address (behind a proxy that maps it), or else this port of the page's host.
 STREAM_URL = os.environ.get("DIBS_STREAM_URL", "")

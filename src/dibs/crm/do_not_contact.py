@@ -92,7 +92,7 @@ def add_digests(
             """,
             [[new_id() for _ in rows], workspace_id, list(hashes), list(whats), list(shown), why, now, by],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def remove(workspace_id: UUID, entries: Iterable[Entry]) -> int:
@@ -102,7 +102,7 @@ def remove(workspace_id: UUID, entries: Iterable[Entry]) -> int:
         cursor.execute(
             "DELETE FROM crm_donotcontact WHERE workspace_id = %s AND digest = ANY(%s::bytea[])", [workspace_id, hashes]
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def forget_shown(workspace_id: UUID, entries: Iterable[Entry]) -> int:
@@ -113,7 +113,7 @@ def forget_shown(workspace_id: UUID, entries: Iterable[Entry]) -> int:
             "UPDATE crm_donotcontact SET shown = '' WHERE workspace_id = %s AND digest = ANY(%s::bytea[])",
             [workspace_id, hashes],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def is_listed(workspace_id: UUID, entries: Sequence[Entry]) -> bool:

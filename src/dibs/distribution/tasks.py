@@ -16,10 +16,21 @@ from django.utils.timezone import now as moment
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from dibs.distribution import borders, calendars, comparing, follow_ups, moving, moving_on, policies, results, sooner
+from dibs.distribution import (
+    borders,
+    calendars,
+    comparing,
+    follow_ups,
+    moving,
+    moving_on,
+    nurturing,
+    policies,
+    results,
+    sooner,
+)
 from dibs.distribution.choices import watch
 from dibs.distribution.floors import look_at_floors
-from dibs.distribution.models import Comparison, PolicyVersion
+from dibs.distribution.models import Comparison, PolicyVersion, ScoreModel
 from dibs.distribution.samples import sample
 from dibs.distribution.tiering import retier_all
 from dibs.engine.policy import PolicyRefused
@@ -135,6 +146,30 @@ def bring_forward(workspace: str, replaced: str) -> int:
         connection.close()
 
 
+@app.task(name=predictions.LEARN, retry=RetryStrategy(max_attempts=2, exponential_wait=3))
+def learn_scores(workspace: str, model: str) -> str:
+    """Learn a model that was asked for; returns in what state it is."""
+    try:
+        with within(workspace):
+            return predictions.learn(UUID(workspace), UUID(model), moment).state
+    except ScoreModel.DoesNotExist:
+        return "gone"  # and the workspace with it
+    finally:
+        connection.close()
+
+
+@app.task(name=predictions.RESCORE, retry=RetryStrategy(max_attempts=5, exponential_wait=3))
+def rescore_leads(workspace: str, model: str) -> int:
+    """Look at open leads again by the model that was switched on, ``""`` for none; returns how many were."""
+    try:
+        with within(workspace):
+            return predictions.rescore(UUID(workspace), UUID(model) if model else None, moment)
+    except ScoreModel.DoesNotExist:
+        return 0  # the workspace is no more
+    finally:
+        connection.close()
+
+
 @app.task(name=comparing.JOB, retry=RetryStrategy(max_attempts=3, exponential_wait=3))
 def compare_policies(workspace: str, comparison: str) -> int:
     """Put past leads through two policies; returns how many leads that were. Done already, or gone: nothing is done."""
@@ -154,6 +189,13 @@ def compare_policies(workspace: str, comparison: str) -> int:
                 raise
     finally:
         connection.close()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name=nurturing.JOB, queueing_lock=nurturing.JOB)
+def send_mails(timestamp: int) -> int:
+    """Send the mails that wait to be sent; returns how many were."""
+    return in_each_workspace(lambda workspace_id, now: nurturing.send(workspace_id, moment).sent)
 
 
 def in_each_workspace(do: Callable[[UUID, datetime], int]) -> int:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from dibs.distribution import overflow, policies, telling
+from dibs.distribution import nurturing, overflow, policies, telling
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.lapses import Lapses
 from dibs.distribution.reading import (
@@ -33,7 +33,7 @@ from dibs.distribution.reading import (
 from dibs.distribution.writing import Outcome, placing, write, write_turns
 from dibs.engine import claim as judge
 from dibs.engine import consequences, timeline
-from dibs.engine.decision import Kept, Moved, Warned
+from dibs.engine.decision import Kept, Mailed, Moved, Warned
 from dibs.engine.facts import LeadClock
 from dibs.engine.route import Case, Judged
 from dibs.people.bulk import update_rows
@@ -177,6 +177,7 @@ def _settle(workspace_id: UUID, rows: Sequence[Row], now: datetime, total: Ticke
     roster = known.roster
     outcomes: list[Outcome] = []
     later: list[tuple[Any, ...]] = []
+    mails: list[tuple[Row, Mailed]] = []
     if active is None or lapses is None:
         later = [(row["id"], None, None, row["awaits"]) for row in rows]
     else:
@@ -188,6 +189,10 @@ def _settle(workspace_id: UUID, rows: Sequence[Row], now: datetime, total: Ticke
             elif isinstance(answer, Warned):
                 outcomes.append(_warned(row, clock, answer, seed))
                 total.moved["warned"] += 1
+            elif isinstance(answer, Mailed):
+                outcomes.append(_mailed(row, clock, answer, seed, now))
+                mails.append((row, answer))
+                total.moved["mailed"] += 1
             else:
                 roster = lapses.one_more(None if answer.off_work else answer.lapsed, roster)
                 score = judge.chosen_score(active.book, lead_facts(row), row["pool"]) if clock.claimed_at else None
@@ -204,6 +209,8 @@ def _settle(workspace_id: UUID, rows: Sequence[Row], now: datetime, total: Ticke
         policy_version=active.number if active else None,
         crew=known,
     )
+    if active is not None:
+        nurturing.keep_mails(workspace_id, active.book.policy.nurture, mails, now)
     if lapses is not None:
         telling.warned(workspace_id, [outcome for outcome in outcomes if outcome.kind == "warned"], known, now)
         lapses.take_for_away(now)
@@ -233,6 +240,18 @@ def _warned(row: Row, clock: LeadClock, answer: Warned, seed: str) -> Outcome:
         changes={name: getattr(after, name) for name in ("due_at", "due_for", "sla_at", "warned")},
         reasons=answer.reasons,
         rep=row["owner_id"],
+        seed=seed,
+    )
+
+
+def _mailed(row: Row, clock: LeadClock, answer: Mailed, seed: str, now: datetime) -> Outcome:
+    """The lead stays, and got another mail of its sequence."""
+    after = consequences.mailed(clock, answer, now)
+    return Outcome(
+        lead=row,
+        kind="mailed",
+        changes={name: getattr(after, name) for name in ("due_at", "due_for", "mailed", "mailed_at")},
+        reasons=answer.reasons,
         seed=seed,
     )
 
