@@ -7,6 +7,7 @@ written ``30%`` or ``0.3`` and read as a number above 0 and up to 1.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -114,6 +115,14 @@ LeadField = Literal[
     "city", "postal_code", "language", "product", "use_case", "deal_value", "currency", "message", "consent",
     "received_at", "score", "rank", "campaign", "attributes",
 ]  # fmt: skip
+
+
+def in_language(words: Words, language: str) -> str:
+    """What people read, in this language: else in English, else in the first there is."""
+    if isinstance(words, str):
+        return words
+    by_language: Mapping[str, str] = words
+    return by_language.get(language) or by_language.get("en") or next(iter(by_language.values()))
 
 
 def is_name(text: str) -> bool:
