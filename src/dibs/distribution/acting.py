@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 from django.db import connection
@@ -19,16 +19,19 @@ from dibs.distribution.converting import UnknownStage, convert
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.lines import sees
 from dibs.distribution.reading import has_opened, lead_facts, seed_for, standing_now, with_record
+from dibs.distribution.refusing import refused_by_hand
 from dibs.distribution.scene import Acted, Answer, Refused, Scene, act
+from dibs.distribution.setting_aside import nurture, reopen
 from dibs.distribution.ticking import settle
 from dibs.distribution.writing import Outcome, begin_standings
 from dibs.engine import claim as judge
 from dibs.engine import consequences, counters, fairplay, timeline
 from dibs.engine.decision import Assigned, Due, InPool, Placement, Reason, Refusal
-from dibs.engine.due import due_in_pool, due_when_idle, due_when_owned
+from dibs.engine.due import due_in_pool, due_when_idle, due_when_owned, with_marketings
 from dibs.engine.facts import LeadClock
+from dibs.engine.policy_terms import RetireWhy
 from dibs.people.caller import Caller
-from dibs.people.tenancy import enter
+from dibs.people.tenancy import enter, new_id
 
 __all__ = [
     "CONTACT_KINDS",
@@ -44,9 +47,11 @@ __all__ = [
     "contact",
     "contacted",
     "convert",
+    "nurture",
     "open_lead",
     "reject",
     "release",
+    "reopen",
     "retire",
     "retired",
     "return_to_pool",
@@ -61,7 +66,7 @@ CONTACT_KINDS = ("call", "mail", "meeting", "message")
 OUTCOMES = ("reached", "no_answer", "left_message", "wrong_number")
 
 #: Why a lead may be retired.
-RETIRE_REASONS = ("no_interest", "not_a_fit", "cannot_verify", "duplicate", "no_answer", "spam", "other")
+RETIRE_REASONS: tuple[str, ...] = get_args(RetireWhy)
 
 
 def contact(
@@ -74,9 +79,10 @@ def contact(
     outcome: str = "",
     claim: UUID | None = None,
     planned: UUID | None = None,
+    new: UUID | None = None,
 ) -> Answer:
     """The rep did something real: the clock stops and the lead stays theirs. ``kind`` is one of `CONTACT_KINDS`, ``outcome`` one of
-    `OUTCOMES` or "". Kept as an activity too; ``planned``: the one that was planned for it. A follow-up that was due until the rep's
+    `OUTCOMES` or "". Kept as an activity too; ``planned``: the one that was planned for it, else ``new`` is to be its id. A follow-up that was due until the rep's
     midnight is done with it."""
     if kind not in CONTACT_KINDS:
         raise ValueError(f"kind is one of {', '.join(CONTACT_KINDS)}")
@@ -89,7 +95,7 @@ def contact(
         done = scene.still_with("contacted", after, Reason("contacted", said))
         if _followed_up(scene):
             done.changes = {**done.changes, "follow_up_at": None}
-        write_done(scene, kind, note, outcome, planned)
+        write_done(scene, kind, note, outcome, planned=planned, new=new)
         return done
 
     return act(caller, lead_id, now, decide, kind="contacted", claim=claim)
@@ -101,13 +107,16 @@ def _followed_up(scene: Scene) -> bool:
     return at is not None and owner is not None and scene.known.day(owner, at) <= scene.known.today(owner)
 
 
-def write_done(scene: Scene, kind: str, text: str, outcome: str, planned: UUID | None = None) -> None:
+def write_done(
+    scene: Scene, kind: str, text: str, outcome: str, *, planned: UUID | None = None, new: UUID | None = None
+) -> None:
     """Keep what was done just now as an activity; ``planned``: the one it was. What was done before stays as it was."""
     if planned is not None:
         still = Activity.objects.filter(id=planned, done_at__isnull=True)
         still.update(done_at=scene.now, outcome=outcome, text=text, by_id=scene.caller.user_id)
         return
     Activity.objects.create(
+        id=new or new_id(),
         workspace_id=scene.caller.workspace_id,
         lead_id=scene.row["id"],
         opportunity_id=opportunity_of(scene),
@@ -133,7 +142,7 @@ def accept(caller: Caller, lead_id: UUID, now: datetime, *, claim: UUID | None =
     """The rep takes the offer."""
 
     def decide(scene: Scene) -> Outcome:
-        after = consequences.accepted(scene.clock, _first_contact_due(scene), now)
+        after = consequences.accepted(scene.clock, _or_marketings(scene, _first_contact_due(scene)), now)
         return scene.still_with("accepted", after, Reason("accepted"))
 
     return act(caller, lead_id, now, decide, kind="accepted", claim=claim)
@@ -319,10 +328,15 @@ def contacted(scene: Scene, *because: Reason) -> Outcome:
 
 
 def retired(scene: Scene, why: str, note: str) -> Outcome:
-    """What comes of giving the lead up."""
-    return scene.still_with(
+    """What comes of giving the lead up; where its person must not be contacted, they are on the list of those from then on."""
+    done = scene.still_with(
         "retired", consequences.ended(scene.clock, "retired"), Reason("retired", {"why": why, "note": note})
     )
+    done.changes = {**done.changes, "retired_why": why}
+    if why == "do_not_contact":
+        refused_by_hand(scene.caller, scene.row, scene.now)
+        done.changes = {**done.changes, "do_not_contact": True}
+    return done
 
 
 def assigned(scene: Scene, handle: str, why: str) -> Outcome:
@@ -346,7 +360,7 @@ def returned(scene: Scene, pool: str, why: str) -> Outcome:
     now = scene.now
     placement = Placement(
         to=InPool(pool, since=now),
-        due=due_in_pool(scene.active.book, pool, now, 0, now, scene.row["rank"]),
+        due=due_in_pool(scene.active.book, pool, now, 0, now, scene.row["rank"], scene.clock.side),
         reasons=(Reason("returned", {"pool": pool, "by": scene.caller.name, "why": why}),),
     )
     return scene.goes_to("returned", placement, consequences.placed(scene.clock, placement, now))
@@ -360,11 +374,19 @@ def _first_contact_due(scene: Scene, handle: str | None = None) -> Due | None:
 
 
 def _due_when_idle(scene: Scene) -> Due | None:
-    """When the lead, from this act on, will have been left alone for too long."""
+    """When the lead, from this act on, will have been left alone for too long, or goes on by itself being marketing's."""
     if scene.active is None or scene.clock.owner is None:
         return None
     book, rep = scene.active.book, scene.known.roster.reps.get(scene.clock.owner)
-    return due_when_idle(book, book.activation(lead_facts(scene.row), now=scene.now), rep, scene.now, scene.now)
+    due = due_when_idle(book, book.activation(lead_facts(scene.row), now=scene.now), rep, scene.now, scene.now)
+    return _or_marketings(scene, due)
+
+
+def _or_marketings(scene: Scene, due: Due | None) -> Due | None:
+    if scene.active is None:
+        return due
+    teams = scene.known.roster.teams
+    return with_marketings(scene.active.book, scene.clock, scene.row["rank"], due, scene.clock.owner, teams, scene.now)
 
 
 def _account(scene: Scene) -> Any:

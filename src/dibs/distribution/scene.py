@@ -39,11 +39,13 @@ _EARNING: Mapping[str, What] = {"contacted": "claim", "converted": "convert"}
 #: Acts that who leads does to leads whoever has them; the rest are for the rep who has the lead.
 _OVER_ALL = frozenset({"assigned", "returned"})
 #: Acts that who leads may do in place of the rep who has the lead.
-_FOR_WHO_HAS_IT = frozenset({"retired", "released", "converted"})
+_FOR_WHO_HAS_IT = frozenset({"retired", "released", "converted", "nurtured", "reopened"})
 #: Acts after which a rep may have room for another lead.
-_FREEING = frozenset({"converted", "retired", "released", "rejected", "assessed"})
+_FREEING = frozenset({"converted", "retired", "released", "rejected", "assessed", "nurtured"})
 #: Acts by which the lead may go to somebody else of a team, whose turns are locked for it.
-_HANDING_ON = frozenset({"rejected", "released", "assessed"})
+_HANDING_ON = frozenset({"rejected", "released", "assessed", "reopened"})
+#: Acts of which it is for the policy to say what comes of them.
+_BY_POLICY = frozenset({"rejected", "released", "returned", "nurtured", "reopened"})
 #: Acts that are no kind of decision themselves, and the kind whose place in the state table is theirs.
 _JUDGED_AS: Mapping[str, str] = {"assessed": "contacted", "filled_in": "contacted"}
 #: Acts that are between a rep and the lead: of nobody else anything is asked.
@@ -79,6 +81,9 @@ _OF_ITS_CLOCK = (
     "warned",
     "acted_at",
     "awaits",
+    "sequence",
+    "mailed",
+    "mailed_at",
 )
 
 
@@ -242,7 +247,7 @@ def _act_once(
         refusal = may_do(scene, kind, claim)
         if refusal:
             return Refused(refusal)
-        if kind in {"rejected", "released", "returned"} and active is None:
+        if kind in _BY_POLICY and active is None:
             return Refused(Refusal((Reason("no_policy"),), remedy=Reason("publish_policy")))
         outcome = decide(scene)
         if outcome is None:

@@ -22,7 +22,7 @@ from dibs.distribution.reading import STANDING_COLUMNS, Crew, Row, standing_of
 from dibs.engine import counters
 from dibs.engine.consequences import Felt
 from dibs.engine.credits import Earned
-from dibs.engine.decision import InReview, Offered, Placement, Reason
+from dibs.engine.decision import InReview, Offered, Placement, Reason, Retired
 from dibs.engine.facts import LeadClock
 from dibs.engine.lifecycle import HELD, check_move
 from dibs.engine.roster import Roster
@@ -64,11 +64,10 @@ _CREDIT_COLUMNS = (
 #: Made once: with what is asked of it, `json.dumps` makes one for every call.
 to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
-#: Kinds of decision that are about what became of the lead, and not told as an event of its own (`Outcome.also` tells it).
-_NO_EVENT = frozenset({"dealt"})
-
 #: Kinds of decision that change facts and not the state, so the state table does not speak of them.
-_STILL = frozenset({"enriched", "touched", "skipped", "opened", "helped", "warned", "mailed", "dealt", "erased", "scheduled"})
+_STILL = frozenset(
+    {"enriched", "touched", "skipped", "opened", "helped", "warned", "mailed", "dealt", "erased", "scheduled"}
+)
 
 
 @dataclass(slots=True)
@@ -171,6 +170,8 @@ def placing(placement: Placement, clock: LeadClock, crew: Crew, *, by: str) -> d
         by="offered" if isinstance(to, Offered) and by not in _SAYS_MORE else by,
         review=to.queue if isinstance(to, InReview) else None,
     )
+    if isinstance(to, Retired):
+        columns |= {"ended_at": crew.now, "retired_why": to.why}
     if placement.score is not None:
         columns |= {"score": placement.score, "rank": placement.rank, "territory": placement.territory}
         columns["likelihood"] = placement.likelihood
@@ -241,8 +242,7 @@ def log(
         review = outcome.changes.get("review", lead.get("review"))
         told = names.get(rep) if rep else None
         payload = lead_payload_json(lead["id"], pool, lead["state"], outcome.state, told, review)
-        if outcome.kind not in _NO_EVENT:
-            events.append((f"lead.{outcome.kind}", lead["id"], payload))
+        events.append((f"lead.{outcome.kind}", lead["id"], payload))
         events.extend(outcome.also)
     insert_rows("distribution_decision", DECISION_COLUMNS, decisions)
     post(workspace_id, events, now)

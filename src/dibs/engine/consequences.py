@@ -179,8 +179,9 @@ def warned(clock: LeadClock, answer: Warned) -> LeadClock:
 
 
 def ended(clock: LeadClock, state: str) -> LeadClock:
-    """Converted or retired: nothing more happens to it by time. It stays in the name of who had it."""
-    return _with_due(replace(clock, state=state, lock_expires_at=None), None)
+    """Converted or retired: nothing more happens to it by time, and it gets no mails. It stays in the name of who had it."""
+    over = replace(clock, state=state, lock_expires_at=None, sequence=None, mailed=0, mailed_at=None)
+    return _with_due(over, None)
 
 
 def lapsed_at(clock: LeadClock, now: datetime) -> datetime:

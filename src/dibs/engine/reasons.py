@@ -119,6 +119,8 @@ ACTING: Mapping[str, tuple[str, ...]] = {
     # of something planned
     "already_done": (),
     "too_busy": (),
+    # of reopening: its person has come again since
+    "here_again": (),
     # of merging: both are one and the same; it was undone, or decided ("merged" or "apart") before
     "same_lead": (),
     "already_undone": (),
@@ -257,6 +259,11 @@ ACTS: Mapping[str, tuple[str, ...]] = {
     "merged": ("into", "by"),
     "merged_with": ("lead", "by"),
     "unmerged": ("by",),
+    # its person is on the list of those who must not be contacted, "how" is one of `dibs.crm.do_not_contact.WHYS`; and is so no more
+    "refused_contact": ("how",),
+    "allowed_contact": (),
+    # the same to who has the lead
+    "lead_refused": ("lead",),
     "belongs_to": ("account", "by"),
     "belongs_no_more": ("account", "by"),
     "helper_added": ("rep", "by"),
