@@ -114,8 +114,9 @@ def win(
     def decide(deal: Opportunity) -> _Change | Refusal:
         if deal.state != "open":
             return Refusal((Reason("opportunity_ended", {"ended": deal.state}),), remedy=Reason("reopen_first"))
-        won = {"amount": deal.amount if amount is None else money(amount), "currency": currency or deal.currency}
-        said = {"amount": None if won["amount"] is None else str(won["amount"]), "currency": won["currency"]}
+        worth = deal.amount if amount is None else money(amount)
+        won: dict[str, Any] = {"amount": worth, "currency": currency or deal.currency}
+        said = {"amount": None if worth is None else str(worth), "currency": won["currency"]}
         values = {**won, "state": "won", "ended_at": now}
         return _Change("won", values, [Reason("opportunity_won", said), *buys_now(deal)])
 
