@@ -60,10 +60,14 @@ def end_and_blank(caller: Caller, rows: dict[UUID, Row], now: datetime, *, why: 
         row = here[ended.lead["id"]]
         here[row["id"]] = row | dict(ended.changes) | {"version": row["version"] + 1}
     because = (Reason("erased", {"why": why}),)
-    gone = [Outcome(lead=row, kind="erased", changes={}, reasons=because, actor=caller.user_id) for row in here.values()]
+    gone = [
+        Outcome(lead=row, kind="erased", changes={}, reasons=because, actor=caller.user_id) for row in here.values()
+    ]
     write(workspace_id, gone, now=now, policy_version=number, crew=known)
     with connection.cursor() as cursor:
-        cursor.execute(f"UPDATE crm_lead SET {BLANK} WHERE workspace_id = %s AND id = ANY(%s)", [workspace_id, list(here)])
+        cursor.execute(
+            f"UPDATE crm_lead SET {BLANK} WHERE workspace_id = %s AND id = ANY(%s)", [workspace_id, list(here)]
+        )
     if ending:
         # Fails alone: the tick gives them out too.
         transaction.on_commit(partial(give_waiting, workspace_id, now), robust=True)
