@@ -12,6 +12,7 @@ from typing import Literal
 
 from dibs.engine.conditions import Condition, ConditionRefused
 from dibs.engine.policy_fair_play import Tiering
+from dibs.engine.policy_mails import chosen_by_condition, mails
 from dibs.engine.policy_model import Policy
 from dibs.engine.policy_odds import rules_at_odds
 from dibs.engine.policy_reading import did_you_mean
@@ -27,6 +28,7 @@ from dibs.engine.rulebook import (
     LEFT_ALONE,
     ROUTING,
     SCORING,
+    SEQUENCE,
     SIGHT,
     TIER,
     Knows,
@@ -60,7 +62,7 @@ def findings(policy: Policy, people: People | None = None) -> Iterator[Found]:
         except ConditionRefused as refused:
             yield refused.code, refused.message, path, refused.at, "error"
     checks: tuple[Callable[[Policy], Iterator[Found]], ...] = (
-        _pools_named, _teams_named, _pools_seen, _steps, _scores, _owners, _odd_ends, rules_at_odds, verdicts,
+        _pools_named, _teams_named, _pools_seen, _steps, _scores, _owners, _odd_ends, rules_at_odds, verdicts, mails,
     )  # fmt: skip
     yield from _in_order(policy, compiled)
     yield from tree(policy, compiled)
@@ -96,6 +98,9 @@ def conditions_in(policy: Policy) -> Iterator[tuple[Path, str, Knows]]:
     for name, assessment in policy.assessments.items():
         if assessment.when is not None:
             yield ("assessments", name, "when"), assessment.when, ASSESSING
+    for name, sequence in policy.nurture.sequences.items():
+        if sequence.when is not None:
+            yield ("nurture", "sequences", name, "when"), sequence.when, SEQUENCE
     for path, push in pushes_in(policy):
         if push.among is not None:
             yield (*path, "among"), push.among, AMONG
@@ -115,6 +120,14 @@ def _in_order(policy: Policy, compiled: dict[Path, Condition]) -> Iterator[Found
             [(("credits", "weights", i), f"weight {i + 1}", weight.when) for i, weight in enumerate(weights)],
         ),
         ("sla", "lead", [(("sla", i), f"sla {i + 1}", sla.when) for i, sla in enumerate(policy.sla)]),
+        (
+            "sequence",
+            "lead",
+            [
+                (("nurture", "sequences", name), name, policy.nurture.sequences[name].when)
+                for name in chosen_by_condition(policy)
+            ],
+        ),
         ("idle", "lead", [(("idle", i), f"idle {i + 1}", idle.when) for i, idle in enumerate(policy.idle)]),
     )
     for kind, subject, entries in lists:
