@@ -63,6 +63,9 @@ BODIES: dict[str, Any] = {
     "change_account": {"customer": True},
     "merge_lead": {"into": "00000000-0000-7000-8000-000000000000"},
     "touch_lead": {"kind": "page"},
+    "assess": {"template": "call", "answers": {"need": "much"}},
+    "preview_assessment": {"answers": {"need": "much"}},
+    "keep_assessment": {"answers": {"need": "much"}},
 }
 
 

@@ -22,12 +22,14 @@ from dibs.api.problems import MEDIA_TYPE, Problem, field_errors
 from dibs.api.routes import (
     accounts,
     acts,
+    assessments,
     bulk,
     claims,
     helping,
     leads,
     matches,
     metrics,
+    mine,
     moves,
     notices,
     people,
@@ -37,6 +39,7 @@ from dibs.api.routes import (
     reps,
     territories,
     trying,
+    work,
 )
 from dibs.insight.pages import BadCursor
 from dibs.insight.pools import BadFilter
@@ -108,9 +111,12 @@ for room in (
     reports,
     reps,
     helping,
+    assessments,
     moves,
     accounts,
     matches,
+    mine,
+    work,
 ):
     api.add_router("", room.router)
 

@@ -180,6 +180,8 @@ TEXTS: Mapping[str, str] = {
     "helper_added": _("{rep} is on its team now, to see it and help"),
     "helper_removed": _("{rep} is no longer on its team"),
     "erased": _("What was known of the person was erased"),
+    "consent_given": _("{by} wrote down that the person agreed to be contacted"),
+    "consent_withdrawn": _("{by} wrote down that the person must not be contacted any more"),
     # What a rep is told of their availability.
     "switched_away": _("{by} set you to not available: no leads are given to you until you are set back"),
     "switched_back": _("{by} set you to available: leads can be given to you again"),

@@ -91,6 +91,13 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
     "sees": {"full": _("everything"), "preview": _("a preview"), "none": _("nothing")},
     "ended": {"open": _("open"), "won": _("won"), "lost": _("lost")},
+    "how": {
+        "asked": _("they asked for that"),
+        "unsubscribed": _("they unsubscribed"),
+        "erased": _("what was known of them was erased"),
+        "list": _("they were on a list that was brought in"),
+        "bounced": _("mail to them comes back"),
+    },
     "decided": {"merged": _("the same"), "apart": _("not the same")},
     "verdict": {
         "pursue": _("to be pursued"),
@@ -249,6 +256,7 @@ FIELDS: Mapping[str, str] = {
     "currency": _("Currency"),
     "message": _("Message"),
     "consent": _("Consent"),
+    "do_not_contact": _("Must not be contacted"),
     "campaign": _("Campaign"),
     "attributes": _("Other facts"),
     "score": _("Score"),

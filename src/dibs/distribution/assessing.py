@@ -24,9 +24,11 @@ from dibs.engine.assess import Graded
 from dibs.engine.decision import Reason
 from dibs.engine.facts import AccountFacts
 from dibs.engine.policy_assess import Assessment
+from dibs.engine.policy_terms import is_name
 from dibs.engine.policy_ways import Way
 from dibs.engine.qualify import qualify
 from dibs.people.caller import Caller
+from dibs.people.tenancy import enter
 
 __all__ = ["Incomplete", "UnknownAssessment", "drop_draft", "finish", "grade", "keep_draft"]
 
@@ -71,7 +73,8 @@ def keep_draft(
 
 def drop_draft(caller: Caller, lead_id: UUID, template: str) -> bool:
     """Throw away what the caller had filled in of it; whether there was something."""
-    gone, _ = _drafts(caller, lead_id, template).delete()
+    enter(caller.workspace_id)
+    gone, _ = _drafts(caller, lead_id, template).delete() if is_name(template) else (0, {})
     return bool(gone)
 
 

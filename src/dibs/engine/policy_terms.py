@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import (
     BaseModel,
@@ -121,7 +121,7 @@ def in_language(words: Words, language: str) -> str:
     """What people read, in this language: else in English, else in the first there is."""
     if isinstance(words, str):
         return words
-    by_language: Mapping[str, str] = words
+    by_language = cast(Mapping[str, str], words)
     return by_language.get(language) or by_language.get("en") or next(iter(by_language.values()))
 
 

@@ -268,6 +268,9 @@ ACTS: Mapping[str, tuple[str, ...]] = {
     "belongs_no_more": ("account", "by"),
     "helper_added": ("rep", "by"),
     "helper_removed": ("rep", "by"),
+    # what the person of a lead agreed to, and took back again
+    "consent_given": ("by",),
+    "consent_withdrawn": ("by",),
     # "why": asked, ended or open (kept as long as the policy says, since it ended or was last heard of)
     "erased": ("why",),
 }
