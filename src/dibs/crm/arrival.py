@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from dibs.engine.decision import Reason
 from dibs.people.tenancy import new_id
 
 
@@ -43,6 +44,7 @@ class Arrival:
     pages: int | None = None
     opens: int | None = None
     last_touch_at: datetime | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     lead_id: UUID = field(default_factory=new_id)
@@ -73,11 +75,13 @@ class Touching:
 
 @dataclass(frozen=True, slots=True)
 class Enrichment:
-    """New facts on a lead that is already here: field name to value; ``attributes`` are merged into those it has.
+    """New facts on a lead that is already here: field name to value; ``attributes`` and ``answers`` are merged into those it has.
 
-    With ``touch``, they are what the person said now: of who they are the lead takes what it lacks, of what they want all.
+    With ``touch``, they are what the person said now: of who they are the lead takes what it lacks, of what they want all. ``because``: why
+    the lead is looked at again where that is no new fact.
     """
 
     lead_id: UUID
     facts: Mapping[str, Any]
     touch: Touching | None = None
+    because: Reason | None = None

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
+from dibs.crm import do_not_contact
 from dibs.crm.arrival import Arrival, Enrichment
 from dibs.crm.customers import Customer, make_customers
 from dibs.crm.lookup import lookup_of
@@ -42,7 +43,7 @@ _NO_POLICY = Placement(to=InReview("managers"), due=None, reasons=(Reason("no_po
 _FEW = 20
 
 #: The columns of a lead that an arrival fills as they are.
-_GIVEN = tuple(name for name in Arrival.__dataclass_fields__ if name not in {"lead_id", "attributes", "flags"})
+_GIVEN = tuple(name for name in Arrival.__dataclass_fields__ if name not in {"lead_id", "answers", "attributes", "flags"})
 
 
 class AlreadyHere(Exception):
@@ -175,6 +176,7 @@ def _place_new(workspace_id: UUID, active: Active | None, arrivals: Sequence[Arr
 def look_at(workspace_id: UUID, arrivals: Sequence[Arrival], active: Active | None, now: datetime) -> list[Looked]:
     """Read what there is to know of the arrivals, and judge each. Nothing is written: a dry run asks the same."""
     rows = [_new_row(workspace_id, arrival, now) for arrival in arrivals]
+    _flag_refused(workspace_id, rows)
     if active is None:
         return [Looked(row, UNMATCHED, lead_clock(row, None), "", None) for row in rows]
     facts = [lead_facts(row) for row in rows]
@@ -210,6 +212,14 @@ def decide(looked: Sequence[Looked], known: Crew, now: datetime) -> tuple[list[O
     return outcomes, roster
 
 
+def _flag_refused(workspace_id: UUID, rows: Sequence[Row]) -> None:
+    """Say of those whose people are on the list that they must not be contacted."""
+    people = [do_not_contact.entries_of(row["email"], row["phone"]) for row in rows]
+    for row, refused in zip(rows, do_not_contact.listed(workspace_id, people), strict=True):
+        if refused:
+            row["do_not_contact"] = True
+
+
 def _make_customers(workspace_id: UUID, looked: Sequence[Looked], outcomes: Sequence[Outcome], now: datetime) -> None:
     """Give the new leads their account and contact, and say which were made. Rules were asked of who was known before."""
     customers = [Customer.of(one.row, asked=one.match.near_id is not None) for one in looked]
@@ -238,7 +248,7 @@ def _new_row(workspace_id: UUID, arrival: Arrival, now: datetime) -> Row:
     row["workspace_id"] = workspace_id
     row["attributes"] = arrival.attributes
     row["flags"] = list(arrival.flags)
-    row["answers"] = {}
+    row["answers"] = arrival.answers
     row["touches"] = arrival.touches or 1
     row["created_at"] = now
     return row
