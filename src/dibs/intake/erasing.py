@@ -65,12 +65,12 @@ def erase(caller: Caller, asked: Asked, now: datetime, *, listed: bool = True, w
     return done if done.rows else None
 
 
-def erase_leads(caller: Caller, leads: Sequence[UUID], now: datetime, *, why: str) -> Erased:
+def erase_leads(caller: Caller, leads: Sequence[UUID], now: datetime, *, why: str, into: UUID | None = None) -> Erased:
     """Erase the people of these leads from the leads and what belongs to them alone: for leads whose time is over. Other leads of the same
-    people, and what others wrote, are left: theirs is not over."""
+    people, and what others wrote, are left: theirs is not over. ``into``: the line in the log that this is added to."""
     enter(caller.workspace_id)
     person = of_leads(caller.workspace_id, leads)
-    return _forget(caller, person, (), 0, now, listed=False, why=why, alone=True)
+    return _forget(caller, person, (), 0, now, listed=False, why=why, alone=True, into=into)
 
 
 def _forget(
@@ -83,6 +83,7 @@ def _forget(
     listed: bool,
     why: str,
     alone: bool = False,
+    into: UUID | None = None,
 ) -> Erased:
     workspace_id = caller.workspace_id
     with transaction.atomic():
@@ -107,25 +108,31 @@ def _forget(
         was_listed = do_not_contact.forget_shown(workspace_id, entries) if entries and not alone else 0
         if was_listed:
             counts["do_not_contact"] = was_listed
-        erasure = new_id()
+        erasure = into or new_id()
         if not counts:
             return Erased(erasure, 0, 0)
         if listed and entries:
             do_not_contact.add(workspace_id, entries, why="erased", now=now, by=_user(caller))
             do_not_contact.forget_shown(workspace_id, entries)
-        Erasure.objects.create(
-            id=erasure,
-            workspace_id=workspace_id,
-            at=now,
-            why=why,
-            by_id=_user(caller),
-            leads=len(rows),
-            rows=counts,
-            listed=listed and bool(entries),
-        )
+        _note(caller, erasure, now, why, len(rows), counts, listed and bool(entries))
         told = {"erasure": str(erasure), "leads": [str(lead) for lead in sorted(rows)], "why": why}
         post(workspace_id, [("person.erased", None, told)], now)
     return Erased(erasure, len(rows), ended, counts, listed and bool(entries))
+
+
+def _note(
+    caller: Caller, erasure: UUID, now: datetime, why: str, leads: int, counts: Mapping[str, int], listed: bool
+) -> None:
+    """Write it into the log, or add it to a line that is there."""
+    line, new = Erasure.objects.get_or_create(
+        id=erasure,
+        workspace_id=caller.workspace_id,
+        defaults={"at": now, "why": why, "by_id": _user(caller), "leads": leads, "rows": counts, "listed": listed},
+    )
+    if not new:
+        line.leads += leads
+        line.rows = {name: line.rows.get(name, 0) + counts.get(name, 0) for name in {**line.rows, **counts}}
+        line.save(update_fields=["leads", "rows"])
 
 
 def _user(caller: Caller) -> UUID | None:
@@ -139,7 +146,7 @@ def count(workspace_id: UUID, person: Person) -> dict[str, int]:
     counts: dict[str, int] = {}
     with connection.cursor() as cursor:
         for own in OWN:
-            where, params = _whose(own, person)
+            where, params = whose(own, person)
             cursor.execute(
                 f"SELECT count(*) FROM {table_of(own.model)} WHERE workspace_id = %(workspace)s AND ({where})",
                 {**params, "workspace": workspace_id},
@@ -154,7 +161,7 @@ def count(workspace_id: UUID, person: Person) -> dict[str, int]:
             columns = MENTIONS.get(own.model, ())
             if not columns or not texts or own.model not in MENTIONS:
                 continue
-            where, params = _whose(own, person)
+            where, params = whose(own, person)
             cursor.execute(
                 f"SELECT count(*) FROM {table_of(own.model)} WHERE workspace_id = %(workspace)s AND ({where}) AND {said_in(columns)} ILIKE ANY(%(texts)s)",
                 {**params, "workspace": workspace_id, "texts": patterns(texts)},
@@ -168,7 +175,7 @@ def count(workspace_id: UUID, person: Person) -> dict[str, int]:
 # -- what is theirs ---------------------------------------------------------------------------------------------------
 
 
-def _whose(own: Own, person: Person) -> tuple[str, dict[str, Any]]:
+def whose(own: Own, person: Person) -> tuple[str, dict[str, Any]]:
     """SQL that finds the rows of a person, and its parameters."""
     where = " OR ".join(f"{column} = ANY(%({whose})s)" for column, whose in own.by)
     return where, {whose: person.ids(whose) for _, whose in own.by}
@@ -176,7 +183,7 @@ def _whose(own: Own, person: Person) -> tuple[str, dict[str, Any]]:
 
 def _forget_own(workspace_id: UUID, own: Own, person: Person, now: datetime) -> int:
     """Let the rows go, or what they say; returns how many rows that were."""
-    where, params = _whose(own, person)
+    where, params = whose(own, person)
     params |= {"workspace": workspace_id, "now": now, "accounts": person.ids("account")}
     table, these = table_of(own.model), f"workspace_id = %(workspace)s AND ({where})"
     touched = 0
@@ -217,5 +224,5 @@ def _look_through_own(workspace_id: UUID, own: Own, person: Person) -> None:
     texts = own_texts(person)
     if own.gone == "true" or not columns or not texts:
         return
-    where, params = _whose(own, person)
+    where, params = whose(own, person)
     take_out(workspace_id, own.model, columns, texts, where, params)

@@ -230,6 +230,12 @@ def table_of(model: str) -> str:
 
 
 @cache
+def columns_of(model: str) -> tuple[str, ...]:
+    """All columns of a table."""
+    return tuple(str(known.column) for known in apps.get_model(model)._meta.concrete_fields if known.column)
+
+
+@cache
 def _kinds(model: str) -> dict[str, str]:
     """The columns of a table that can hold text: ``text``, ``json`` or ``list``."""
     kinds = {}
