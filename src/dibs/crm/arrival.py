@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from dibs.engine.decision import Reason
+from dibs.engine.decision import Reason
 from dibs.people.tenancy import new_id
 
 
@@ -77,11 +78,12 @@ class Touching:
 class Enrichment:
     """New facts on a lead that is already here: field name to value; ``attributes`` and ``answers`` are merged into those it has.
 
-    With ``touch``, they are what the person said now: of who they are the lead takes what it lacks, of what they want all. ``because``: why
+    ``because`` is said of it beside. With ``touch``, they are what the person said now: of who they are the lead takes what it lacks, of what they want all. ``because``: why
     the lead is looked at again where that is no new fact.
     """
 
     lead_id: UUID
     facts: Mapping[str, Any]
     touch: Touching | None = None
+    because: tuple[Reason, ...] = ()
     because: Reason | None = None

@@ -24,6 +24,7 @@ from dibs.people.tenancy import enter, new_id
 #: not, though it was announced; ``tier_changed``: another tier; ``below_floor``: fewer claims than the policy expects; ``leads_moved``:
 #: many leads came to them at once, or went to others; ``availability``: somebody else switched them off, or back on;
 #: ``calendar_failing``: their calendar can't be read; ``lead_warned``: time runs out on a lead, or has, and nobody takes it away;
+#: ``lead_qualified``: a lead of theirs became ready for sales and went there;
 #: ``rep_away``: a rep of theirs was taken for away; ``work_due``: what they planned, or wanted to look at again, is due.
 Kind = Literal[
     "rules_announced",
@@ -34,6 +35,7 @@ Kind = Literal[
     "leads_moved",
     "availability",
     "calendar_failing",
+    "lead_qualified",
     "lead_touched",
     "lead_warned",
     "rep_away",

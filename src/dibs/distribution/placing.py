@@ -25,7 +25,7 @@ from dibs.distribution.near import Miss, keep_near
 from dibs.distribution.persons import Persons, SomebodyElseFirst
 from dibs.distribution.policies import Active
 from dibs.distribution.reading import LEAD_COLUMNS, Crew, Row, crew, lead_clock, lead_facts, seed_for
-from dibs.distribution.touching import Erased, Placed, again, look_again, placed_of
+from dibs.distribution.touching import UNKNOWN_ANSWERS, Erased, Placed, again, look_again, placed_of
 from dibs.distribution.writing import Outcome, feel, log, placing, to_json, write, write_turns
 from dibs.engine import consequences, route
 from dibs.engine.decision import InReview, Placement, Reason
@@ -43,7 +43,9 @@ _NO_POLICY = Placement(to=InReview("managers"), due=None, reasons=(Reason("no_po
 _FEW = 20
 
 #: The columns of a lead that an arrival fills as they are.
-_GIVEN = tuple(name for name in Arrival.__dataclass_fields__ if name not in {"lead_id", "answers", "attributes", "flags"})
+_GIVEN = tuple(
+    name for name in Arrival.__dataclass_fields__ if name not in {"lead_id", "answers", "attributes", "flags"}
+)
 
 
 class AlreadyHere(Exception):
@@ -184,6 +186,8 @@ def look_at(workspace_id: UUID, arrivals: Sequence[Arrival], active: Active | No
     looked = []
     for row, lead, match in zip(rows, facts, matches, strict=True):
         row["account_id"] = match.account_id
+        if row["answers"] and not active.book.knows_answers(row["answers"]):
+            row["flags"] = [*row["flags"], UNKNOWN_ANSWERS]
         clock, seed = lead_clock(row, None), seed_for(row, active.digest)
         judged = route.judge(active.book, lead, match.judged.account, clock, now, seed)
         looked.append(Looked(row, match, clock, seed, judged))

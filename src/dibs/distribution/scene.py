@@ -43,7 +43,7 @@ _FOR_WHO_HAS_IT = frozenset({"retired", "released", "converted", "nurtured", "re
 #: Acts after which a rep may have room for another lead.
 _FREEING = frozenset({"converted", "retired", "released", "rejected", "assessed", "nurtured"})
 #: Acts by which the lead may go to somebody else of a team, whose turns are locked for it.
-_HANDING_ON = frozenset({"rejected", "released", "assessed", "reopened"})
+_HANDING_ON = frozenset({"rejected", "released", "assessed", "reopened", "answered"})
 #: Acts of which it is for the policy to say what comes of them.
 _BY_POLICY = frozenset({"rejected", "released", "returned", "nurtured", "reopened"})
 #: Acts that are no kind of decision themselves, and the kind whose place in the state table is theirs.
@@ -284,7 +284,9 @@ def may_do(scene: Scene, kind: str, claim: UUID | None) -> Refusal | None:
         return None
     if kind == "helped":
         return _may_say_who_helps(scene)
-    if kind in _WRITTEN_DOWN:
+    if kind == "answered" and row["state"] in ENDED:
+        return judge.may_move(scene.clock, kind)
+    if kind in _WRITTEN_DOWN or kind == "answered":
         return _may_write_down(scene, kind)
     if kind in _OVER_ALL:
         if not scene.is_led:

@@ -1,4 +1,5 @@
-"""Tells reps, and who leads them, that time is about to run out on a lead of theirs, or has run out on one that nobody takes away."""
+"""Tells reps, and who leads them, that time is about to run out on a lead of theirs, or has run out on one that nobody takes away; and
+that a lead of theirs went on to sales."""
 
 from __future__ import annotations
 
@@ -28,6 +29,19 @@ def warned(workspace_id: UUID, outcomes: Sequence[Outcome], known: Crew, now: da
     for user, rep in who_leads(workspace_id, why):
         told.setdefault(user, []).extend(why[rep])
     notices.tell_each(workspace_id, told.items(), "lead_warned", now)
+
+
+def qualified(workspace_id: UUID, outcomes: Sequence[Outcome], now: datetime) -> None:
+    """Let who of marketing's had a lead know that it became ready, and is sales' by now."""
+    told: dict[UUID, list[Reason]] = {}
+    for outcome in outcomes:
+        had = outcome.lead["owner_id"]
+        if outcome.kind == "qualified" and had is not None and outcome.changes.get("owner_id") != had:
+            told.setdefault(had, []).append(Reason("lead_qualified", {"lead": str(outcome.lead["id"])}))
+    users = users_of(workspace_id, list(told))
+    notices.tell_each(
+        workspace_id, [(users[rep], why) for rep, why in told.items() if rep in users], "lead_qualified", now
+    )
 
 
 def who_leads(workspace_id: UUID, rep_ids: Iterable[UUID]) -> list[tuple[UUID, UUID]]:

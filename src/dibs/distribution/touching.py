@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from dibs.crm import do_not_contact
 from dibs.crm.arrival import MEANT, Arrival, Enrichment, Touching
 from dibs.crm.customers import Customer, make_customers
 from dibs.crm.lookup import FIELDS, lookup_of
 from dibs.delivery import notices
+from dibs.distribution import telling
 from dibs.distribution.belonging import accounts_asked_about, found_later, keep_near_accounts
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.policies import Active
@@ -19,7 +21,7 @@ from dibs.distribution.reading import Crew, Row, crew, lead_clock, lead_facts, l
 from dibs.distribution.writing import Outcome, placing, to_json, write, write_turns
 from dibs.engine import borders, consequences, qualify, reassign, route, waiting
 from dibs.engine import claim as judge
-from dibs.engine.decision import InPool, Reason
+from dibs.engine.decision import InPool, Moved, Reason
 from dibs.engine.facts import AccountFacts
 from dibs.engine.forgetting import ERASED
 from dibs.engine.lifecycle import ENDED, HELD, WAITING
@@ -29,18 +31,34 @@ from dibs.people.bulk import insert_rows
 from dibs.people.models import Rep
 
 #: What a lead takes from a touch even where it has it: what the person wants now. Of who they are it takes what it lacks.
-_NEWEST = frozenset({"product", "use_case", "message", "deal_value", "currency", "consent", "campaign", "attributes"})
+_NEWEST = frozenset(
+    {"product", "use_case", "message", "deal_value", "currency", "consent", "campaign", "answers", "attributes"}
+)
 #: What a new customer is made of.
 _MAKING = ("company", "domain", "email", "phone", "name")
 #: Under which attribute stands where the person came from last.
 LAST_SOURCE = "last_source"
+#: The flag of a lead with answers that the policy does not know.
+UNKNOWN_ANSWERS = "answers_unknown"
 #: Which column counts a kind of touch, beside ``touches``.
 _COUNTED = {"page": "pages", "open": "opens"}
 #: No count goes further: the column has an end, and a program that counts in a circle is not to reach it.
 _MOST = 1_000_000_000
 #: What names an arrival and says nothing of it.
 _NAMES = frozenset(
-    {"source", "external_id", "received_at", "lead_id", "batch", "flags", "attributes", "touches", "pages", "opens"}
+    {
+        "source",
+        "external_id",
+        "received_at",
+        "lead_id",
+        "batch",
+        "flags",
+        "answers",
+        "attributes",
+        "touches",
+        "pages",
+        "opens",
+    }
 )
 _TOLD = tuple(known.name for known in fields(Arrival) if known.name not in _NAMES)
 
@@ -95,6 +113,8 @@ def again(arrival: Arrival, lead_id: UUID, now: datetime) -> Enrichment:
     for name in ("touches", "pages", "opens"):
         if (count := getattr(arrival, name)) is not None:
             facts[name] = count
+    if arrival.answers:
+        facts["answers"] = arrival.answers
     detail = {name: value for name, value in told.items() if isinstance(value, str | int | bool)}
     at = min(arrival.received_at, now)
     return Enrichment(lead_id, facts, Touching(at, "form", arrival.source, arrival.external_id, detail=detail))
@@ -106,11 +126,12 @@ class Erased(Exception):
 
 @dataclass(slots=True)
 class Told:
-    """What is new of one lead: columns by name, the touches, and whose it turns out to be."""
+    """What is new of one lead: columns by name, the touches, whose it turns out to be, and what else it is looked at for."""
 
     given: dict[str, Any] = field(default_factory=dict)
     touches: list[Touching] = field(default_factory=list)
     belongs: tuple[Reason, ...] = ()
+    because: tuple[Reason, ...] = ()
 
 
 def look_again(
@@ -118,8 +139,8 @@ def look_again(
 ) -> dict[UUID, Placed]:
     """Write new facts and touches on leads that are here, in the caller's transaction. A lead that is no account's is matched again if what
     it is matched by came. Those that wait are qualified and routed again;
-    those that somebody holds get a new score and stay, unless they lie in a territory of somebody else's now (`dibs.engine.borders`), and
-    who has them is told of a touch. Unknown leads are left out.
+    those that somebody holds get a new score and stay, unless they lie in a territory of somebody else's now (`dibs.engine.borders`), or
+    are marketing's and ready for sales by now, and who has them is told of a touch, or of that. Unknown leads are left out.
 
     A touch on a lead that has ended is not written: where it is, is the answer. Raises `Erased` for new facts on a lead whose person was
     erased.
@@ -128,7 +149,9 @@ def look_again(
         return {}
     # Read.
     rows = lock_leads(workspace_id, {change.lead_id for change in changes})
-    if any(ERASED in rows[change.lead_id]["flags"] for change in changes if change.lead_id in rows and not change.touch):
+    if any(
+        ERASED in rows[change.lead_id]["flags"] for change in changes if change.lead_id in rows and not change.touch
+    ):
         raise Erased
     turns, book = (active.book.policy.team_names(), active.book) if active else ((), None)
     known = crew(workspace_id, now, lock_turns_of=turns, book=book)
@@ -137,9 +160,10 @@ def look_again(
     matching = active.book.policy.matching if active else Matching()
     found = found_later(workspace_id, matching, rows, {lead: told.given for lead, told in new.items()})
     for lead_id, match in found.items():
-        new[lead_id].belongs = match.judged.reasons
+        new[lead_id].belongs += match.judged.reasons
         if match.account_id is not None:
             new[lead_id].given["account_id"] = match.account_id
+    _flag_refused(workspace_id, rows, new)
     if active and matching.make == "capture":
         _make_customers(workspace_id, rows, new, now)
     accounts = accounts_by_id(
@@ -173,6 +197,7 @@ def look_again(
     keep_near_accounts(workspace_id, found, now)
     _keep(workspace_id, touches)
     _tell(workspace_id, touches, now)
+    telling.qualified(workspace_id, written, now)
     return {
         lead_id: replace(placed_of(outcome, known), changes=_changes(rows[lead_id], new[lead_id]))
         for lead_id, outcome in outcomes.items()
@@ -182,6 +207,20 @@ def look_again(
 def _changes(row: Row, told: Told) -> Changes:
     before = {name: row[name] for name in told.given if name in row}
     return Changes(before, dict(told.given), tuple(touch.id for touch in told.touches))
+
+
+def _flag_refused(workspace_id: UUID, rows: Mapping[UUID, Row], new: Mapping[UUID, Told]) -> None:
+    """Of leads whose address or number became known: say where it is one that must not be contacted."""
+    asked = [
+        (told, do_not_contact.entries_of(told.given.get("email"), told.given.get("phone")))
+        for lead, told in new.items()
+        if any(told.given.get(name) not in (None, rows[lead][name]) for name in ("email", "phone"))
+    ]
+    for (told, _), refused in zip(
+        asked, do_not_contact.listed(workspace_id, [known for _, known in asked]), strict=True
+    ):
+        if refused:
+            told.given["do_not_contact"] = True
 
 
 def _make_customers(workspace_id: UUID, rows: Mapping[UUID, Row], new: Mapping[UUID, Told], now: datetime) -> None:
@@ -224,6 +263,8 @@ def looked_at(
 ) -> tuple[Outcome, Roster]:
     """What comes of what is new of one lead, and the roster after that."""
     given = new.given
+    if active and "answers" in given and not active.book.knows_answers(given["answers"]):
+        given = {**given, "flags": [*dict.fromkeys([*given.get("flags", row["flags"]), UNKNOWN_ANSWERS])]}
     facts = lead_facts(row | given)
     seed = seed_for(row, active.digest) if active else ""
     because = _because(row, new)
@@ -233,6 +274,8 @@ def looked_at(
     if active and row["state"] in WAITING:
         clock = lead_clock(row, None, skipped)
         placement, routed = route.place(active.book, facts, account, clock, roster, now, seed)
+        if any(touch.kind in MEANT for touch in new.touches):
+            placement, routed = waiting.answered(active.book, facts, account, clock, placement, routed, now, seed)
         if row["state"] != "pooled":
             placement = waiting.new_wait(active.book, placement, now)
         # In the same line still, its steps so far stay.
@@ -255,12 +298,18 @@ def looked_at(
         facts = facts.qualified(scored.score, scored.rank, scored.likelihood)
         before = borders.Side(active.book, lead_facts(row), account if row["account_id"] else None, now)
         crossing = borders.crossed(before, borders.Side(active.book, facts, account, now), clock, roster)
+        onward: tuple[Moved, Roster] | None = None
         if crossing is not None:
-            moved, roster = reassign.handed_on(active.book, facts, account, clock, roster, now, seed, crossing)
+            onward = reassign.handed_on(active.book, facts, account, clock, roster, now, seed, crossing)
+        elif clock.side == "marketing":
+            onward = reassign.qualified(route.Case.of(active.book, facts, account, clock, now, seed), roster)
+        if onward is not None:
+            moved, roster = onward
             after = consequences.moved(clock, moved, now)
-            outcome.changes = {**outcome.changes, **placing(moved.placement, after, known, by=moved.kind)}
+            by = "assigned" if moved.kind == "qualified" else moved.kind
+            outcome.changes = {**outcome.changes, **placing(moved.placement, after, known, by=by)}
             outcome.kind = moved.kind
-            outcome.reasons = (*because, *moved.placement.reasons)
+            outcome.reasons = (*because, *(scored.reasons if crossing is None else ()), *moved.placement.reasons)
             outcome.rep = known.ids[after.owner] if after.owner else row["owner_id"]
             worth = judge.chosen_score(active.book, facts, row["pool"])
             outcome.felt = consequences.felt(clock, after, now, known.day, score=worth)
@@ -283,7 +332,10 @@ def _because(row: Row, new: Told) -> tuple[Reason, ...]:
         Reason("touched", {"touch": touch.kind, "count": touch.count, "at": touch.at.isoformat()})
         for touch in new.touches
     ]
+    because += new.because
     changed = sorted(_changed(row, new.given))
+    if any(reason.code == "answered" for reason in new.because):
+        changed = [name for name in changed if not name.startswith("answers.")]
     if changed or not because:
         because.append(Reason("enriched", {"fields": changed}))
     return (*because, *new.belongs)
@@ -297,14 +349,17 @@ def _by_lead(changes: Sequence[Enrichment], rows: Mapping[UUID, Row]) -> dict[UU
             continue
         row = rows[change.lead_id]
         told = new.setdefault(change.lead_id, Told())
+        told.belongs += change.because
+        told.because += (change.because,) if change.because is not None else ()
         facts = dict(change.facts)
         now_there = row | told.given
         if change.touch is not None:
             told.touches.append(change.touch)
             facts = {name: value for name, value in facts.items() if name in _NEWEST or now_there[name] is None}
             facts |= _counted(now_there, change)
-        if "attributes" in facts:
-            facts["attributes"] = now_there["attributes"] | dict(facts["attributes"])
+        for held in ("attributes", "answers"):
+            if held in facts:
+                facts[held] = now_there[held] | dict(facts[held])
         told.given.update(facts)
     return new
 
@@ -329,11 +384,12 @@ def _changed(row: Row, given: Mapping[str, Any]) -> set[str]:
     changed = {
         name
         for name, value in given.items()
-        if name not in {"attributes", "touches", "last_touch_at", "account_id", "contact_id"} and row.get(name) != value
+        if name not in {"attributes", "answers", "touches", "last_touch_at", "account_id", "contact_id"}
+        and row.get(name) != value
     }
-    if "attributes" in given:
-        old = row["attributes"]
-        changed |= {f"attributes.{name}" for name, value in given["attributes"].items() if old.get(name) != value}
+    for held in {"attributes", "answers"} & given.keys():
+        old = row[held]
+        changed |= {f"{held}.{name}" for name, value in given[held].items() if old.get(name) != value}
     return changed
 
 

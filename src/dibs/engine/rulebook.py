@@ -273,12 +273,17 @@ class Rulebook:
         places = tuple(self._scoring.all(activation)) if self.points else ()
         return places, self._answered(lead, activation) if lead.answers else ()
 
-    def asked(
-        self, lead: LeadFacts, account: AccountFacts | None, now: datetime
-    ) -> tuple[tuple[str, Question], ...]:
+    def asked(self, lead: LeadFacts, account: AccountFacts | None, now: datetime) -> tuple[tuple[str, Question], ...]:
         """The standard questions that are asked of such a lead, by name."""
         activation = self._scoring_facts.activation(lead, account, now=now)
-        return tuple((name, question) for name, question, when in self.questions if when is None or when.holds(activation))
+        return tuple(
+            (name, question) for name, question, when in self.questions if when is None or when.holds(activation)
+        )
+
+    def knows_answers(self, answers: Mapping[str, str]) -> bool:
+        """Whether the policy has all of these questions, with these answers to them."""
+        questions = self.policy.qualify.questions
+        return all(name in questions and answer in questions[name].answers for name, answer in answers.items())
 
     def _answered(self, lead: LeadFacts, activation: Activation) -> tuple[tuple[str, str], ...]:
         return tuple(

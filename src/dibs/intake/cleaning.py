@@ -17,6 +17,7 @@ from decimal import Decimal
 from typing import Any
 
 from dibs.crm.formulas import looks_like_formula
+from dibs.engine.policy_terms import is_name
 from dibs.intake.codes import ROWS
 from dibs.intake.countries import country_code
 from dibs.intake.emails import clean_email, is_free_mail, registered_domain
@@ -55,8 +56,11 @@ FIELDS = frozenset(TEXTS) | {
     "touches",
     "pages",
     "opens",
+    "answers",
     "attributes",
 }
+#: With a question's name behind it, a field that holds the answer to it, as a column of a file does.
+ANSWERS = "answers."
 #: Every flag that cleaning may put on a lead, and what it says. ``*`` stands for the name of a field.
 FLAGS: Mapping[str, str] = {
     "email_invalid": "The e-mail address cannot be right; it is kept as sent.",
@@ -77,6 +81,8 @@ FLAGS: Mapping[str, str] = {
     "consent_unclear": "Consent is neither yes nor no, so it counts as unknown; the text is kept under attributes.",
     "received_at_invalid": "The date cannot be read; the time of arrival was taken, the text kept under attributes.",
     "received_at_future": "The date is more than a day ahead; the time of arrival was taken, the text kept under attributes.",
+    "answers_invalid": "An answer to a standard question is no answer; it is kept under attributes.",
+    "answers_unknown": "The policy does not know such a question, or such an answer to it; it is kept, and counts nothing.",
     "attribute_invalid": "An attribute cannot be read the way the mapping says; it is kept as sent.",
     "formula": "A field holds what a spreadsheet would run as a formula. It is text here, and is made harmless on export.",
     "*_cut": "The text was longer than the field; the whole of it is in the raw payload.",
@@ -110,6 +116,7 @@ _NO = frozenset(
     ["no", "n", "false", "f", "0", "off", "não", "nao", "tidak", "non", "nein", "いいえ", "無", "無し", "同意しない"]
 )
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z]{4})?(-([a-z]{2}|\d{3}))?", re.IGNORECASE)
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9-]+")
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 _MOST_EMPLOYEES = 100_000_000
 _MOST_COUNTED = 1_000_000
@@ -166,6 +173,9 @@ def clean(sent: Mapping[str, Any], place: Place, now: datetime) -> Cleaned:
             if text and text[0] not in _FORMULA_STARTS and len(text) <= _PLAIN[name]:
                 facts[name] = text
                 continue
+        if name.startswith(ANSWERS):
+            _answer(to, name, name.removeprefix(ANSWERS), value)
+            continue
         reader = _READERS.get(name)
         if reader is None:
             raise Wrong("field_unknown", f"a lead has no field {name!r}; put it under attributes", name)
@@ -388,6 +398,30 @@ def _received_at(to: Cleaned, name: str, value: Any, place: Place, now: datetime
     to.facts[name] = moment
 
 
+def _answers(to: Cleaned, name: str, value: Any, place: Place, now: datetime) -> None:
+    if not isinstance(value, Mapping):
+        raise Wrong("field_type", "answers must be questions with answers", name)
+    for question, said in value.items():
+        if said is not None and said != "":
+            _answer(to, f"{ANSWERS}{question}", question, said)
+
+
+def _answer(to: Cleaned, name: str, question: Any, said: Any) -> None:
+    """One answer to a standard question, as policies write names: "Over 50k" is ``over_50k``, yes is ``yes``."""
+    if not isinstance(question, str) or not is_name(question):
+        raise Wrong(
+            "attribute_name", "a question's name has lower-case letters, digits, - and _, 50 at most", name[:120]
+        )
+    if isinstance(said, bool):
+        said = "yes" if said else "no"
+    text = tidy(_textual(name, said))
+    answer = _NOT_IN_NAMES.sub("_", text.casefold()).strip("_")
+    if not is_name(answer):
+        to.doubt("answers_invalid", name, text)
+        return
+    to.facts.setdefault("answers", {})[question] = answer
+
+
 def _attributes(to: Cleaned, name: str, value: Any, place: Place, now: datetime) -> None:
     if not isinstance(value, Mapping):
         raise Wrong("field_type", "attributes must be names with values", name)
@@ -431,6 +465,7 @@ _READERS: Mapping[str, _Reader] = {
     "language": _language,
     "consent": _consent,
     "received_at": _received_at,
+    "answers": _answers,
     "attributes": _attributes,
 }
 #: Fields that are text and nothing more, and how long each may be.

@@ -15,8 +15,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from dibs.engine.policy_reading import did_you_mean
+from dibs.engine.policy_terms import is_name
 from dibs.engine.policy_text import Located, PolicyRefused
-from dibs.intake.cleaning import FIELDS, TEXTS, Place
+from dibs.intake.cleaning import ANSWERS, FIELDS, TEXTS, Place
 from dibs.intake.codes import MAPPINGS
 from dibs.intake.countries import country_code
 from dibs.intake.moments import zone
@@ -45,7 +46,8 @@ class Column(_Part):
 
     to: Several = Field(
         min_length=1,
-        description="The field it fills, or a list of fields; `attributes.<name>` for one of the source's own.",
+        description="The field it fills, or a list of fields; `attributes.<name>` for one of the source's own, `answers.<question>` for "
+        "the answer to a standard question.",
     )
     kind: Kind = Field(
         default="text",
@@ -273,7 +275,9 @@ def _mistakes(mapping: Mapping) -> list[tuple[str, str, tuple[str | int, ...]]]:
 def _unknown_target(target: str) -> str | None:
     if target.startswith("attributes.") and 0 < len(target) - len("attributes.") <= 100:
         return None
-    known = sorted(FIELDS - {"attributes"})
+    if target.startswith(ANSWERS) and is_name(target.removeprefix(ANSWERS)):
+        return None
+    known = sorted(FIELDS - {"attributes", "answers"})
     if target in known:
         return None
     hint = did_you_mean(target, known) or "; use attributes.<name> for fields of your own"

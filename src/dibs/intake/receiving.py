@@ -34,6 +34,8 @@ _TRIES = 6
 #: What a lead keeps from when it came first, whatever is sent later.
 _FIXED = frozenset({"source", "external_id", "received_at"})
 _COMPARED = sorted(FIELDS - _FIXED)
+#: Facts that hold others by name: what a row says of one of them says nothing of the rest.
+_HELD = frozenset({"attributes", "answers"})
 #: Constraints that say that another sender was first.
 _ONCE = ("raw_payload_once", "lead_external_once", "touch_external_once")
 
@@ -259,33 +261,25 @@ def fill_from_sources(workspace_id: UUID, rows: Sequence[Taken]) -> None:
 
 
 def _note_changes(workspace_id: UUID, batch: UUID, placed: Sequence[Placed]) -> None:
-    """Note what an import does to leads that were here before it."""
+    """Note what an import does to leads that are here, be it by an earlier row of its own."""
     told = {id(place.changes): place for place in placed if place.changes is not None}
-    rows = [
-        (
-            new_id(),
-            place.lead_id,
-            to_json(dict(place.changes.before)),
-            to_json(dict(place.changes.after)),
-            [str(touch) for touch in place.changes.touches],
-        )
-        for place in told.values()
-        if place.changes is not None and (place.changes.after or place.changes.touches)
-    ]
-    if not rows:
-        return
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            """
-            INSERT INTO intake_changed (id, workspace_id, batch_id, lead_id, before, after, touches)
-            SELECT %s, workspace_id, %s, id, %s::jsonb, %s::jsonb, %s::uuid[] FROM crm_lead
-            WHERE workspace_id = %s AND id = %s AND batch IS DISTINCT FROM %s
-            """,
-            [
-                (row_id, batch, before, after, touches, workspace_id, lead, batch)
-                for row_id, lead, before, after, touches in rows
-            ],
-        )
+    insert_rows(
+        "intake_changed",
+        ("id", "workspace_id", "batch_id", "lead_id", "before", "after", "touches"),
+        [
+            (
+                new_id(),
+                workspace_id,
+                batch,
+                place.lead_id,
+                to_json(dict(place.changes.before)),
+                to_json(dict(place.changes.after)),
+                list(place.changes.touches),
+            )
+            for place in told.values()
+            if place.changes is not None and (place.changes.after or place.changes.touches)
+        ],
+    )
 
 
 def _changes(rows: Sequence[tuple[Taken, UUID]]) -> list[Enrichment]:
@@ -301,12 +295,13 @@ def _changes(rows: Sequence[tuple[Taken, UUID]]) -> list[Enrichment]:
     for row, lead_id in rows:
         lead = here[lead_id]
         facts: dict[str, Any] = {
-            name: value for name, value in row.facts.items() if name not in _FIXED and lead[name] != value
+            name: value for name, value in row.facts.items() if name not in _FIXED | _HELD and lead[name] != value
         }
-        had = lead["attributes"] if isinstance(lead["attributes"], dict) else json.loads(lead["attributes"] or "{}")
-        attributes = {name: value for name, value in row.attributes.items() if name not in had or had[name] != value}
-        if attributes:
-            facts["attributes"] = attributes
+        for held, said in (("attributes", row.attributes), ("answers", row.facts.get("answers", {}))):
+            had = lead[held] if isinstance(lead[held], dict) else json.loads(lead[held] or "{}")
+            new = {name: value for name, value in said.items() if name not in had or had[name] != value}
+            if new:
+                facts[held] = new
         flags = _flags_after(lead["flags"], row)
         if flags != lead["flags"]:
             facts["flags"] = flags
