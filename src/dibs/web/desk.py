@@ -35,7 +35,7 @@ class Act:
     done: str
 
 
-def _claim(form: Mapping[str, str]) -> UUID | None:
+def lease(form: Mapping[str, str]) -> UUID | None:
     """The lease that the page was shown: a page left open for long must not act on a later one."""
     try:
         return UUID(form.get("claim", ""))
@@ -51,7 +51,7 @@ def _contact(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer
     kind = form.get("kind", "call")
     if kind not in acting.CONTACT_KINDS:
         raise Unfit(_("Say what kind of contact it was."))
-    return acting.contact(visit.caller, lead, visit.now, kind=kind, note=_note(form), claim=_claim(form))
+    return acting.contact(visit.caller, lead, visit.now, kind=kind, note=_note(form), claim=lease(form))
 
 
 def _convert(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
@@ -67,7 +67,7 @@ def _convert(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer
     if currency and not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
         raise Unfit(_("A currency has three letters, such as EUR."))
     return acting.convert(
-        visit.caller, lead, visit.now, amount=amount, currency=currency, note=_note(form), claim=_claim(form)
+        visit.caller, lead, visit.now, amount=amount, currency=currency, note=_note(form), claim=lease(form)
     )
 
 
@@ -75,7 +75,7 @@ def _retire(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
     why = form.get("why", "")
     if why not in acting.RETIRE_REASONS:
         raise Unfit(_("Say why it is given up."))
-    return acting.retire(visit.caller, lead, visit.now, why=why, note=_note(form), claim=_claim(form))
+    return acting.retire(visit.caller, lead, visit.now, why=why, note=_note(form), claim=lease(form))
 
 
 def _assign(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
@@ -111,19 +111,19 @@ ACTS: Mapping[str, Act] = {
     "release": Act(
         Action.WORK_LEADS,
         lambda visit, lead, form: acting.release(
-            visit.caller, lead, visit.now, why=_note(form, "why"), claim=_claim(form)
+            visit.caller, lead, visit.now, why=_note(form, "why"), claim=lease(form)
         ),
         gettext_noop("Given back."),
     ),
     "accept": Act(
         Action.WORK_LEADS,
-        lambda visit, lead, form: acting.accept(visit.caller, lead, visit.now, claim=_claim(form)),
+        lambda visit, lead, form: acting.accept(visit.caller, lead, visit.now, claim=lease(form)),
         gettext_noop("It is yours."),
     ),
     "decline": Act(
         Action.WORK_LEADS,
         lambda visit, lead, form: acting.reject(
-            visit.caller, lead, visit.now, why=_note(form, "why"), claim=_claim(form)
+            visit.caller, lead, visit.now, why=_note(form, "why"), claim=lease(form)
         ),
         gettext_noop("Declined. It goes to the next in line."),
     ),

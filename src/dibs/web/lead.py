@@ -23,6 +23,7 @@ from dibs.insight.sight import SeenLead, lead_in_sight
 from dibs.insight.story import story_of_seen
 from dibs.people.access import Action
 from dibs.people.models import Rep
+from dibs.web.assessing import assess_part
 from dibs.web.desk import CHOICES
 from dibs.web.pool import CONTACT, skips_left
 from dibs.web.shown import value_of
@@ -175,4 +176,7 @@ SIDE: Sequence[tuple[str, Shows]] = (
     ("facts", _facts),
     ("team", _team),
 )
-MAIN: Sequence[tuple[str, Shows]] = (("story", _story),)
+MAIN: Sequence[tuple[str, Shows]] = (
+    ("assess", assess_part),
+    ("story", _story),
+)

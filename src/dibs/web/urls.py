@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from dibs.web import (
+    assessing,
     comparing,
     desk,
     fair_play,
@@ -41,6 +42,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("leads/<uuid:lead_id>/claim/", pool.claim, name="claim"),
     path("leads/<uuid:lead_id>/skip/", pool.skip, name="skip"),
     path("leads/<uuid:lead_id>/open/", pool.open_lead, name="open"),
+    path("leads/<uuid:lead_id>/assess/<slug:template>/", assessing.assess, name="assess"),
+    path("leads/<uuid:lead_id>/assess/<slug:template>/graded/", assessing.graded, name="graded"),
     path("leads/<uuid:lead_id>/<slug:act>/", desk.act, name="act"),
     path("floor/", floor.floor, name="floor"),
     path("matches/", matches.matches, name="matches"),

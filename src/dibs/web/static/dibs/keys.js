@@ -1,5 +1,6 @@
 // The keyboard. A key does what a click would: there is nothing that only a key can do.
 import { selected, select, step } from "./pool.js";
+import { assess } from "./assess.js";
 import { pick, walk } from "./review.js";
 
 const typing = (target) =>
@@ -31,6 +32,7 @@ const keys = {
     }
     return true;
   },
+  a: () => assess(),
   g: () => follow('nav a[href="/mine/"], nav a[href="/floor/"]'),
   "/": () => {
     const search = document.getElementById("q");
