@@ -78,12 +78,11 @@ class Touching:
 class Enrichment:
     """New facts on a lead that is already here: field name to value; ``attributes`` and ``answers`` are merged into those it has.
 
-    ``because`` is said of it beside. With ``touch``, they are what the person said now: of who they are the lead takes what it lacks, of what they want all. ``because``: why
-    the lead is looked at again where that is no new fact.
+    With ``touch``, they are what the person said now: of who they are the lead takes what it lacks, of what they want all. ``because``: why
+    the lead is looked at again, or was told so, beside what it is told.
     """
 
     lead_id: UUID
     facts: Mapping[str, Any]
     touch: Touching | None = None
-    because: tuple[Reason, ...] = ()
     because: Reason | None = None

@@ -349,7 +349,6 @@ def _by_lead(changes: Sequence[Enrichment], rows: Mapping[UUID, Row]) -> dict[UU
             continue
         row = rows[change.lead_id]
         told = new.setdefault(change.lead_id, Told())
-        told.belongs += change.because
         told.because += (change.because,) if change.because is not None else ()
         facts = dict(change.facts)
         now_there = row | told.given
