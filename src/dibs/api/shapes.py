@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from dibs.crm.arrival import TOUCHES
-from dibs.distribution.acting import CONTACT_KINDS, RETIRE_REASONS
+from dibs.distribution.acting import CONTACT_KINDS, OUTCOMES, RETIRE_REASONS
 from dibs.distribution.policies import HORIZON
 from dibs.engine.lifecycle import State
 
@@ -152,6 +152,10 @@ class LeadOut(Outgoing):
     pages: int | None = Field(None, description="Pages that its person looked at.")
     mails_opened: int | None = Field(None, description="Mails that they opened: what policies call `lead.opens`.")
     last_touch_at: datetime | None = None
+    follow_up_at: datetime | None = Field(None, description="When it is to be looked at again.")
+    ended_at: datetime | None = Field(None, description="When it was converted or retired.")
+    retired_why: str | None = None
+    opportunity: UUID | None = Field(None, description="What it became; said in answer to its conversion.")
     claim: UUID | None = Field(
         None, description="The lease. For who has the lead alone: show it when acting on the lead."
     )
@@ -200,10 +204,12 @@ class ReasonOut(Outgoing):
 
 
 class EntryOut(Outgoing):
+    """A decision; or, without `before` and `after`, what was written down: `noted`, `activity`, `appointment`, `sent`."""
+
     at: datetime
     kind: str
-    before: str
-    after: str
+    before: str | None
+    after: str | None
     pool: str | None
     rep: str | None = Field(description="The name of the rep it is about.")
     by: str | None = Field(description="Who did it; null: the policy, or time.")
@@ -264,6 +270,7 @@ class PolicyPage(Outgoing):
 class ContactIn(Incoming):
     kind: Literal[CONTACT_KINDS] = "call"  # type: ignore[valid-type]
     note: Note = ""
+    outcome: Literal[("", *OUTCOMES)] = Field("", description="What came of a call or a message.")  # type: ignore[valid-type]
     claim: UUID | None = Field(None, description="The lease; a lapsed one is refused.")
 
 
@@ -273,13 +280,6 @@ class AcceptIn(Incoming):
 
 class WhyIn(Incoming):
     why: Annotated[str, text(500)] = ""
-    claim: UUID | None = None
-
-
-class ConvertIn(Incoming):
-    amount: Annotated[Decimal, Field(ge=0, lt=10**15)] | None = None
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = None
-    note: Note = ""
     claim: UUID | None = None
 
 

@@ -91,8 +91,12 @@ def _told(seen: SeenLead, entries: Iterable[Entry]) -> Iterable[str]:
     yield ", ".join(_standing(seen))
     for entry in entries:
         yield ""
-        version = f"policy version {entry.policy_version}" if entry.policy_version is not None else "no policy"
         by = f", by {entry.by}" if entry.by else ""
+        if entry.after is None:
+            yield f"{_moment(entry.at)}  {click.style(entry.kind, bold=True)}{by}"
+            yield from (f"    {reason['text']}" for reason in entry.reasons)
+            continue
+        version = f"policy version {entry.policy_version}" if entry.policy_version is not None else "no policy"
         yield f"{_moment(entry.at)}  {click.style(entry.kind, bold=True)}: {entry.before} → {entry.after}{by}  ({version})"
         for reason in entry.reasons:
             yield f"    {reason['text']}" + (f"  [{reason['rule']}]" if reason["rule"] else "")

@@ -16,7 +16,7 @@ from dibs.distribution.scene import Answer, Scene, act
 from dibs.engine.decision import Reason, Refusal
 from dibs.engine.lifecycle import HELD
 from dibs.people.caller import Caller
-from dibs.people.tenancy import enter
+from dibs.people.tenancy import enter, new_id
 
 KINDS = (*acting.CONTACT_KINDS, "task", "other")
 OUTCOMES = acting.OUTCOMES
@@ -34,20 +34,29 @@ def log_activity(
     text: str = "",
     outcome: str = "",
     claim: UUID | None = None,
+    new: UUID | None = None,
 ) -> Answer:
-    """Write down what was done just now. ``kind`` is one of `KINDS`, ``outcome`` one of `OUTCOMES` or "". Raises `ValueError` else."""
+    """Write down what was done just now. ``kind`` is one of `KINDS`, ``outcome`` one of `OUTCOMES` or "", ``new`` is to be its id. Raises
+    `ValueError` else."""
     said = _fit(kind, text, outcome)
     if kind in acting.CONTACT_KINDS and _works_it(caller, lead_id):
-        return acting.contact(caller, lead_id, now, kind=kind, note=said, outcome=outcome, claim=claim)
+        return acting.contact(caller, lead_id, now, kind=kind, note=said, outcome=outcome, claim=claim, new=new)
 
     def decide(scene: Scene) -> None:
-        acting.write_done(scene, kind, said, outcome)
+        acting.write_done(scene, kind, said, outcome, new=new)
 
     return act(caller, lead_id, now, decide, kind="noted", claim=claim)
 
 
 def plan_activity(
-    caller: Caller, lead_id: UUID, now: datetime, *, kind: str, due_at: datetime, text: str = ""
+    caller: Caller,
+    lead_id: UUID,
+    now: datetime,
+    *,
+    kind: str,
+    due_at: datetime,
+    text: str = "",
+    new: UUID | None = None,
 ) -> Answer:
     """Plan something for a moment, past ones too: what is overdue. It is to be done by who has the lead, else by who plans it.
 
@@ -57,6 +66,7 @@ def plan_activity(
 
     def decide(scene: Scene) -> None:
         Activity.objects.create(
+            id=new or new_id(),
             workspace_id=caller.workspace_id,
             lead_id=lead_id,
             opportunity_id=acting.opportunity_of(scene),
@@ -85,7 +95,7 @@ def finish_activity(
         return acting.contact(caller, lead_id, now, kind=planned.kind, note=said, outcome=outcome, planned=planned.id)
 
     def decide(scene: Scene) -> None:
-        acting.write_done(scene, planned.kind, said, outcome, planned.id)
+        acting.write_done(scene, planned.kind, said, outcome, planned=planned.id)
 
     return act(caller, lead_id, now, decide, kind="noted", claim=None)
 

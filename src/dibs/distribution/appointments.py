@@ -12,7 +12,7 @@ from dibs.distribution import acting
 from dibs.distribution.scene import Answer, Scene, act
 from dibs.engine.decision import Reason, Refusal
 from dibs.people.caller import Caller
-from dibs.people.tenancy import enter
+from dibs.people.tenancy import enter, new_id
 
 #: The longest meeting: what asks whether a rep is busy looks back no further.
 LONGEST = timedelta(days=7)
@@ -31,6 +31,7 @@ def make_appointment(
     ends_at: datetime,
     place: str = "",
     text: str = "",
+    new: UUID | None = None,
 ) -> Answer:
     """A meeting for who has the lead, else for the rep who makes it. Raises `ValueError` where it has no title, no length, or more than
     `LONGEST`."""
@@ -42,6 +43,7 @@ def make_appointment(
         if rep is None:
             return Refusal((Reason("nobodys"),), remedy=Reason("choose_another"))
         Appointment.objects.create(
+            id=new or new_id(),
             workspace_id=caller.workspace_id,
             lead_id=lead_id,
             opportunity_id=acting.opportunity_of(scene),

@@ -10,18 +10,21 @@ from dibs.distribution import acting
 from dibs.distribution.scene import Answer, Scene, act
 from dibs.engine.decision import Reason, Refusal
 from dibs.people.caller import Caller
-from dibs.people.tenancy import enter
+from dibs.people.tenancy import enter, new_id
 
 #: The longest note, in characters.
 LONGEST = 5_000
 
 
-def write_note(caller: Caller, lead_id: UUID, text: str, now: datetime, *, pinned: bool = False) -> Answer:
-    """Write a note down. Raises `ValueError` for one without text, or longer than `LONGEST`."""
+def write_note(
+    caller: Caller, lead_id: UUID, text: str, now: datetime, *, pinned: bool = False, new: UUID | None = None
+) -> Answer:
+    """Write a note down; ``new`` is to be its id. Raises `ValueError` for one without text, or longer than `LONGEST`."""
     said = _fit(text)
 
     def decide(scene: Scene) -> None:
         Note.objects.create(
+            id=new or new_id(),
             workspace_id=caller.workspace_id,
             lead_id=lead_id,
             opportunity_id=acting.opportunity_of(scene),

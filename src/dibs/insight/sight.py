@@ -77,6 +77,9 @@ HISTORY_FIELDS = (
     "touches",
     "pages",
     "last_touch_at",
+    "follow_up_at",
+    "ended_at",
+    "retired_why",
 )
 
 #: Columns of a lead and of whom it belongs to, and the tables they come from; `row_of` reads them.

@@ -1,5 +1,5 @@
-"""A lead's story: every decision about it, with its reasons and the policy version. The page, the API and `dibs explain`
-all tell this one.
+"""A lead's story: every decision about it, with its reasons and the policy version, and what was written down of it meanwhile, as
+notes and appointments. The page, the API and `dibs explain` all tell this one.
 
 Reasons can say what is in a lead ("country is MX"). To a caller who sees a lead masked, only what is known to hold nothing
 of it is told; and not who passed it by, which is between a rep and who leads them. Neither are the results that the best match
@@ -20,6 +20,7 @@ from django.db import connection
 from dibs.delivery.wording import say
 from dibs.engine.decision import Reason
 from dibs.insight.sight import LOOKS, Eyes, SeenLead, read_lead
+from dibs.insight.work import written_of
 from dibs.people.caller import Caller
 
 #: What may be told of a lead that is seen masked: code and the parameters that hold nothing of the lead.
@@ -37,12 +38,13 @@ _SAFE: Mapping[str, frozenset[str]] = {
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One decision as it was logged. ``who`` is the rep it is about, ``by`` the user who made it (``None``: the policy, or
-    time). ``reasons`` hold ``code``, ``params``, ``rule``, and ``text`` in the reader's language."""
+    time). ``reasons`` hold ``code``, ``params``, ``rule``, and ``text`` in the reader's language. What was not decided but written
+    down has one reason, and no ``before`` and ``after``: `noted`, `activity`, `appointment`, `sent`."""
 
     at: datetime
     kind: str
-    before: str
-    after: str
+    before: str | None
+    after: str | None
     pool: str | None
     who: str | None
     by: str | None
@@ -119,7 +121,12 @@ def story_of_seen(caller: Caller, seen: SeenLead, language: str | None = None) -
         entries.append(
             Entry(at, kind, before, after, pool, who, by, told(reasons, language, names, caller.timezone), version)
         )
-    return entries
+    contacts = frozenset(entry.at for entry in entries if entry.kind == "contacted")
+    for line in written_of(caller, seen, contacts):
+        reason = told([Reason(line.code, line.params)], language, names, caller.timezone)
+        entries.append(Entry(line.at, line.kind, None, None, None, None, line.by, reason, None))
+    # What was decided at one moment stays in its order.
+    return sorted(entries, key=lambda entry: entry.at)
 
 
 def _own_results(reason: Mapping[str, Any], handle: str | None) -> dict[str, Any]:

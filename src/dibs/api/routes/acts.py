@@ -1,4 +1,4 @@
-"""Acting on a lead that is already somebody's, or waits: contact, accept, reject, release, skip, open, convert, retire, assign."""
+"""Acting on a lead that is already somebody's, or waits: contact, accept, reject, release, skip, open, retire, assign."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dibs.api import answers
 from dibs.api.documentation import ACT_ANSWERS
 from dibs.api.idempotency import once
 from dibs.api.problems import Problem, refused
-from dibs.api.shapes import AcceptIn, AssignIn, ContactIn, ConvertIn, RetireIn, WhyIn
+from dibs.api.shapes import AcceptIn, AssignIn, ContactIn, RetireIn, WhyIn
 from dibs.api.tokens import Token
 from dibs.distribution import acting
 from dibs.insight.sight import lead_in_sight, may_know_of, outline
@@ -49,7 +49,9 @@ def contact(request: HttpRequest, lead_id: str, body: ContactIn | None = None) -
     return act_on(
         request,
         lead_id,
-        lambda caller, lead, at: acting.contact(caller, lead, at, kind=said.kind, note=said.note, claim=said.claim),
+        lambda caller, lead, at: acting.contact(
+            caller, lead, at, kind=said.kind, note=said.note, outcome=said.outcome, claim=said.claim
+        ),
     )
 
 
@@ -74,18 +76,6 @@ def release(request: HttpRequest, lead_id: str, body: WhyIn | None = None) -> Ht
     said = body or WhyIn()
     return act_on(
         request, lead_id, lambda caller, lead, at: acting.release(caller, lead, at, why=said.why, claim=said.claim)
-    )
-
-
-@router.post("/leads/{lead_id}/convert", auth=_WORK, response=ACT_ANSWERS, summary="Turn a lead into business")
-def convert(request: HttpRequest, lead_id: str, body: ConvertIn | None = None) -> HttpResponse:
-    said = body or ConvertIn()
-    return act_on(
-        request,
-        lead_id,
-        lambda caller, lead, at: acting.convert(
-            caller, lead, at, amount=said.amount, currency=said.currency, note=said.note, claim=said.claim
-        ),
     )
 
 

@@ -1,0 +1,504 @@
+"""What a rep writes down of leads and plans for them, over HTTP: whose it is to write, what it does to the clock, who sees it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.utils.timezone import now
+from icalendar import Calendar
+
+from dibs.crm.models import Activity, Appointment, Lead, Note
+from dibs.delivery.models import Notice
+from dibs.distribution.follow_ups import tell_what_is_due
+from dibs.distribution.hours import hours_of
+from dibs.people.tenancy import enter
+from tests.api.conftest import Company
+
+
+@pytest.fixture
+def lead(company: Company) -> UUID:
+    """A lead that Aiko has claimed."""
+    lead = company.lead()
+    assert company.post(company.aiko, f"/leads/{lead}/claim").status_code == 200
+    return lead
+
+
+def of(company: Company, lead: UUID) -> Lead:
+    enter(company.workspace.id)
+    return Lead.objects.get(id=lead)
+
+
+def soon(**ahead: float) -> str:
+    return (now() + timedelta(**ahead)).isoformat()
+
+
+# -- notes
+
+
+def test_a_note_is_written_changed_pinned_and_taken_back_by_who_wrote_it(company: Company, lead: UUID) -> None:
+    first = company.post(company.aiko, f"/leads/{lead}/notes", {"text": " Wants a call in March\n"})
+    assert first.status_code == 201
+    assert first.json()["text"] == "Wants a call in March"
+    assert first.json()["by"] == "Aiko"
+    second = company.post(company.aiko, f"/leads/{lead}/notes", {"text": "Prefers mail"}).json()
+    changed = company.call(company.aiko, "PATCH", f"/notes/{first.json()['id']}", {"text": "In April", "pinned": True})
+    assert (changed.json()["text"], changed.json()["pinned"]) == ("In April", True)
+    listed = company.get(company.aiko, f"/leads/{lead}/notes").json()["items"]
+    assert [note["text"] for note in listed] == ["In April", "Prefers mail"]
+    assert company.call(company.aiko, "DELETE", f"/notes/{second['id']}").status_code == 204
+    assert len(company.get(company.aiko, f"/leads/{lead}/notes").json()["items"]) == 1
+
+
+def test_only_its_writer_changes_a_note_and_who_leads_may_put_it_on_top(company: Company, lead: UUID) -> None:
+    note = company.post(company.aiko, f"/leads/{lead}/notes", {"text": "Mine"}).json()["id"]
+    assert company.call(company.manager, "PATCH", f"/notes/{note}", {"text": "Not yours"}).json()["code"] == "not_yours"
+    assert company.call(company.manager, "DELETE", f"/notes/{note}").json()["code"] == "not_yours"
+    pinned = company.call(company.manager, "PATCH", f"/notes/{note}", {"pinned": True}).json()
+    assert (pinned["pinned"], pinned["mine"], pinned["text"]) == (True, False, "Mine")
+
+
+def test_a_rep_neither_reads_nor_writes_notes_of_a_lead_that_another_has(company: Company, lead: UUID) -> None:
+    note = company.post(company.aiko, f"/leads/{lead}/notes", {"text": "canary"}).json()["id"]
+    assert company.get(company.budi, f"/leads/{lead}/notes").status_code == 404
+    assert company.post(company.budi, f"/leads/{lead}/notes", {"text": "x"}).status_code == 404
+    assert company.call(company.budi, "PATCH", f"/notes/{note}", {"pinned": True}).status_code == 404
+    assert company.call(company.budi, "DELETE", f"/notes/{note}").status_code == 404
+
+
+def test_notes_of_a_lead_that_went_back_to_its_pool_are_not_in_its_preview(company: Company, lead: UUID) -> None:
+    company.post(company.aiko, f"/leads/{lead}/notes", {"text": "canary"})
+    company.post(company.aiko, f"/leads/{lead}/activities", {"kind": "task", "text": "canary"})
+    company.post(company.aiko, f"/leads/{lead}/release")
+    for who in (company.aiko, company.budi):
+        assert company.get(who, f"/leads/{lead}/notes").json()["items"] == []
+        assert company.get(who, f"/leads/{lead}/activities").json()["items"] == []
+        assert b"canary" not in company.get(who, f"/leads/{lead}/timeline").content
+    refused = company.post(company.aiko, f"/leads/{lead}/notes", {"text": "x"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_yours")
+    assert b"canary" in company.get(company.manager, f"/leads/{lead}/timeline").content
+
+
+def test_nothing_of_another_workspace_can_be_read_or_written(company: Company, other: Company, lead: UUID) -> None:
+    enter(company.workspace.id)
+    note = company.post(company.aiko, f"/leads/{lead}/notes", {"text": "x"}).json()["id"]
+    planned = company.post(company.aiko, f"/leads/{lead}/activities", {"kind": "call", "due_at": soon(days=1)}).json()[
+        "id"
+    ]
+    meeting = company.post(
+        company.aiko,
+        f"/leads/{lead}/appointments",
+        {"title": "x", "starts_at": soon(hours=1), "ends_at": soon(hours=2)},
+    ).json()["id"]
+    for method, path, body in (
+        ("GET", f"/leads/{lead}/notes", None),
+        ("POST", f"/leads/{lead}/notes", {"text": "x"}),
+        ("PATCH", f"/notes/{note}", {"pinned": True}),
+        ("DELETE", f"/notes/{note}", None),
+        ("PATCH", f"/activities/{planned}", {"done": True}),
+        ("DELETE", f"/activities/{planned}", None),
+        ("GET", f"/appointments/{meeting}.ics", None),
+        ("PATCH", f"/appointments/{meeting}", {"title": "y"}),
+        ("DELETE", f"/appointments/{meeting}", None),
+        ("PUT", f"/leads/{lead}/follow-up", {"at": None}),
+        ("POST", f"/leads/{lead}/sent", {"title": "x", "at": soon()}),
+    ):
+        assert other.call(other.ops, method, path, body).status_code == 404, (method, path)
+
+
+# -- activities
+
+
+def test_a_call_that_is_logged_is_a_contact_and_stops_the_clock(company: Company, lead: UUID) -> None:
+    sent = {"kind": "call", "outcome": "no_answer", "text": "Rang twice"}
+    done = company.post(company.aiko, f"/leads/{lead}/activities", sent)
+    assert done.status_code == 201
+    assert done.json() | {"kind": "call", "outcome": "no_answer", "rep": "aiko", "by": "Aiko"} == done.json()
+    assert of(company, lead).state == "working"
+    assert of(company, lead).contacted_at is not None
+    told = company.get(company.aiko, f"/leads/{lead}/timeline").json()["items"]
+    assert [entry["kind"] for entry in told].count("activity") == 0
+    assert told[-1]["reasons"][0]["text"] == "Contact: call, no answer. “Rang twice”"
+
+
+def test_a_task_that_is_logged_is_no_contact(company: Company, lead: UUID) -> None:
+    assert (
+        company.post(company.aiko, f"/leads/{lead}/activities", {"kind": "task", "text": "Looked them up"}).status_code
+        == 201
+    )
+    assert of(company, lead).state == "owned"
+    (told,) = [
+        e for e in company.get(company.aiko, f"/leads/{lead}/timeline").json()["items"] if e["kind"] == "activity"
+    ]
+    assert told["reasons"][0]["text"] == "Aiko: task. “Looked them up”"
+    assert (told["before"], told["after"]) == (None, None)
+
+
+def test_what_a_manager_did_stops_no_clock_of_the_reps(company: Company, lead: UUID) -> None:
+    assert company.post(company.manager, f"/leads/{lead}/activities", {"kind": "call"}).status_code == 201
+    assert of(company, lead).state == "owned"
+
+
+def test_who_helps_makes_the_contact_for_who_has_the_lead(company: Company, lead: UUID) -> None:
+    assert company.post(company.aiko, f"/leads/{lead}/helpers", {"rep": "budi"}).status_code == 200
+    assert company.post(company.budi, f"/leads/{lead}/activities", {"kind": "mail"}).status_code == 201
+    assert of(company, lead).state == "working"
+    assert company.post(company.budi, f"/leads/{lead}/notes", {"text": "Wrote to them"}).status_code == 201
+
+
+def test_a_contact_by_any_way_is_an_activity(company: Company, lead: UUID) -> None:
+    company.post(company.aiko, f"/leads/{lead}/contact", {"kind": "meeting", "note": "Coffee"})
+    (done,) = company.get(company.aiko, f"/leads/{lead}/activities").json()["items"]
+    assert (done["kind"], done["text"], done["done_at"] is not None) == ("meeting", "Coffee", True)
+
+
+def test_an_offer_is_accepted_before_a_call_on_it_is_logged(company: Company) -> None:
+    lead = company.lead(source="demo")
+    refused = company.post(company.aiko, f"/leads/{lead}/activities", {"kind": "call"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_now")
+    enter(company.workspace.id)
+    assert not Activity.objects.exists()
+
+
+def test_a_lapsed_claim_writes_nothing_down(company: Company, lead: UUID) -> None:
+    enter(company.workspace.id)
+    Lead.objects.filter(id=lead).update(lock_expires_at=now() - timedelta(seconds=1))
+    for path, body in (
+        ("activities", {"kind": "call"}),
+        ("notes", {"text": "x"}),
+        ("appointments", {"title": "x", "starts_at": soon(hours=1), "ends_at": soon(hours=2)}),
+    ):
+        refused = company.post(company.aiko, f"/leads/{lead}/{path}", body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "claim_lapsed"), path
+    enter(company.workspace.id)
+    assert not Note.objects.exists()
+    assert not Activity.objects.exists()
+    assert not Appointment.objects.exists()
+
+
+def test_what_is_planned_is_changed_done_once_and_dropped(company: Company, lead: UUID) -> None:
+    at = soon(hours=3)
+    planned = company.post(
+        company.aiko, f"/leads/{lead}/activities", {"kind": "call", "due_at": at, "text": "Ask"}
+    ).json()
+    assert planned["done_at"] is None
+    assert of(company, lead).state == "owned"
+    where = f"/activities/{planned['id']}"
+    assert company.call(company.aiko, "PATCH", where, {"kind": "mail"}).json()["kind"] == "mail"
+    done = company.call(company.aiko, "PATCH", where, {"done": True, "outcome": "reached"}).json()
+    assert done["done_at"] is not None
+    assert (done["text"], done["outcome"]) == ("Ask", "reached")
+    assert of(company, lead).state == "working"
+    enter(company.workspace.id)
+    assert Activity.objects.count() == 1
+    again = company.call(company.aiko, "PATCH", where, {"text": "Other"})
+    assert (again.status_code, again.json()["code"]) == (409, "already_done")
+    assert company.call(company.aiko, "DELETE", where).json()["code"] == "already_done"
+    other = company.post(company.aiko, f"/leads/{lead}/activities", {"kind": "task", "due_at": at}).json()["id"]
+    assert company.call(company.aiko, "DELETE", f"/activities/{other}").status_code == 204
+
+
+def test_an_activity_sent_twice_with_one_key_is_one(company: Company, lead: UUID) -> None:
+    for _ in range(2):
+        answer = company.post(company.aiko, f"/leads/{lead}/activities", {"kind": "task"}, Idempotency_Key="once")
+        assert answer.status_code == 201
+    enter(company.workspace.id)
+    assert Activity.objects.count() == 1
+
+
+# -- appointments
+
+
+def make(company: Company, lead: UUID, **given: Any) -> Any:
+    body = {"title": "Demo", "starts_at": "2031-03-04T10:00:00+09:00", "ends_at": "2031-03-04T11:00:00+09:00"} | given
+    return company.post(company.aiko, f"/leads/{lead}/appointments", body)
+
+
+def test_an_appointment_is_made_changed_and_cancelled_and_calendars_can_tell(company: Company, lead: UUID) -> None:
+    hostile = "Demo\r\nATTENDEE:mailto:evil@example.com; with, commas\\"
+    made = make(company, lead, title=hostile, place="Room 1\nDTSTART:19700101T000000Z", text="Bring\nthe contract")
+    assert made.status_code == 201
+    where = f"/appointments/{made.json()['id']}"
+    moved = company.call(company.aiko, "PATCH", where, {"starts_at": "2031-03-05T10:00:00+09:00"}).json()
+    assert (moved["ends_at"], moved["sequence"]) == ("2031-03-05T02:00:00Z", 1)
+    file = company.get(company.aiko, f"{where}.ics")
+    assert file["Content-Type"].startswith("text/calendar")
+    calendar = Calendar.from_ical(file.content)
+    (event,) = calendar.walk("VEVENT")
+    assert calendar["METHOD"] == "PUBLISH"
+    assert event["UID"] == f"{made.json()['id']}@dibs"
+    assert event["SEQUENCE"] == 1
+    assert event.decoded("DTSTART") == datetime(2031, 3, 5, 1, tzinfo=UTC)
+    assert str(event["SUMMARY"]) == hostile.replace("\r\n", "\n")
+    assert "ATTENDEE" not in event
+    assert len(event.walk("VALARM")) == 1
+    assert company.call(company.aiko, "DELETE", where).json()["cancelled_at"] is not None
+    (event,) = Calendar.from_ical(company.get(company.aiko, f"{where}.ics").content).walk("VEVENT")
+    assert (event["STATUS"], event["SEQUENCE"]) == ("CANCELLED", 2)
+    again = company.call(company.aiko, "PATCH", where, {"title": "Demo 2"})
+    assert (again.status_code, again.json()["code"]) == (409, "is_cancelled")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ends_at": "2031-03-04T10:00:00+09:00"},
+        {"ends_at": "2031-03-20T10:00:00+09:00"},
+        {"title": "  "},
+        {"starts_at": "2031-03-04T10:00:00"},
+        {"starts_at": "0001-01-01T00:00:00+14:00"},
+        {"ends_at": "9999-12-31T23:59:59-14:00"},
+    ],
+)
+def test_an_appointment_that_cannot_be_is_refused(company: Company, lead: UUID, wrong: dict[str, Any]) -> None:
+    refused = make(company, lead, **wrong)
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid")
+
+
+def test_while_an_appointment_lasts_its_rep_is_busy_and_when_it_is_cancelled_free(company: Company, lead: UUID) -> None:
+    meeting = make(company, lead, starts_at=soon(minutes=-5), ends_at=soon(minutes=30)).json()["id"]
+    enter(company.workspace.id)
+    hours = hours_of(company.workspace.id, company.aiko.id, now())
+    assert hours is not None
+    assert len(hours.busy) == 1
+    pushed = company.lead(source="demo")
+    assert of(company, pushed).state != "offered"
+    company.call(company.aiko, "DELETE", f"/appointments/{meeting}")
+    enter(company.workspace.id)
+    assert hours_of(company.workspace.id, company.aiko.id, now()) is None
+
+
+def test_who_cannot_see_the_lead_cannot_download_its_appointment(company: Company, lead: UUID) -> None:
+    meeting = make(company, lead).json()["id"]
+    assert company.get(company.budi, f"/appointments/{meeting}.ics").status_code == 404
+    company.post(company.aiko, f"/leads/{lead}/release")
+    assert company.get(company.aiko, f"/appointments/{meeting}.ics").status_code == 404
+    assert company.get(company.manager, f"/appointments/{meeting}.ics").status_code == 200
+
+
+# -- follow-ups
+
+
+def test_a_follow_up_is_kept_told_once_and_done_with_by_a_contact(company: Company, lead: UUID) -> None:
+    at = now() + timedelta(minutes=1)
+    kept = company.call(company.aiko, "PUT", f"/leads/{lead}/follow-up", {"at": at.isoformat()})
+    assert kept.status_code == 200
+    assert kept.json()["follow_up_at"] is not None
+    enter(company.workspace.id)
+    assert tell_what_is_due(company.workspace.id, now()) == 0
+    due = now() + timedelta(minutes=2)
+    assert tell_what_is_due(company.workspace.id, due) == 1
+    assert tell_what_is_due(company.workspace.id, due) == 0
+    notice = Notice.objects.get(kind="work_due")
+    assert notice.user_id == company.aiko.user_id
+    assert notice.reasons[0]["params"]["lead"] == str(lead)
+    told = company.get(company.aiko, "/me/notices").json()["items"]
+    assert told[0]["reasons"][0]["text"].startswith("You wanted to look at this lead again at")
+    company.post(company.aiko, f"/leads/{lead}/contact", {"kind": "call"})
+    assert of(company, lead).follow_up_at is None
+
+
+def test_a_follow_up_on_another_day_outlives_a_contact_and_another_one_is_told_again(
+    company: Company, lead: UUID
+) -> None:
+    later = now() + timedelta(days=3)
+    company.call(company.aiko, "PUT", f"/leads/{lead}/follow-up", {"at": later.isoformat()})
+    company.post(company.aiko, f"/leads/{lead}/contact", {"kind": "call"})
+    assert of(company, lead).follow_up_at == later
+    enter(company.workspace.id)
+    assert tell_what_is_due(company.workspace.id, later + timedelta(minutes=1)) == 1
+    company.call(company.aiko, "PUT", f"/leads/{lead}/follow-up", {"at": (later + timedelta(hours=1)).isoformat()})
+    enter(company.workspace.id)
+    assert tell_what_is_due(company.workspace.id, later + timedelta(hours=2)) == 1
+    company.call(company.aiko, "PUT", f"/leads/{lead}/follow-up", {"at": None})
+    assert of(company, lead).follow_up_at is None
+
+
+def test_a_follow_up_goes_with_the_lead_to_whoever_has_it_then(company: Company, lead: UUID) -> None:
+    at = now() + timedelta(hours=1)
+    company.call(company.aiko, "PUT", f"/leads/{lead}/follow-up", {"at": at.isoformat()})
+    company.post(company.ops, f"/leads/{lead}/assign", {"rep": "budi"})
+    enter(company.workspace.id)
+    tell_what_is_due(company.workspace.id, at + timedelta(minutes=1))
+    assert Notice.objects.get(kind="work_due").user_id == company.budi.user_id
+
+
+def test_only_what_somebody_has_is_to_be_looked_at_again(company: Company, lead: UUID) -> None:
+    assert company.call(company.budi, "PUT", f"/leads/{lead}/follow-up", {"at": soon(days=1)}).status_code == 404
+    company.post(company.aiko, f"/leads/{lead}/retire", {"why": "no_interest"})
+    refused = company.call(company.aiko, "PUT", f"/leads/{lead}/follow-up", {"at": soon(days=1)})
+    assert (refused.status_code, refused.json()["code"]) == (409, "already_ended")
+
+
+def test_what_was_planned_is_told_when_it_is_due(company: Company, lead: UUID) -> None:
+    at = now() + timedelta(minutes=5)
+    company.post(company.aiko, f"/leads/{lead}/activities", {"kind": "call", "due_at": at.isoformat()})
+    enter(company.workspace.id)
+    for _ in range(2):
+        tell_what_is_due(company.workspace.id, at + timedelta(seconds=1))
+    assert Notice.objects.filter(kind="work_due").count() == 1
+
+
+# -- what was sent
+
+
+def test_what_another_system_sent_is_told_once_to_who_has_the_lead(company: Company, lead: UUID) -> None:
+    sent = {"title": "Spring brochure", "at": soon(days=-1), "url": "https://example.com/b.pdf", "external_id": "m-1"}
+    assert company.post(company.integration, f"/leads/{lead}/sent", sent).status_code == 201
+    assert company.post(company.integration, f"/leads/{lead}/sent", sent).json() == {"new": False}
+    (told,) = company.get(company.aiko, f"/leads/{lead}/sent").json()["items"]
+    assert (told["what"], told["title"], told["url"]) == ("sent", "Spring brochure", "https://example.com/b.pdf")
+    assert company.get(company.budi, f"/leads/{lead}/sent").status_code == 404
+    assert "Spring brochure was sent to them" in str(company.get(company.aiko, f"/leads/{lead}/timeline").json())
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//evil.example", "ftp://example.com"])
+def test_an_address_that_is_no_page_is_refused(company: Company, lead: UUID, url: str) -> None:
+    assert company.post(company.ops, f"/leads/{lead}/sent", {"title": "x", "at": soon(), "url": url}).status_code == 422
+
+
+# -- the list
+
+
+def ids(answer: Any) -> list[str]:
+    return [lead["id"] for lead in answer.json()["items"]]
+
+
+@pytest.fixture
+def five(company: Company) -> list[str]:
+    """Five leads that Budi works, of several sources and scores."""
+    found = []
+    for employees, source, name in ((300, "open", "Alpha"), (10, "open", "Beta"), (20, "line", "Gamma"), (500, "referral", "Delta"), (1, "open", "Épsilon")):  # fmt: skip
+        lead = company.lead(employees=employees, source=source, company=name)
+        assert company.post(company.ops, f"/leads/{lead}/assign", {"rep": "budi"}).status_code == 200
+        found.append(str(lead))
+    return found
+
+
+def test_the_list_is_filtered_searched_and_sorted(company: Company, five: list[str]) -> None:
+    def mine(**asked: Any) -> list[str]:
+        return ids(company.get(company.budi, "/me/leads", **asked))
+
+    assert set(mine()) == set(five)
+    assert mine(sort="name") == [five[0], five[1], five[3], five[2], five[4]]
+    assert mine(sort="-score")[:2] == [five[3], five[0]]
+    assert set(mine(source="open")) == {five[0], five[1], five[4]}
+    assert mine(source="open", rank="warm") == [five[0]]
+    assert mine(q="éPSILON") == [five[4]]
+    assert mine(q="' OR 1=1 --") == []
+    assert mine(state="working") == []
+    company.post(company.budi, f"/leads/{five[2]}/contact")
+    assert mine(state="working") == [five[2]]
+    assert mine(idle_days=1) == []
+    assert mine(due="true") == []
+    company.call(company.budi, "PUT", f"/leads/{five[1]}/follow-up", {"at": soon(minutes=-1)})
+    assert mine(due="true") == [five[1]]
+    assert company.get(company.aiko, "/me/leads").json()["items"] == []
+
+
+def test_pages_of_the_list_come_to_all_of_it_in_any_order(company: Company, five: list[str]) -> None:
+    for order in ("time", "-score", "-received_at", "received_at", "idle", "follow_up", "name", "-ended_at"):
+        found, cursor = [], None
+        while True:
+            page = company.get(company.budi, "/me/leads", limit=2, sort=order, **({"cursor": cursor} if cursor else {}))
+            found += ids(page)
+            cursor = page.json()["next"]
+            if cursor is None:
+                break
+        assert sorted(found) == sorted(five), order
+        assert found == ids(company.get(company.budi, "/me/leads", sort=order)), order
+
+
+def test_a_cursor_of_somebody_elses_list_and_an_order_that_there_is_not_are_refused(
+    company: Company, five: list[str]
+) -> None:
+    cursor = company.get(company.budi, "/me/leads", limit=2).json()["next"]
+    assert company.get(company.aiko, "/me/leads", cursor=cursor).json()["code"] == "bad_cursor"
+    assert company.get(company.budi, "/me/leads", cursor=cursor, sort="name").json()["code"] == "bad_cursor"
+    assert company.get(company.budi, "/me/leads", sort="score; DROP TABLE crm_lead").json()["code"] == "invalid"
+    assert company.get(company.budi, "/me/leads", sort="salary").json()["code"] == "bad_filter"
+    assert company.get(company.budi, "/me/leads", salary="1").json()["code"] == "invalid"
+
+
+def test_what_ended_and_what_one_helps_with_have_lists_of_their_own(company: Company, five: list[str]) -> None:
+    company.post(company.budi, f"/leads/{five[0]}/convert")
+    company.post(company.budi, f"/leads/{five[1]}/retire", {"why": "no_interest"})
+    ended = company.get(company.budi, "/me/leads", view="ended")
+    assert ids(ended) == [five[1], five[0]]
+    assert ended.json()["items"][0]["ended_at"] is not None
+    assert ids(company.get(company.budi, "/me/leads", view="ended", state="converted")) == [five[0]]
+    company.post(company.budi, f"/leads/{five[2]}/helpers", {"rep": "aiko"})
+    assert ids(company.get(company.aiko, "/me/leads", view="helped")) == [five[2]]
+    assert company.get(company.ops, "/me/leads").json()["items"] == []
+
+
+def test_what_is_due_today_has_everything_in_its_order_and_nothing_of_tomorrow(company: Company) -> None:
+    enter(company.workspace.id)
+    # Noon in her zone, wherever the test runs: nothing planned an hour ahead is tomorrow's.
+    hours_ahead = 12 - now().hour
+    zone = f"Etc/GMT{'-' if hours_ahead > 0 else '+'}{abs(hours_ahead)}" if hours_ahead else "UTC"
+    type(company.aiko).objects.filter(id=company.aiko.id).update(timezone=zone)
+    claimed = company.lead()
+    company.post(company.aiko, f"/leads/{claimed}/claim")
+    company.call(company.aiko, "PUT", f"/leads/{claimed}/follow-up", {"at": soon(minutes=-30)})
+    company.post(
+        company.aiko, f"/leads/{claimed}/activities", {"kind": "mail", "due_at": soon(hours=1), "text": "Offer"}
+    )
+    company.post(company.aiko, f"/leads/{claimed}/activities", {"kind": "task", "due_at": soon(days=2)})
+    make(company, claimed, starts_at=soon(hours=2), ends_at=soon(hours=3))
+    offered = company.lead(source="demo")
+    due = company.get(company.aiko, "/me/due").json()["items"]
+    assert [item["what"] for item in due] == ["follow_up", "offer", "lock", "activity", "appointment"]
+    assert [item["overdue"] for item in due] == [True, False, False, False, False]
+    assert due[1]["lead"]["id"] == str(offered)
+    assert (due[3]["kind"], due[3]["title"]) == ("mail", "Offer")
+    assert company.get(company.budi, "/me/due").json()["items"] == []
+    company.post(company.aiko, f"/leads/{claimed}/retire", {"why": "other"})
+    assert [item["what"] for item in company.get(company.aiko, "/me/due").json()["items"]] == ["offer", "appointment"]
+
+
+# -- several at once
+
+
+def test_each_of_several_is_judged_by_itself(company: Company, five: list[str]) -> None:
+    foreign = company.lead()
+    company.post(company.aiko, f"/leads/{foreign}/claim")
+    wanted = {"act": "retire", "why": "no_interest", "leads": [five[0], str(foreign), five[1], five[0], str(uuid4())]}
+    company.post(company.budi, f"/leads/{five[1]}/convert")
+    answers = company.post(company.budi, "/me/leads/bulk", wanted).json()["items"]
+    assert [answer["outcome"] for answer in answers] == ["done", "not_found", "refused", "done", "not_found"]
+    assert answers[2]["code"] == "already_ended"
+    assert of(company, UUID(five[0])).state == "retired"
+    assert of(company, foreign).state == "owned"
+
+
+def test_several_are_contacted_given_back_and_put_off(company: Company, five: list[str]) -> None:
+    def all_of(**wanted: Any) -> list[str]:
+        answer = company.post(company.budi, "/me/leads/bulk", {"leads": five, **wanted})
+        assert answer.status_code == 200, answer.content
+        return [item["outcome"] for item in answer.json()["items"]]
+
+    assert all_of(act="follow_up", at=soon(days=1)) == ["done"] * 5
+    assert all_of(act="follow_up", at=None) == ["done"] * 5
+    assert all_of(act="follow_up", at=None) == ["unchanged"] * 5
+    assert all_of(act="contact", kind="mail", note="Season's greetings") == ["done"] * 5
+    assert all_of(act="release", why="On other work") == ["done"] * 5
+    assert set(all_of(act="contact")) <= {"refused", "not_found", "done"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"act": "retire"},
+        {"act": "retire", "why": "because"},
+        {"act": "burn"},
+        {"act": "contact", "kind": "pigeon"},
+        {"act": "contact", "leads": []},
+        {"act": "contact", "leads": [str(uuid4()) for _ in range(201)]},
+    ],
+)
+def test_an_act_that_cannot_be_is_refused_whole(company: Company, wrong: dict[str, Any]) -> None:
+    answer = company.post(company.aiko, "/me/leads/bulk", {"leads": [str(uuid4())], **wrong})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
