@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from dibs.crm import do_not_contact
 from dibs.delivery.outbox import post
@@ -133,6 +134,33 @@ def _note(
         line.leads += leads
         line.rows = {name: line.rows.get(name, 0) + counts.get(name, 0) for name in {**line.rows, **counts}}
         line.save(update_fields=["leads", "rows"])
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the log of erasures; ``by`` is a name."""
+
+    id: UUID
+    at: datetime
+    why: str
+    by: str | None
+    leads: int
+    rows: Mapping[str, int]
+    listed: bool
+
+
+def log(workspace_id: UUID, *, before: UUID | None = None, limit: int = 50) -> list[Line] | None:
+    """The latest erasures, newest first, or those ``before`` one of them; ``None`` if there is none such."""
+    lines = Erasure.objects.filter(workspace_id=workspace_id).select_related("by")
+    if before is not None:
+        last = lines.filter(id=before).first()
+        if last is None:
+            return None
+        lines = lines.filter(Q(at__lt=last.at) | Q(at=last.at, id__lt=last.id))
+    return [
+        Line(line.id, line.at, line.why, line.by.name if line.by else None, line.leads, line.rows, line.listed)
+        for line in lines.order_by("-at", "-id")[:limit]
+    ]
 
 
 def _user(caller: Caller) -> UUID | None:

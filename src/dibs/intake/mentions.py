@@ -104,7 +104,7 @@ def take_out(
         named = [f'"{column}"' for column in columns]
         cursor.execute(f"SELECT id, {', '.join(named)} FROM {table} WHERE {held} ORDER BY id FOR UPDATE", given)
         rows = cursor.fetchall()
-        kinds, pattern = _kinds(model), _pattern(texts)
+        kinds, pattern = kinds_of(model), _pattern(texts)
         changes = ", ".join(f"{column} = %s" for column in named)
         for row, *values in rows:
             new = [
@@ -236,7 +236,7 @@ def columns_of(model: str) -> tuple[str, ...]:
 
 
 @cache
-def _kinds(model: str) -> dict[str, str]:
+def kinds_of(model: str) -> dict[str, str]:
     """The columns of a table that can hold text: ``text``, ``json`` or ``list``."""
     kinds = {}
     for known in apps.get_model(model)._meta.concrete_fields:
@@ -253,4 +253,4 @@ def _kinds(model: str) -> dict[str, str]:
 
 def text_columns(model: str) -> tuple[str, ...]:
     """The columns of a table that hold text, bytes left out."""
-    return tuple(column for column, kind in _kinds(model).items() if kind != "bytes")
+    return tuple(column for column, kind in kinds_of(model).items() if kind != "bytes")

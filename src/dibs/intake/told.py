@@ -23,7 +23,7 @@ from django.utils.translation import override
 from dibs.crm import do_not_contact
 from dibs.delivery.wording import field_name, language_of, say, titled
 from dibs.intake.erasing import count, whose
-from dibs.intake.mentions import columns_of, table_of
+from dibs.intake.mentions import columns_of, kinds_of, table_of
 from dibs.intake.persons import Person
 from dibs.intake.whereabouts import OWN
 from dibs.people.models import Workspace
@@ -48,7 +48,7 @@ def told(workspace_id: UUID, person: Person, now: datetime, language: str = "en"
                 )
                 found = [dict(zip(columns, values, strict=True)) for values in cursor.fetchall()]
             if found and own.called != "marks":
-                rows[own.called] = [_row(each) for each in found]
+                rows[own.called] = [_row(each, kinds_of(own.model)) for each in found]
         for decision in rows.get("decisions", []):
             decision["in_words"] = [say(reason, language) for reason in decision["reasons"]]
     entries = person.entries()
@@ -68,14 +68,11 @@ def told(workspace_id: UUID, person: Person, now: datetime, language: str = "en"
     }
 
 
-def _row(values: Mapping[str, Any]) -> dict[str, Any]:
+def _row(values: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, Any]:
     shown = {}
     for name, value in values.items():
-        if isinstance(value, str) and value[:1] in {"{", "["}:
-            try:
-                value = json.loads(value)
-            except ValueError:
-                pass
+        if kinds.get(name) == "json" and isinstance(value, str):
+            value = json.loads(value)
         if value not in (None, "", [], {}):
             shown[name] = _plain(value)
     return shown

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_POST
 
 from dibs.distribution import acting, helping
+from dibs.distribution.consenting import set_consent
 from dibs.insight.sight import lead_in_sight, may_know_of
 from dibs.people.access import Action
 from dibs.web.visit import Visit, page
@@ -106,6 +107,13 @@ def _unhelp(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
         raise Unfit(_("Nobody of that name is on it.")) from None
 
 
+def _consent(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
+    given = {"yes": True, "no": False}.get(form.get("given", ""))
+    if given is None:
+        raise Unfit(_("Say whether they agreed."))
+    return set_consent(visit.caller, lead, given, visit.now)
+
+
 ACTS: Mapping[str, Act] = {
     "contact": Act(Action.WORK_LEADS, _contact, gettext_noop("Contact logged. It stays yours.")),
     "release": Act(
@@ -129,6 +137,7 @@ ACTS: Mapping[str, Act] = {
     ),
     "convert": Act(Action.WORK_LEADS, _convert, gettext_noop("Converted. Well done.")),
     "retire": Act(Action.WORK_LEADS, _retire, gettext_noop("Given up, with the reason on record.")),
+    "consent": Act(Action.WORK_LEADS, _consent, gettext_noop("Written down.")),
     "help": Act(Action.WORK_LEADS, _help, gettext_noop("They see it now and may help.")),
     "unhelp": Act(Action.WORK_LEADS, _unhelp, gettext_noop("Not on it any more.")),
     "assign": Act(Action.ASSIGN_LEADS, _assign, gettext_noop("Handed over.")),

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 
 from dibs.delivery.wording import titled
 from dibs.distribution.models import PolicyVersion
-from dibs.engine.lifecycle import HELD
+from dibs.engine.lifecycle import ENDED, HELD
 from dibs.insight.helping import team_of
 from dibs.insight.sight import SeenLead, lead_in_sight
 from dibs.insight.story import story_of_seen
@@ -122,6 +122,13 @@ def _team(visit: Visit, seen: SeenLead) -> Mapping[str, Any] | None:
     return {"team": team, "may_add": may_add, "could_help": list(could) if may_add else []}
 
 
+def _consent(visit: Visit, seen: SeenLead) -> Mapping[str, Any] | None:
+    """Whether the person agreed to be contacted, for who may write it down."""
+    if seen.level != "full" or seen["state"] in ENDED or not (visit.has(seen) or visit.may_assign(seen)):
+        return None
+    return {"given": seen.get("consent")}
+
+
 def _story(visit: Visit, seen: SeenLead) -> Mapping[str, Any]:
     steps = list(steps_of(visit, story_of_seen(visit.caller, seen), seen))
     versions = PolicyVersion.objects.filter(workspace_id=visit.caller.workspace_id)
@@ -175,6 +182,7 @@ SIDE: Sequence[tuple[str, Shows]] = (
     ("clock", _clock_part),
     ("facts", _facts),
     ("team", _team),
+    ("consent", _consent),
 )
 MAIN: Sequence[tuple[str, Shows]] = (
     ("assess", assess_part),

@@ -186,6 +186,8 @@ class Visit:
         tabs: list[Tab] = []
         if self.caller.may(Action.SEE_REPORTS):
             tabs.append(Tab("reports", reverse("reports"), _("Reports")))
+        if self.caller.may(Action.ERASE_PEOPLE):
+            tabs.append(Tab("privacy", reverse("privacy"), _("Privacy")))
         return tabs
 
     def show(self, template: str, *, status: int = 200, **context: Any) -> HttpResponse:
