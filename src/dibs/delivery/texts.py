@@ -24,6 +24,7 @@ TEXTS: Mapping[str, str] = {
     "already_decided": _("It was decided before: {decided}"),
     "in_family": _("It is of the family of {parent}, whose rep is {owner}"),
     "account_made": _("A new customer: the account {account} was made"),
+    "import_undone": _("An import was taken back by {by}"),
     "contact_made": _("A new contact was made of the person"),
     "near_account": _("It may belong to the account {account}: a person decides"),
     "in_territory": _("In the territory {territory}"),

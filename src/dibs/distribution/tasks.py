@@ -25,6 +25,7 @@ from dibs.distribution import (
     moving_on,
     nurturing,
     policies,
+    predictions,
     results,
     sooner,
 )

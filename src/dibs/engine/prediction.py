@@ -108,9 +108,7 @@ class Model:
         return min(max(ceil(100 * (below + upto) / 2 / len(self._places)), 1), 100)
 
     def _sum(self, levels: Sequence[int]) -> float:
-        return round(
-            self._base + sum(fact.effects[level] for fact, level in zip(self._facts, levels, strict=True)), 6
-        )
+        return round(self._base + sum(fact.effects[level] for fact, level in zip(self._facts, levels, strict=True)), 6)
 
     def _answer(self, levels: Sequence[int]) -> Prediction:
         log_odds = self._sum(levels)
@@ -154,7 +152,8 @@ class _Fact:
             other = len(places) + 1
             worded = shape_of(self.name) if fact["kind"] == "shape" else worded_as
             self.level = lambda value: 0 if (word := worded(value)) is None else places.get(word, other)
-            self.said = (None, *places, OTHER)
+            spelled = fact.get("spelled", {})
+            self.said = (None, *[spelled.get(value, value) for value in places], OTHER)
             self.effects = (fact["unknown"], *fact["effects"].values(), fact["other"])
         if len(self.said) != len(self.effects):
             raise NotAModel(f"{self.name} has levels without an effect")

@@ -25,6 +25,8 @@ PLACING: Mapping[str, tuple[str, ...]] = {
     # of a new customer, as the lead came in or was converted
     "account_made": ("account",),
     "contact_made": (),
+    # an import was taken back: what it had said of a lead that was here before is as it was
+    "import_undone": ("by",),
     "in_territory": ("territory",),
     # "above": the territory that it is a part of
     "in_territory_of": ("territory", "above"),
