@@ -50,6 +50,8 @@ CODES: Mapping[str, tuple[int, str]] = {
     "move_outdated": (409, "Another policy is in force since the move was planned"),
     "bad_span": (422, "The span of a leave cannot be right"),
     "no_policy": (409, "No policy is published yet"),
+    "not_a_person": (422, "Nobody can be looked for by that"),
+    "erased": (410, "What was answered was erased with the person it spoke of"),
     "internal_error": (500, "Something went wrong in Dibs"),
     "database_gone": (503, "The database cannot be reached"),
 }

@@ -35,6 +35,7 @@ from dibs.api.routes import (
     people,
     policies,
     pools,
+    privacy,
     reports,
     reps,
     territories,
@@ -115,6 +116,7 @@ for room in (
     moves,
     accounts,
     matches,
+    privacy,
     mine,
     work,
 ):

@@ -21,6 +21,7 @@ _COMMANDS = {
     "move": ("dibs.cli.moving", "move", "Hand many leads on in one step: plan it, look, start it, undo it"),
     "user": ("dibs.cli.users", "user", "Add, list and see off the people who work here, and say when they work"),
     "token": ("dibs.cli.users", "token", "Make, list and revoke keys that programs call with"),
+    "privacy": ("dibs.cli.privacy", "privacy", "Find, hand out or erase what is known of one person"),
     "doctor": ("dibs.cli.doctor", "doctor", "Look whether everything Dibs needs is there and well"),
 }
 
