@@ -15,8 +15,8 @@ from dibs.engine.decision import InNurture, InPool, InReview, Kept, Mailed, Move
 from dibs.engine.facts import LeadClock, LeadFacts
 from dibs.engine.nurture import may_be_an_address, why_not_mailed
 from dibs.engine.policy_nurture import Nurture
-from dibs.engine.rulebook import Rulebook
 from dibs.engine.route import place
+from dibs.engine.rulebook import Rulebook
 from dibs.engine.timeline import on_time
 
 CREW = team("aiko", "bo")
