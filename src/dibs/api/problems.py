@@ -43,6 +43,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "unknown_assessment": (422, "There is no such questionnaire for this lead"),
     "unknown_answer": (422, "A question or an answer is none of the questionnaire's"),
     "answers_missing": (422, "Questions that must be answered are not"),
+    "unknown_stage": (422, "The policy has no such stage"),
     "unknown_team": (422, "There is no such team"),
     "not_your_team": (403, "Who or what is named is not of the caller's teams"),
     "move_too_large": (422, "Too many leads for one move"),
@@ -70,6 +71,9 @@ CONFLICTS = frozenset(
         "not_claimable",
         "not_now",
         "not_waiting",
+        "opportunity_ended",
+        "opportunity_open",
+        "opportunity_outdated",
         "same_lead",
     }
 )

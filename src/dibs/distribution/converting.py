@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from dibs.crm.customers import Customer, make_customers
+from dibs.crm.customers import Customer, Made, make_customers
 from dibs.crm.models import Account, Activity, Appointment, Note, Opportunity
 from dibs.delivery.outbox import Event
 from dibs.distribution.rulebooks import Active
@@ -96,7 +96,10 @@ def _converted(scene: Scene, wanted: Becoming, note: str) -> Outcome | Refusal:
         return refusal
     assert scene.held_by is not None
     workspace_id = scene.caller.workspace_id
-    (made,) = make_customers(workspace_id, [Customer.of(row)], now, by_name=True)
+    if scene.active is not None and scene.active.book.policy.matching.make == "never":
+        made = Made(row["account_id"], row["contact_id"])
+    else:
+        (made,) = make_customers(workspace_id, [Customer.of(row)], now, by_name=True)
     opportunity = Opportunity.objects.create(
         workspace_id=workspace_id,
         id=new_id(),

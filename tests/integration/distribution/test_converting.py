@@ -102,6 +102,13 @@ def test_a_person_with_nothing_but_a_name_gets_a_contact_at_conversion(scene: Sc
     assert "contact_made" in codes(scene, lead_id)
 
 
+def test_where_people_alone_make_accounts_none_is_made(scene: Scene) -> None:
+    publish(scene.workspace, POLICY + "matching: {make: never}\n")
+    deal = convert(scene, held(scene))
+    assert (deal.account_id, deal.contact_id) == (None, None)
+    assert not Account.objects.exists()
+
+
 def test_notes_activities_and_appointments_go_along_and_stay_with_the_lead(scene: Scene) -> None:
     lead_id, other = held(scene), held(scene)
     rep = {"workspace_id": scene.workspace.id, "lead_id": lead_id}
