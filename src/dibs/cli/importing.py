@@ -32,6 +32,7 @@ _SHOWN = 20
     "Without one, columns called like a lead's fields fill them and the others become attributes.",
 )
 @click.option("--encoding", help="The file's encoding, where it is not told rightly: utf-8, cp932, cp1252 ...")
+@click.option("--sheet", help="The workbook's sheet, by its name; the first with rows that is not hidden if left out.")
 @click.option("--dry-run", is_flag=True, help="Do all of it and keep nothing.")
 @workspace_option
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
@@ -40,11 +41,12 @@ def import_(
     source: str,
     map_: Path | None,
     encoding: str | None,
+    sheet: str | None,
     dry_run: bool,
     workspace: str | None,
     as_json: bool,
 ) -> None:
-    """Place the leads of FILE (CSV: any separator, any usual encoding) by the active policy.
+    """Place the leads of FILE (CSV: any separator, any usual encoding; or an .xlsx workbook) by the active policy.
 
     Importing a file again changes nothing; rows that have changed since enrich the leads they became. Rows that cannot be read
     are refused, with their numbers (1 is the first after the header), and the others go on.
@@ -53,14 +55,14 @@ def import_(
     """
     if not source.strip() or len(source) > 100:
         raise click.BadParameter("must have 1 to 100 characters", param_hint="--source")
-    with _refusals(as_json):
-        from dibs.intake.connectors.csv import CsvFile
+    with refusals(as_json):
+        from dibs.intake.connectors.opening import open_rows
         from dibs.intake.mapping import read_mapping_file
 
         # Before a database is started for them.
-        with CsvFile(file, encoding=encoding):
+        with open_rows(file, encoding=encoding, sheet=sheet):
             pass
-        mapping = read_mapping_file(_found(map_, file)) if map_ else None
+        mapping = read_mapping_file(found_beside(map_, file)) if map_ else None
         with connected():
             from django.utils.timezone import now
 
@@ -78,6 +80,7 @@ def import_(
                     clock=now,
                     dry_run=dry_run,
                     encoding=encoding,
+                    sheet=sheet,
                     progress=progress,
                 )
     if as_json:
@@ -88,15 +91,16 @@ def import_(
         sys.exit(1)
 
 
-def _found(map_: Path, file: Path) -> Path:
+def found_beside(map_: Path, file: Path) -> Path:
+    """A mapping file as it is named, or beside the file that it reads."""
     beside = file.parent / map_
     return map_ if map_.exists() or not beside.exists() else beside
 
 
 @contextmanager
-def _refusals(as_json: bool) -> Iterator[None]:
+def refusals(as_json: bool) -> Iterator[None]:
     """A file or a mapping that is refused is told, and ends the command with 1."""
-    from dibs.intake.connectors.csv import FileRefused
+    from dibs.intake.connectors.rows import FileRefused
     from dibs.intake.mapping import MappingRefused
 
     try:
@@ -153,10 +157,8 @@ def _tell(summary: Summary) -> None:
     out = Console(highlight=False, soft_wrap=True)
     rate = f", {summary.rows / summary.seconds:,.0f} a second" if summary.seconds and summary.rows > 1000 else ""
     separator = {"\t": "tab"}.get(summary.delimiter, summary.delimiter)
-    out.print(
-        f"{escape(summary.file)}: {summary.rows:,} rows in {summary.seconds:.1f} s{rate} "
-        f"({summary.encoding}, separated by {escape(separator)})"
-    )
+    read_as = f"sheet {separator}" if summary.encoding == "xlsx" else f"{summary.encoding}, separated by {separator}"
+    out.print(f"{escape(summary.file)}: {summary.rows:,} rows in {summary.seconds:.1f} s{rate} ({escape(read_as)})")
     if summary.dry_run:
         out.print("A dry run: nothing of this was kept.")
     table = Table(box=None, show_header=False, pad_edge=False)

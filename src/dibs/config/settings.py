@@ -122,6 +122,9 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 # 1,000 leads with long messages fit; see `api` for the limits of single fields.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 
+#: The largest file that is taken by the pages and the API, in bytes.
+UPLOAD_LARGEST = int(os.environ.get("DIBS_UPLOAD_MB", "100")) << 20
+
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = True

@@ -271,7 +271,10 @@ class _Writing:
         insert_rows(
             "crm_account",
             ("id", "workspace_id", "created_at", "made", "marked", *columns),
-            [(row["id"], self.workspace_id, self.now, False, True, *(row[name] for name in columns)) for row in created],
+            [
+                (row["id"], self.workspace_id, self.now, False, True, *(row[name] for name in columns))
+                for row in created
+            ],
         )
         # What somebody has written down is no more only made of a lead.
         update_rows(

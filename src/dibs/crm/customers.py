@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
 from dibs.crm.companies import company_key
 from dibs.crm.marks import marks_of
@@ -265,6 +265,17 @@ def _by_lead(workspace_id: UUID, known: Sequence[Known]) -> dict[Known, UUID]:
             [[one.value for one in known], [one.name for one in known], workspace_id],
         )
         return {Known(value, name): contact for value, name, contact in cursor.fetchall()}
+
+
+def mark_all_made(workspace_id: UUID) -> int:
+    """`mark_made` until all are, each time in a transaction of its own; returns how many accounts that were."""
+    done = 0
+    while True:
+        with transaction.atomic():
+            some = mark_made(workspace_id)
+        done += some
+        if some < _MARKED:
+            return done
 
 
 def mark_made(workspace_id: UUID) -> int:

@@ -54,7 +54,9 @@ def _kept_apart(workspace_id: UUID, leads: Iterable[UUID]) -> set[tuple[UUID, UU
 
 def accounts_asked_about(workspace_id: UUID, leads: Iterable[UUID]) -> set[UUID]:
     """Those of the leads of which a person has still to say whether they belong to an account."""
-    waiting = NearMiss.objects.filter(workspace_id=workspace_id, lead__in=list(leads), state="open", account__isnull=False)
+    waiting = NearMiss.objects.filter(
+        workspace_id=workspace_id, lead__in=list(leads), state="open", account__isnull=False
+    )
     return set(waiting.values_list("lead_id", flat=True))
 
 

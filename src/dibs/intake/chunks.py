@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from dibs.intake.cleaning import Place
-from dibs.intake.connectors.csv import CsvFile, FileRefused
-from dibs.intake.headers import Fitted
+from dibs.intake.connectors.opening import open_rows
+from dibs.intake.connectors.rows import FileRefused
+from dibs.intake.headers import Fitted, storable
 from dibs.intake.mapping import Mapping, MappingFile
 from dibs.intake.preparing import Prepared, Sent, prepare
 
@@ -63,7 +64,8 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a file is to be read: all that another process has to be told. ``timezone`` holds where the mapping names none."""
+    """How a file is to be read: all that another process has to be told. ``timezone`` holds where the mapping names none; ``sheet`` is a
+    workbook's, which has no ``encoding``."""
 
     path: Path
     encoding: str
@@ -73,11 +75,18 @@ class Reading:
     source: str
     where: Place
     now: datetime
+    sheet: str | None = None
 
 
 def chunks(reading: Reading) -> Generator[Chunk]:
     """The file's rows, made ready here and now."""
-    with CsvFile(reading.path, encoding=reading.encoding, delimiter=reading.delimiter) as file:
+    workbook = reading.sheet is not None
+    with open_rows(
+        reading.path,
+        encoding=None if workbook else reading.encoding,
+        delimiter=None if workbook else reading.delimiter,
+        sheet=reading.sheet,
+    ) as file:
         fitted = Fitted(MappingFile(reading.mapping), file.header, reading.timezone)
         rows = iter(file)
         while some := list(islice(rows, CHUNK)):
@@ -89,11 +98,11 @@ def chunks(reading: Reading) -> Generator[Chunk]:
                     unread.append(Refused(row.number, row.line, row.code, "", row.message, row.raw))
                     continue
                 fields, flags = fitted.fields(row.values)
-                sent.append(Sent(fields, dict(zip(file.header, row.values, strict=True)), flags))
+                sent.append(Sent(fields, dict(zip(file.header, map(storable, row.values), strict=True)), flags))
                 numbers.append((row.number, row.line))
             prepared = prepare(sent, now=reading.now, source=reading.source, where=reading.where, salt=fitted.salt)
             raws = {
-                refusal.at: written((sent[refusal.at].payload or {}).values(), file.delimiter)
+                refusal.at: written((sent[refusal.at].payload or {}).values(), "," if workbook else file.delimiter)
                 for refusal in prepared.refused
             }
             yield Chunk(len(some), unread, prepared, numbers, raws, file.position)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from typing import Any
 
 from dibs.engine.policy_reading import did_you_mean
 from dibs.intake.cleaning import FIELDS, yes_or_no
 from dibs.intake.mapping import Column, Mapping, MappingFile
-from dibs.intake.moments import read_moment
+from dibs.intake.moments import in_zone, read_moment
 from dibs.intake.numbers import read_number
 
 # What the fields are called in lists that people send around, folded (see `_fold`).
@@ -76,21 +77,23 @@ class Fitted:
                 zone = column.timezone or timezone
                 self._read.append((at, (target,), _reader(column, target, dates, zone, mapping.decimal)))
 
-    def fields(self, values: Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    def fields(self, values: Sequence[Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
         """The lead fields in a row, as `cleaning.clean` takes them, and flags for attributes that could not be read."""
         fields: dict[str, Any] = {}
         attributes: dict[str, Any] = {}
         flags: tuple[str, ...] = ()
         for at, target in self._plain:
             value = values[at]
-            if value:
+            if value or value is False or value == 0:
                 fields[target] = f"{fields[target]} {value}" if target in fields else value
         for at, target in self._attributes:
-            value = values[at].strip()
-            if value:
+            value = values[at]
+            if type(value) is str:
+                value = value.strip()
+            if value or value is False or value == 0:
                 attributes[target] = value
         for at, (target,), read in self._read:
-            text = values[at].strip()
+            text = values[at].strip() if type(values[at]) is str else values[at]
             said = read(text)
             if said is Unread:
                 flags, said = ("attribute_invalid",), text
@@ -124,13 +127,16 @@ def _put(fields: dict[str, Any], attributes: dict[str, Any], target: str, value:
 
 def _reader(
     column: Column, target: str, dates: tuple[str, ...], timezone: str, decimal: str | None
-) -> Callable[[str], Any]:
+) -> Callable[[Any], Any]:
+    """What reads a column's cells. Those of a workbook that are no text are what they are, as far as the column can be that."""
     values, default, kind = column.values, column.default, column.kind
     if target == "received_at":
         kind = "moment"
     own = target.startswith("attributes.")
 
-    def read(text: str) -> Any:
+    def read(text: Any) -> Any:
+        if type(text) is not str:
+            return typed(text)
         if text in values:
             return values[text]
         if not text:
@@ -150,7 +156,30 @@ def _reader(
             return Unread
         return int(number.value) if not number.value % 1 and kind == "whole" else float(number.value)
 
+    def typed(value: Any) -> Any:
+        text = str(storable(value))
+        if text in values:
+            return values[text]
+        if kind == "text" or (kind == "yes_no" and isinstance(value, bool)):
+            return value
+        if kind == "moment" and isinstance(value, date):
+            naive = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)  # noqa: DTZ001
+            moment = in_zone(naive, timezone)
+            if moment is None:
+                return Unread if own else text
+            return moment.isoformat() if own else moment
+        if kind == "number" and isinstance(value, int | float):
+            return float(value)
+        if kind == "whole" and isinstance(value, int):
+            return int(value)
+        return read(text)
+
     return read
+
+
+def storable(value: Any) -> Any:
+    """A cell as JSON has it: moments as text."""
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _places(file: MappingFile, header: Sequence[str]) -> dict[str, int]:

@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Map
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +18,7 @@ from django.db import transaction
 from dibs.crm.models import Lead
 from dibs.distribution.placing import Placed
 from dibs.intake.chunks import LONG, Chunk, Reading, Refused, chunks, chunks_ahead, written
-from dibs.intake.connectors.csv import CsvFile
+from dibs.intake.connectors.opening import open_rows
 from dibs.intake.headers import Fitted, guess_mapping
 from dibs.intake.mapping import Mapping, MappingFile
 from dibs.intake.models import Import, ImportRefusal, Source
@@ -69,6 +70,13 @@ class Summary:
             "refused_for": dict(self.refused_for.most_common()),
         }
 
+    def go_on_from(self, counts: Map[str, Any]) -> None:
+        """Count on from what an `Import` row says."""
+        for name in ("rows", "placed", "touched", "enriched", "unchanged", "refused"):
+            setattr(self, name, counts.get(name, 0))
+        for name in ("where", "flags", "refused_for"):
+            getattr(self, name).update(counts.get(name, {}))
+
     def as_json(self) -> dict[str, Any]:
         """All of it, for machines."""
         return {
@@ -98,6 +106,21 @@ def place_name(placed: Placed) -> str:
     return placed.state
 
 
+class NothingToDo(Exception):
+    """The import is done, was undone, or is somebody else's to do at this moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a file is to be imported. ``mapping``: without one, by what its columns are called; ``encoding`` of a text file, ``sheet`` of a
+    workbook: told from the file if left out."""
+
+    source: str
+    mapping: MappingFile | None = None
+    encoding: str | None = None
+    sheet: str | None = None
+
+
 def import_file(
     workspace: Workspace,
     path: Path,
@@ -107,6 +130,7 @@ def import_file(
     clock: Callable[[], datetime],
     dry_run: bool = False,
     encoding: str | None = None,
+    sheet: str | None = None,
     by: User | None = None,
     progress: Callable[[int, int, Summary], None] = lambda position, size, summary: None,
 ) -> Summary:
@@ -116,59 +140,122 @@ def import_file(
     chunk back: nothing stays, but a lead that is in the file twice is placed twice, and each chunk finds the rotations as they
     are now. ``progress`` is told the bytes read and in all after each chunk.
     """
-    started = time.perf_counter()
-    given = mapping.mapping if mapping else Mapping()
-    with CsvFile(path, encoding=encoding or given.encoding, delimiter=given.delimiter) as file:
-        mapping = mapping or guess_mapping(file.header)
-        Fitted(mapping, file.header, workspace.timezone)
-        size = file.size
-        where = mapping.mapping.place(workspace.country, workspace.timezone)
-        reading = Reading(
-            path, file.encoding, file.delimiter, mapping.mapping, workspace.timezone, source, where, clock()
-        )
+    reading, size = look_into(workspace, path, Wanted(source, mapping, encoding, sheet), clock())
     enter(workspace.id)
-    summary = Summary(str(path), source, reading.encoding, reading.delimiter, dry_run=dry_run)
-    batch = None if dry_run else _begin(workspace, reading, by)
-    summary.import_id = str(batch.id) if batch else None
+    batch = None if dry_run else _begin(workspace, reading, size, by)
+    return _carry_out(workspace, reading, size, batch, clock, progress)
+
+
+def carry_on(workspace: Workspace, batch: Import, path: Path, *, clock: Callable[[], datetime]) -> Summary:
+    """Import the file of an import that was begun before, from where it was left: what a chunk did and that it did it are written
+    together. Raises as `import_file` does."""
+    wanted = Wanted(batch.source, mapping_of(batch.options), batch.options.get("encoding"), batch.options.get("sheet"))
+    reading, size = look_into(workspace, path, wanted, batch.started_at)
+    enter(workspace.id)
+    batch.encoding, batch.size = reading.encoding, size
+    batch.save(update_fields=["encoding", "size"])
+    return _carry_out(workspace, reading, size, batch, clock, lambda position, size, summary: None)
+
+
+def mapping_of(options: Map[str, Any]) -> MappingFile | None:
+    """The mapping that an import was asked for with."""
+    said = options.get("mapping")
+    return None if said is None else MappingFile(Mapping.model_validate_json(json.dumps(said)))
+
+
+def look_into(workspace: Workspace, path: Path, wanted: Wanted, now: datetime) -> tuple[Reading, int]:
+    """How the file is to be read, and how long it is, in bytes. Raises `FileRefused` or `MappingRefused`."""
+    given = wanted.mapping.mapping if wanted.mapping else Mapping()
+    encoding = wanted.encoding or given.encoding
+    with open_rows(path, encoding=encoding, delimiter=given.delimiter, sheet=wanted.sheet) as file:
+        mapping = wanted.mapping or guess_mapping(file.header)
+        Fitted(mapping, file.header, workspace.timezone)
+        where = mapping.mapping.place(workspace.country, workspace.timezone)
+        sheet = getattr(file, "sheet", None)
+        reading = Reading(
+            path, file.encoding, file.delimiter, mapping.mapping, workspace.timezone, wanted.source, where, now, sheet
+        )
+        return reading, file.size
+
+
+def _carry_out(
+    workspace: Workspace,
+    reading: Reading,
+    size: int,
+    batch: Import | None,
+    clock: Callable[[], datetime],
+    progress: Callable[[int, int, Summary], None],
+) -> Summary:
+    started = time.perf_counter()
+    summary = Summary(str(reading.path), reading.source, reading.encoding, reading.delimiter, dry_run=batch is None)
+    if batch is not None:
+        summary.import_id = str(batch.id)
+        summary.go_on_from(batch.counts)
+    left = summary.rows
     with closing(chunks_ahead(reading) if size >= LONG else chunks(reading)) as ready:
         for chunk in ready:
+            if left > 0:  # Done before: a chunk is always of the same rows.
+                left -= chunk.rows
+                continue
             with transaction.atomic():
-                answers = take_in(workspace.id, chunk.prepared, now=clock(), enriching=mapping.mapping.enrich)
+                if batch is not None:
+                    _hold(batch, summary.rows)
+                answers = take_in(
+                    workspace.id,
+                    chunk.prepared,
+                    now=clock(),
+                    enriching=reading.mapping.enrich,
+                    batch=batch.id if batch else None,
+                )
                 refused = _count(summary, chunk, answers, reading.delimiter)
                 if batch:
                     _remember(workspace, batch, refused)
-                    batch.counts = summary.counts()
-                    batch.save(update_fields=["counts"])
+                    batch.counts, batch.position = summary.counts(), chunk.position
+                    batch.save(update_fields=["counts", "position"])
                 else:
                     transaction.set_rollback(True)
             progress(chunk.position, size, summary)
     if batch:
-        batch.finished_at = clock()
-        batch.save(update_fields=["finished_at"])
+        batch.finished_at, batch.state, batch.position = clock(), "done", size
+        batch.save(update_fields=["finished_at", "state", "position"])
         if summary.placed >= _MANY:
             let_be_seen(Lead._meta.db_table, ("workspace_id", "pool", "state"))
     summary.seconds = time.perf_counter() - started
     return summary
 
 
-def _begin(workspace: Workspace, reading: Reading, by: User | None) -> Import:
-    said = reading.mapping.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    known, made = Source.objects.get_or_create(
-        workspace=workspace,
-        name=reading.source,
-        defaults={"kind": "csv", "mapping": said, "created_at": reading.now},
-    )
-    if not made and known.kind == "csv" and not reading.mapping.enrich and known.mapping != said:
-        known.mapping = said
-        known.save(update_fields=["mapping"])
+def _hold(batch: Import, rows: int) -> None:
+    """Have the import to oneself until the chunk after these ``rows`` is written: of two who carry on with it, as after a crash that was
+    none, one stops."""
+    now = Import.objects.select_for_update().only("state", "counts").filter(id=batch.id).first()
+    if now is None or now.state != "running" or now.counts.get("rows", 0) != rows:
+        raise NothingToDo
+
+
+def _begin(workspace: Workspace, reading: Reading, size: int, by: User | None) -> Import:
+    note_source(workspace, reading.source, reading.mapping, "xlsx" if reading.sheet else "csv", reading.now)
     return Import.objects.create(
         workspace=workspace,
         source=reading.source,
         file_name=reading.path.name[:300],
         encoding=reading.encoding,
         started_at=reading.now,
+        size=size,
         by=by,
     )
+
+
+def note_source(workspace: Workspace, name: str, mapping: Mapping, kind: str, now: datetime) -> None:
+    """Keep the source of an import, and how its files are read: the next is read so unless somebody says otherwise."""
+    said = mapping.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    known, made = Source.objects.get_or_create(
+        workspace=workspace,
+        name=name,
+        defaults={"kind": kind, "category": "file", "mapping": said, "created_at": now},
+    )
+    if not made and known.kind in {"csv", "xlsx"} and not mapping.enrich and known.mapping != said:
+        known.mapping = said
+        known.save(update_fields=["mapping"])
 
 
 def _count(summary: Summary, chunk: Chunk, answers: Sequence[Received], delimiter: str) -> list[Refused]:

@@ -11,14 +11,13 @@ import csv
 import io
 import os
 import re
-import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from dibs.intake.codes import FILES, ROWS
+from dibs.intake.codes import ROWS
 from dibs.intake.connectors.csv.encoding import encoding_of
+from dibs.intake.connectors.rows import FileRefused, Row, check_names, fields_of, ordinary_file
 
 #: Longest record that is looked at as one, in characters: beyond it, the line is passed over and its row refused.
 _LONGEST = 16 << 20
@@ -30,33 +29,6 @@ _SNIFFED = 50
 _SEP = re.compile(r"\ufeff?\"?sep=(.)\"?\s*\Z", re.IGNORECASE)
 
 csv.field_size_limit(_LONGEST)
-
-
-class FileRefused(Exception):
-    """Nothing of this file was read: why, as a code of ``codes.FILES`` and a sentence that says what to do."""
-
-    def __init__(self, code: str, message: str) -> None:
-        assert code in FILES, code
-        super().__init__(code, message)
-        self.code, self.message = code, message
-
-    def __str__(self) -> str:
-        return self.message
-
-
-@dataclass(slots=True)
-class Row:
-    """``number`` counts from 1 after the header, blank rows too, as a spreadsheet would; ``line`` is where it starts.
-
-    ``values`` is ``None`` for a row that cannot be read: ``code`` and ``message`` say why, ``raw`` is its text, cut at 20,000.
-    """
-
-    number: int
-    line: int
-    values: list[str] | None
-    code: str = ""
-    message: str = ""
-    raw: str = ""
 
 
 class CsvFile:
@@ -119,20 +91,7 @@ class CsvFile:
                 "wrong_encoding",
                 f"The header of {self.path} is not {self.encoding}. Name the encoding with --encoding.",
             )
-        for place, name in enumerate(header, 1):
-            if not name:
-                raise FileRefused(
-                    "header_blank",
-                    f"Column {place} of {self.path} has no name. Give every column one in the first row.",
-                )
-        places: dict[str, int] = {}
-        for place, name in enumerate(header, 1):
-            if name in places:
-                raise FileRefused(
-                    "header_doubled",
-                    f"Columns {places[name]} and {place} of {self.path} are both called {name!r}. Rename one of them.",
-                )
-            places[name] = place
+        check_names(header, self.path)
         return header
 
     def __iter__(self) -> Iterator[Row]:
@@ -181,12 +140,15 @@ class CsvFile:
         if several:
             return (
                 "quote_unclosed",
-                f"A quote opened in this row runs on over the next lines, and what comes of it has {_fields(found)} "
+                f"A quote opened in this row runs on over the next lines, and what comes of it has {fields_of(found)} "
                 f"where the header has {width}.",
             )
         if found < width:
-            return "row_short", f"The row has {_fields(found)}, the header has {width}."
-        return "row_long", f"The row has {_fields(found)}, the header has {width}. Is a separator in the text unquoted?"
+            return "row_short", f"The row has {fields_of(found)}, the header has {width}."
+        return (
+            "row_long",
+            f"The row has {fields_of(found)}, the header has {width}. Is a separator in the text unquoted?",
+        )
 
 
 class _Overlong(str):
@@ -257,17 +219,9 @@ class _Lines:
 
 
 def _opened(path: Path) -> io.BufferedReader:
+    ordinary_file(path)
     try:
-        kind = path.stat().st_mode
-        if stat.S_ISDIR(kind):
-            raise FileRefused("file_is_folder", f"{path} is a folder. Name a file in it.")
-        if not stat.S_ISREG(kind):
-            raise FileRefused(
-                "file_unreadable", f"{path} is no ordinary file. Save its content to one and import that."
-            )
         return path.open("rb")
-    except FileNotFoundError:
-        raise FileRefused("file_missing", f"There is no file {path}.") from None
     except OSError as problem:
         raise FileRefused("file_unreadable", f"{path} cannot be read: {problem.strerror or problem}.") from None
 
@@ -304,10 +258,6 @@ def _delimiter_of(lines: _Lines) -> str:
         if score > best_score:
             best, best_score = delimiter, score
     return best
-
-
-def _fields(count: int) -> str:
-    return "1 field" if count == 1 else f"{count} fields"
 
 
 def broken_text(values: Iterable[str]) -> bool:

@@ -1,0 +1,334 @@
+"""What came with an import is taken back as if it had never come: the leads that it placed, what it said of others, who was made of it.
+
+Only as long as nobody has touched the leads: from then on they are somebody's work. All of it happens in one transaction, with the leads
+locked first, so that whoever claims one of them at the same moment either has it before, and nothing is taken back, or finds it gone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import CASCADE, ForeignObjectRel
+
+from dibs.crm.arrival import Enrichment
+from dibs.crm.models import Lead
+from dibs.delivery.outbox import lead_payload_json, post
+from dibs.delivery.wake import wake
+from dibs.distribution import policies
+from dibs.distribution.reading import crew
+from dibs.distribution.touching import look_again
+from dibs.distribution.writing import move_standings, write_turns
+from dibs.engine import counters, rotate
+from dibs.engine.decision import Reason
+from dibs.engine.lifecycle import HELD
+from dibs.engine.roster import Roster
+from dibs.engine.rulebook import Rulebook
+
+#: Leads that are worked through at a time.
+_SOME = 2_000
+#: Touched leads that are named.
+_NAMED = 100
+#: What is said of what came first; a lead's counts, of which only what was added is taken off.
+_COUNTS = ("touches", "pages", "opens")
+_COLUMNS = {str(known.column): known for known in Lead._meta.concrete_fields}
+#: Tables that hold rows of a lead, each with the column that names it: they go with it.
+_ROWS_OF_LEADS = tuple(
+    sorted(
+        (relation.related_model._meta.db_table, relation.field.column)
+        for relation in Lead._meta.get_fields(include_hidden=True)
+        if isinstance(relation, ForeignObjectRel) and relation.on_delete is CASCADE
+    )
+)
+#: Such rows that nobody but a person, or a lead's life after it came, writes: a lead that has one has been touched.
+_TOUCHING = ("crm_note", "crm_activity", "crm_appointment", "crm_assessed", "crm_sent", "crm_helper", "delivery_mail")
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A lead that was here before, and what was changed of it: columns ``before`` and ``after``, the ids of the ``touches``."""
+
+    lead_id: UUID
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    touches: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """Done: which leads are gone, how many others are as they were, how many accounts and contacts went with the leads."""
+
+    leads: tuple[UUID, ...]
+    restored: int
+    accounts: int
+    contacts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """Nothing was done: somebody has touched so many of the leads, of which ``leads`` are the first."""
+
+    count: int
+    leads: tuple[UUID, ...]
+
+
+def take_back(
+    workspace_id: UUID, batch: UUID, changed: Sequence[Before], since: datetime, now: datetime, because: Reason
+) -> TakenBack | Touched:
+    """Take back what came with ``batch``, which began at ``since``. ``changed`` are the leads that it touched or enriched: each gets back
+    what has not changed again since, and is qualified anew. ``because`` stands in their stories.
+    """
+    with transaction.atomic():
+        _lock(workspace_id, batch, [each.lead_id for each in changed])
+        own = [touch for each in changed for touch in each.touches]
+        touched = _touched(workspace_id, batch, own)
+        if touched:
+            return Touched(len(touched), tuple(touched[:_NAMED]))
+        leads = _leads(workspace_id, batch)
+        _free_reps(workspace_id, leads, now)
+        removed = {lead["id"] for lead in leads}
+        restored = _restore(workspace_id, [each for each in changed if each.lead_id not in removed], now, because)
+        for start in range(0, len(leads), _SOME):
+            _remove(workspace_id, [lead["id"] for lead in leads[start : start + _SOME]])
+        accounts, contacts = _remove_customers(workspace_id, leads, since)
+        post(
+            workspace_id,
+            [
+                (
+                    "lead.removed",
+                    lead["id"],
+                    lead_payload_json(lead["id"], lead["pool"], lead["state"], "removed", None),
+                )
+                for lead in leads
+            ],
+            now,
+        )
+        transaction.on_commit(lambda: wake(workspace_id))
+    return TakenBack(tuple(lead["id"] for lead in leads), restored, accounts, contacts)
+
+
+def touched_leads(workspace_id: UUID, batch: UUID, own: Sequence[UUID]) -> Touched | None:
+    """Those of what came with ``batch`` that somebody has touched since; ``own`` are the touches that it brought itself."""
+    found = _touched(workspace_id, batch, own)
+    return Touched(len(found), tuple(found[:_NAMED])) if found else None
+
+
+def _lock(workspace_id: UUID, batch: UUID, others: Sequence[UUID]) -> None:
+    """All that will be written, in the order in which everybody locks leads."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM (SELECT id FROM crm_lead WHERE workspace_id = %s AND (batch = %s OR id = ANY(%s)) "
+            "ORDER BY id FOR UPDATE) locked",
+            [workspace_id, batch, list(others)],
+        )
+
+
+def _touched(workspace_id: UUID, batch: UUID, own: Sequence[UUID]) -> list[UUID]:
+    """The leads of the batch that somebody has touched since. ``own``: touches that came with the batch itself."""
+    rows = " OR ".join(
+        f"EXISTS (SELECT FROM {table} WHERE {table}.workspace_id = lead.workspace_id AND {table}.lead_id = lead.id)"
+        for table in _TOUCHING
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT lead.id FROM crm_lead lead WHERE lead.workspace_id = %(workspace)s AND lead.batch = %(batch)s AND (
+                lead.claimed_at IS NOT NULL OR lead.contacted_at IS NOT NULL OR lead.follow_up_at IS NOT NULL OR lead.mailed > 0
+                OR lead.state IN ('working', 'converted', 'merged')
+                OR EXISTS (SELECT FROM distribution_decision done WHERE done.workspace_id = lead.workspace_id
+                           AND done.lead_id = lead.id AND done.actor_id IS NOT NULL)
+                OR EXISTS (SELECT FROM crm_touch touch WHERE touch.workspace_id = lead.workspace_id
+                           AND touch.lead_id = lead.id AND NOT touch.id = ANY(%(own)s))
+                OR EXISTS (SELECT FROM crm_lead gone WHERE gone.workspace_id = lead.workspace_id AND gone.merged_into_id = lead.id)
+                OR EXISTS (SELECT FROM crm_opportunity won WHERE won.workspace_id = lead.workspace_id AND won.lead_id = lead.id)
+                OR EXISTS (SELECT FROM distribution_credit earned WHERE earned.workspace_id = lead.workspace_id
+                           AND earned.lead_id = lead.id)
+                OR {rows})
+            ORDER BY lead.received_at, lead.id
+            """,
+            {"workspace": workspace_id, "batch": batch, "own": list(own)},
+        )
+        return [lead for (lead,) in cursor.fetchall()]
+
+
+def _leads(workspace_id: UUID, batch: UUID) -> list[dict[str, Any]]:
+    columns = ("id", "state", "pool", "owner_id", "account_id", "contact_id", "policy_version")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {', '.join(columns)} FROM crm_lead WHERE workspace_id = %s AND batch = %s ORDER BY id",
+            [workspace_id, batch],
+        )
+        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _free_reps(workspace_id: UUID, leads: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Who was pushed some of the leads never was: their counters and their turns are as they would be without."""
+    held = [lead["id"] for lead in leads if lead["state"] in HELD and lead["owner_id"] is not None]
+    if not held:
+        return
+    active = policies.active(workspace_id)
+    book = active.book if active else None
+    known = crew(workspace_id, now, lock_turns_of=book.policy.team_names() if book else (), book=book)
+    with connection.cursor() as cursor:
+        # How each came to who has it now: the last decision that gave it to somebody.
+        cursor.execute(
+            """
+            SELECT DISTINCT ON (lead_id) lead_id, rep_id, at, reasons::text FROM distribution_decision
+            WHERE workspace_id = %s AND lead_id = ANY(%s) AND after IN ('offered', 'owned') AND rep_id IS NOT NULL
+            ORDER BY lead_id, nth DESC
+            """,
+            [workspace_id, held],
+        )
+        given = cursor.fetchall()
+    roster = known.roster
+    felt: dict[UUID, list[counters.Event]] = {}
+    for _, rep, at, reasons in given:
+        handle = known.handles.get(rep)
+        if handle is None:
+            continue
+        felt.setdefault(rep, []).append(counters.Unpushed(at, known.day(handle, at)))
+        roster = _turn_back(roster, json.loads(reasons), handle, book)
+    write_turns(workspace_id, known.roster, roster, known.ids)
+    move_standings(workspace_id, felt)
+
+
+def _turn_back(roster: Roster, reasons: Any, handle: str, book: Rulebook | None) -> Roster:
+    """The roster with the turn that this took given back."""
+    said = next((reason["params"] for reason in reasons if reason["code"] == "chosen"), None)
+    team = said.get("team") if said else None
+    passes = roster.passes.get(team, {}) if team else {}
+    if team is None or handle not in passes:
+        return roster
+    rules = book.policy.teams.get(team) if book is not None else None
+    weight = rules.weights.get(handle, 1.0) if rules is not None and said.get("by") in rotate.WEIGHTED else 1.0
+    turned = {**passes, handle: passes[handle] - 1.0 / weight}
+    return replace(roster, passes={**roster.passes, team: turned})
+
+
+def _restore(workspace_id: UUID, changed: Sequence[Before], now: datetime, because: Reason) -> int:
+    """Give leads that were here before what they said then, where it has not been said anew since; returns how many."""
+    if not changed:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM crm_touch WHERE workspace_id = %s AND id = ANY(%s)",
+            [workspace_id, [touch for each in changed for touch in each.touches]],
+        )
+    leads = {
+        lead.id: lead for lead in Lead.objects.filter(workspace_id=workspace_id, id__in=[c.lead_id for c in changed])
+    }
+    active = policies.active(workspace_id)
+    # The same lead more than once: the latest is taken back first.
+    rounds: list[dict[UUID, Before]] = []
+    for each in reversed(changed):
+        lead = leads.get(each.lead_id)
+        if lead is None or lead.state == "merged":
+            continue
+        for some in rounds:
+            if each.lead_id not in some:
+                some[each.lead_id] = each
+                break
+        else:
+            rounds.append({each.lead_id: each})
+    restored: set[UUID] = set()
+    for some in rounds:
+        here = {
+            lead.id: lead for lead in Lead.objects.filter(workspace_id=workspace_id, id__in=list(some)).order_by("id")
+        }
+        back = [
+            Enrichment(lead, facts, because=because)
+            for lead in here
+            if (facts := _facts_before(here[lead], some[lead]))
+        ]
+        for start in range(0, len(back), _SOME):
+            look_again(workspace_id, active, back[start : start + _SOME], now)
+        restored |= {change.lead_id for change in back}
+    return len(restored)
+
+
+def _facts_before(lead: Lead, changed: Before) -> dict[str, Any]:
+    """What of the lead goes back to how it was."""
+    facts: dict[str, Any] = {}
+    for name, after in changed.after.items():
+        if name not in _COLUMNS or name in {"account_id", "contact_id"}:
+            continue
+        before, here = changed.before.get(name), getattr(lead, name)
+        if name in _COUNTS:
+            facts[name] = max(0, (here or 0) - (after or 0) + (before or 0)) or before
+        elif name == "attributes":
+            facts[name] = {
+                **{key: value for key, value in here.items() if key in before or after.get(key) != value},
+                **{key: value for key, value in before.items() if after.get(key) == here.get(key)},
+            }
+        elif here == _read(name, after):
+            facts[name] = _read(name, before)
+    return {name: value for name, value in facts.items() if getattr(lead, name) != value}
+
+
+def _read(name: str, value: Any) -> Any:
+    return value if value is None or isinstance(value, list) else _COLUMNS[name].to_python(value)
+
+
+def _remove(workspace_id: UUID, leads: Sequence[UUID]) -> None:
+    """Delete leads and all that hangs on them, their story included: what is told of them otherwise is the import, and the event."""
+    with connection.cursor() as cursor:
+        for table, column in (*_ROWS_OF_LEADS, ("distribution_decision", "lead_id")):
+            cursor.execute(
+                f"DELETE FROM {table} WHERE workspace_id = %s AND {column} = ANY(%s)", [workspace_id, list(leads)]
+            )
+        # Notices that are of nothing else.
+        cursor.execute(
+            "DELETE FROM delivery_notice WHERE workspace_id = %s AND reasons <> '[]' AND NOT EXISTS (SELECT FROM "
+            "jsonb_array_elements(reasons) AS said WHERE said->'params'->>'lead' IS NULL OR NOT said->'params'->>'lead' = ANY(%s))",
+            [workspace_id, [str(lead) for lead in leads]],
+        )
+        cursor.execute("DELETE FROM crm_lead WHERE workspace_id = %s AND id = ANY(%s)", [workspace_id, list(leads)])
+
+
+def _remove_customers(workspace_id: UUID, leads: Sequence[Mapping[str, Any]], since: datetime) -> tuple[int, int]:
+    """Delete the accounts and contacts that were made of these leads and that nothing else belongs to; returns how many of each."""
+    contacts = sorted({lead["contact_id"] for lead in leads} - {None})
+    accounts = sorted({lead["account_id"] for lead in leads} - {None})
+    with connection.cursor() as cursor:
+        # Locked first: who is about to put a lead under one has it locked, too, and then has put it there.
+        cursor.execute(
+            "SELECT id FROM crm_account WHERE workspace_id = %s AND id = ANY(%s) AND made AND created_at >= %s ORDER BY id FOR UPDATE",
+            [workspace_id, accounts, since],
+        )
+        made = [account for (account,) in cursor.fetchall()]
+        cursor.execute(
+            "SELECT id FROM crm_contact WHERE workspace_id = %s AND id = ANY(%s) AND created_at >= %s ORDER BY id FOR UPDATE",
+            [workspace_id, contacts, since],
+        )
+        new = [contact for (contact,) in cursor.fetchall()]
+        cursor.execute(
+            """
+            DELETE FROM crm_contact gone WHERE workspace_id = %s AND id = ANY(%s)
+            AND NOT EXISTS (SELECT FROM crm_lead lead WHERE lead.workspace_id = gone.workspace_id AND lead.contact_id = gone.id)
+            AND NOT EXISTS (SELECT FROM crm_opportunity won WHERE won.contact_id = gone.id)
+            """,
+            [workspace_id, new],
+        )
+        people = int(cursor.rowcount)
+        cursor.execute(
+            """
+            DELETE FROM crm_account gone WHERE workspace_id = %s AND id = ANY(%s)
+            AND NOT EXISTS (SELECT FROM crm_lead lead WHERE lead.account_id = gone.id)
+            AND NOT EXISTS (SELECT FROM crm_contact contact WHERE contact.account_id = gone.id)
+            AND NOT EXISTS (SELECT FROM crm_opportunity won WHERE won.account_id = gone.id)
+            AND NOT EXISTS (SELECT FROM crm_account child WHERE child.parent_id = gone.id)
+            AND NOT EXISTS (SELECT FROM crm_nearmiss near WHERE near.account_id = gone.id)
+            RETURNING id
+            """,
+            [workspace_id, made],
+        )
+        companies = [account for (account,) in cursor.fetchall()]
+        cursor.execute(
+            "DELETE FROM crm_accountmark WHERE workspace_id = %s AND account_id = ANY(%s)", [workspace_id, companies]
+        )
+    return len(companies), people
