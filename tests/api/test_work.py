@@ -502,3 +502,21 @@ def test_several_are_contacted_given_back_and_put_off(company: Company, five: li
 def test_an_act_that_cannot_be_is_refused_whole(company: Company, wrong: dict[str, Any]) -> None:
     answer = company.post(company.aiko, "/me/leads/bulk", {"leads": [str(uuid4())], **wrong})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+
+
+def test_of_two_leads_made_one_what_is_planned_goes_along_and_all_notes_are_told(company: Company, lead: UUID) -> None:
+    twin = company.lead()
+    company.post(company.ops, f"/leads/{twin}/assign", {"rep": "aiko"})
+    company.post(company.aiko, f"/leads/{twin}/notes", {"text": "Of the twin"})
+    planned = company.post(company.aiko, f"/leads/{twin}/activities", {"kind": "call", "due_at": soon(hours=1)}).json()
+    make(company, twin)
+    company.call(company.aiko, "PUT", f"/leads/{twin}/follow-up", {"at": soon(days=1)})
+    merged = company.post(company.ops, f"/leads/{twin}/merge", {"into": str(lead)})
+    assert merged.status_code == 200, merged.content
+    assert [note["text"] for note in company.get(company.aiko, f"/leads/{lead}/notes").json()["items"]] == ["Of the twin"]
+    assert of(company, lead).follow_up_at is not None
+    assert company.call(company.aiko, "PATCH", f"/activities/{planned['id']}", {"done": True}).status_code == 200
+    assert of(company, lead).state == "working"
+    assert len(company.get(company.aiko, f"/leads/{lead}/appointments").json()["items"]) == 1
+    refused = company.post(company.ops, f"/leads/{twin}/notes", {"text": "x"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "already_ended")

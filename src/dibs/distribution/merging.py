@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db import transaction
 
 from dibs.crm.lookup import lookup_of
-from dibs.crm.models import Account, Lead, Merge, NearMiss
+from dibs.crm.models import Account, Activity, Appointment, Lead, Merge, NearMiss
 from dibs.distribution import policies
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.policies import Active
@@ -204,6 +204,7 @@ def _merge(room: _Room, kept: Row, gone: Row) -> Merged:
     stays = room.look_at(kept, _together(kept, gone), Reason("merged_with", {"lead": str(gone["id"]), "by": by}))
     before = {"kept": _columns(kept), "gone": _columns(gone), "version": kept["version"] + 1}
     room.write(away, stays)
+    _still_to_do(room, kept["id"], gone["id"])
     made = Merge.objects.create(
         id=new_id(),
         workspace_id=room.caller.workspace_id,
@@ -223,6 +224,15 @@ def _merge(room: _Room, kept: Row, gone: Row) -> Merged:
     return Merged(made.id, kept["id"], gone["id"])
 
 
+def _still_to_do(room: _Room, kept: UUID, gone: UUID) -> None:
+    """What is planned with the one goes to the one that is kept, and stays with it should they be taken apart again; what was done and
+    written down stays where it was, and is told with both."""
+    planned = Activity.objects.filter(workspace_id=room.caller.workspace_id, lead_id=gone, done_at__isnull=True)
+    planned.update(lead_id=kept)
+    ahead = Appointment.objects.filter(workspace_id=room.caller.workspace_id, lead_id=gone, cancelled_at__isnull=True)
+    ahead.filter(ends_at__gt=room.now).update(lead_id=kept)
+
+
 def _together(kept: Row, gone: Row) -> dict[str, Any]:
     """What the kept lead has from now on."""
     given = {name: gone[name] for name in _TAKEN if kept[name] is None and gone[name] is not None}
@@ -233,6 +243,8 @@ def _together(kept: Row, gone: Row) -> dict[str, Any]:
             given[name] = (kept[name] or 0) + gone[name]
     at = [moment for row in (kept, gone) if (moment := row["last_touch_at"]) is not None]
     given["last_touch_at"] = max(*at, kept["received_at"], gone["received_at"])
+    if kept["follow_up_at"] is None:
+        given["follow_up_at"] = gone["follow_up_at"]
     return given
 
 
