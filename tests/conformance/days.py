@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 Act = Literal[
     "arrive", "claim", "next", "open", "skip", "contact", "release", "accept", "reject", "convert", "retire", "assign", "tick",
-    "retier", "floors", "results", "enrich", "return_to_pool", "give_up",
+    "retier", "floors", "results", "enrich", "return_to_pool", "give_up", "nurture", "reopen",
 ]  # fmt: skip
 
 REPS = ("aiko", "budi", "carmen", "diego")
@@ -43,6 +43,8 @@ _ODDS: tuple[tuple[Act, int], ...] = (
     ("enrich", 3),
     ("return_to_pool", 3),
     ("give_up", 2),
+    ("nurture", 2),
+    ("reopen", 3),
 )
 
 
@@ -69,6 +71,8 @@ def a_day(seed: int, start: datetime, happenings: int = 250, pools: Sequence[str
             lead = max(0, arrived - 1 - int(draw.expovariate(0.25)))
             facts = (
                 {"employees": draw.choice((3, 250, 4000)), "country": draw.choice(("JP", "MX"))}
+                if act == "enrich" and draw.random() < 0.5
+                else {"answers": {draw.choice(("budget", "time")): draw.choice(("yes", "no", "soon"))}}
                 if act == "enrich"
                 else {}
             )
@@ -159,5 +163,46 @@ POLICIES = {
         idle:
           - {after: 4h, warn: 50%, when: 'lead.rank == "warm"', then: {team: closers, by: weighted_round_robin}}
           - {after: 6h, then: {pool: inbound}}
+    """,
+    "marketing": """
+        policy: Marketing first, a rep of theirs at a time
+        qualify:
+          score: [{when: 'lead.employees >= 200', add: 45}, {when: 'lead.employees >= 20', add: 25}]
+          questions:
+            budget: {ask: A budget?, answers: {yes: 40, soon: 20, no: -10}}
+            time: {ask: When?, when: 'lead.answers.budget == "yes"', answers: {yes: 10, soon: 5, no: -20}}
+          rank: {hot: 75, warm: 25}
+          ready:
+            when: lead.score >= 60 || lead.source == "demo_request"
+            until: {team: field, by: least_open}
+            give_up: {after: 30h, then: {retire: unqualified}}
+          stale: {after: 9h, rank: warm, then: {team: closers}}
+        route:
+          - {name: Hot, when: 'lead.rank == "hot"', push: {team: closers, accept_within: 5m}}
+          - {name: Rest, pull: {pool: inbound}}
+        teams: {field: {open_at_most: 6}}
+        pools:
+          inbound: {lock: 20m, reclaim_after: 1h, escalate: [{after: 3h, push: {team: closers}}], assign_after: 8h}
+        sla: {first_contact: 2h, then: {reassign: 2, review: managers}}
+        idle: {after: 12h, warn: 50%, then: {team: field}}
+    """,
+    "marketing's pool": """
+        policy: Marketing's pool, and sales' pool
+        qualify:
+          score: [{when: 'lead.employees >= 200', add: 45}, {when: 'lead.country == "JP"', add: 25}]
+          questions:
+            budget: {ask: A budget?, answers: {yes: 40, soon: 20, no: -10}}
+          rank: {hot: 75, warm: 25}
+          ready:
+            when: lead.score >= 60
+            until: {pool: marketing}
+            give_up: {after: 26h, then: {pool: inbound}}
+          stale: {after: 7h, rank: warm, then: {team: field}}
+        route:
+          - {name: Everybody, pull: {pool: inbound}}
+        pools:
+          marketing: {lock: null, teams: [field, closers], assign_after: 48h}
+          inbound: {lock: 15m, escalate: [{after: 90m, push: {team: closers, accept_within: 20m}}], assign_after: 6h}
+        privacy: {no_consent: {review: managers}}
     """,
 }

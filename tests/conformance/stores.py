@@ -49,6 +49,10 @@ _CLOCK = (
     "warned",
     "acted_at",
     "awaits",
+    "side",
+    "sequence",
+    "mailed",
+    "mailed_at",
 )
 
 
@@ -129,7 +133,9 @@ class InMemory:
         if happening.act == "enrich":
             floor.enrich(lead_id, happening.facts, at)
             return "done"
-        if happening.act == "give_up":
+        if happening.act == "reopen":
+            refusal = floor.reopen(lead_id, at)
+        elif happening.act == "give_up":
             refusal = floor.retire(lead_id, at)
         elif happening.act == "return_to_pool":
             refusal = floor.return_to_pool(lead_id, happening.pool, at)
@@ -223,6 +229,8 @@ class Live:
         if happening.act == "enrich":
             enrich(self.workspace.id, [Enrichment(lead_id, happening.facts)], now=at)
             return "done"
+        if happening.act == "reopen":
+            return self._told(acting.reopen(self.manager, lead_id, at))
         if happening.act == "give_up":
             return self._told(acting.retire(self.manager, lead_id, at, why="spam"))
         if happening.act == "return_to_pool":

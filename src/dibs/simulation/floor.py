@@ -26,14 +26,14 @@ from dibs.engine import (
 )
 from dibs.engine import claim as judge
 from dibs.engine.decision import Assigned, Due, Grant, InPool, Placement, Reason, Refusal
-from dibs.engine.due import due_in_pool, due_when_stale
+from dibs.engine.due import due_in_pool, due_of_marketing, due_when_stale, sooner
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
 from dibs.engine.floors import FloorLook
-from dibs.engine.lifecycle import WAITING
+from dibs.engine.lifecycle import ENDED, HELD, WAITING
 from dibs.engine.policy import Policy
 from dibs.engine.results import Count, Results, kind_of
 from dibs.engine.rulebook import Rulebook
-from dibs.engine.waiting import new_wait
+from dibs.engine.waiting import new_wait, placement_of
 from dibs.simulation.ground import Credited, Ground, with_record
 from dibs.simulation.on_floor import FloorLead, FloorRep
 
@@ -58,8 +58,10 @@ class Floor(Ground):
 
     def enrich(self, lead_id: str, given: Mapping[str, Any], now: datetime) -> None:
         """New facts on a lead: one that waits is placed anew, another keeps its place and is scored anew, unless it lies in a territory of
-        somebody else's now."""
+        somebody else's now, or is marketing's and ready for sales. Answers are added to those it has."""
         lead = self.leads[lead_id]
+        if "answers" in given:
+            given = {**given, "answers": {**lead.facts.answers, **given["answers"]}}
         before = borders.Side(self.book, lead.facts, lead.account, now)
         clock, lead.facts = lead.clock, replace(lead.facts, **given)
         if clock.state not in WAITING:
@@ -67,6 +69,14 @@ class Floor(Ground):
             lead.facts = lead.facts.qualified(scored.score, scored.rank, scored.likelihood)
             roster, side = self.roster(now), borders.Side(self.book, lead.facts, lead.account, now)
             crossing = borders.crossed(before, side, clock, roster)
+            ready = None
+            if crossing is None and clock.side == "marketing":
+                case = route.Case.of(self.book, lead.facts, lead.account, clock, now, self._seed(lead))
+                ready = reassign.qualified(case, roster)
+            if ready is not None:
+                moved, roster = ready
+                self._take(lead, moved.placement, consequences.moved(clock, moved, now), roster, now)
+                return
             if crossing is None:
                 rep = roster.reps.get(clock.owner or "")
                 lead.clock = consequences.known_more_of(self.book, lead.facts, clock, rep, now)
@@ -120,7 +130,7 @@ class Floor(Ground):
         lead = self.leads[lead_id]
         refusal = self._may(lead, handle, "accepted", now)
         if refusal is None:
-            due = self._due_when_owned(lead, handle, now)
+            due = self._or_marketings(lead, self._due_when_owned(lead, handle, now), now)
             self._keep(lead, consequences.accepted(lead.clock, due, now), now)
         return refusal
 
@@ -228,7 +238,7 @@ class Floor(Ground):
         lead = self.leads[lead_id]
         refusal = judge.may_move(lead.clock, "returned")
         if refusal is None:
-            due = due_in_pool(self.book, pool, now, 0, now, lead.facts.rank)
+            due = due_in_pool(self.book, pool, now, 0, now, lead.facts.rank, lead.clock.side)
             placement = Placement(InPool(pool, since=now), due, ())
             self._take(lead, placement, consequences.placed(lead.clock, placement, now), self.roster(now), now)
         return refusal
@@ -244,6 +254,37 @@ class Floor(Ground):
             self.give_waiting(now)
         return refusal
 
+    def nurture(self, lead_id: str, handle: str, now: datetime, sequence: str | None = None) -> Refusal | None:
+        """The rep takes a lead away from sales for now."""
+        lead = self.leads[lead_id]
+        refusal = self._may(lead, handle, "nurtured", now)
+        if refusal is None:
+            side = "marketing" if self.book.policy.qualify.ready is not None else lead.clock.side
+            case = route.Case.of(self.book, lead.facts, lead.account, lead.clock, now, self._seed(lead))
+            case = case.on(side)  # type: ignore[arg-type]
+            given = route.nurtured(case, sequence or True, self.roster(now), None)
+            placement = replace(placement_of(case, given), side=side)  # type: ignore[arg-type]
+            after = consequences.placed(lead.clock, placement, now)
+            self._take(lead, placement, after, given.roster, now, given_by=handle)
+            self.give_waiting(now)
+        return refusal
+
+    def reopen(self, lead_id: str, now: datetime) -> Refusal | None:
+        """A manager has a lead that was given up come back: placed as if it had just come. It counts in nobody's record any more."""
+        lead = self.leads[lead_id]
+        refusal = judge.may_move(lead.clock, "reopened")
+        if refusal is not None:
+            return refusal
+        if lead.clock.owner is not None and lead.ended_at is not None:
+            self.reps[lead.clock.owner].ended.remove((lead.ended_at, False))
+        old, lead.ended_at = lead.clock, None
+        clock = LeadClock(id=old.id, state="new", received_at=old.received_at, passed_over=old.passed_over)
+        placement, roster = route.place(
+            self.book, lead.facts, lead.account, clock, self.roster(now), now, self._seed(lead)
+        )
+        self._take(lead, placement, consequences.placed(clock, placement, now), roster, now)
+        return None
+
     def tick(self, now: datetime) -> int:
         """Time does its part, and who can be given a lead now gets the longest waiting, before and after; returns how many leads moved,
         or were warned of."""
@@ -256,7 +297,10 @@ class Floor(Ground):
         """Another policy comes into force: what it wants done sooner is due sooner, and where its tiers are others, reps are looked at."""
         before, self.book, self.digest = self.book.policy, book, digest
         for lead in self.leads.values():
+            marketings = due_of_marketing(book, lead.clock, lead.facts.rank, now, there=lead.clock.state not in HELD)
+            asked = lead.clock.lock_expires_at is None and lead.clock.state not in ENDED
             due = self._due_waiting(lead, now) or self._alone_at(lead, before, now)
+            due = sooner(due, marketings if asked else None)
             if due is not None and (lead.clock.due_at is None or due.at < lead.clock.due_at):
                 lead.clock = replace(lead.clock, due_at=due.at, due_for=due.why)
         if (book.policy.tiers, book.policy.tiering) != (before.tiers, before.tiering):
@@ -276,7 +320,7 @@ class Floor(Ground):
         clock, rank = lead.clock, lead.facts.rank
         since = clock.waiting_since or now
         if clock.state == "pooled":
-            return due_in_pool(self.book, clock.pool or "", since, clock.escalated, now, rank)
+            return due_in_pool(self.book, clock.pool or "", since, clock.escalated, now, rank, clock.side)
         return due_when_stale(self.book, rank, since, now) if clock.state == "nurture" else None
 
     # What happens to reps.

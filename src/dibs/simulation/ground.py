@@ -13,7 +13,7 @@ from dibs.engine.calendar import local_day
 from dibs.engine.conditions import Condition
 from dibs.engine.credits import What
 from dibs.engine.decision import Ask, Due, Grant, Kept, Moved, Placement, Refusal, Warned
-from dibs.engine.due import due_when_idle, due_when_owned
+from dibs.engine.due import due_when_idle, due_when_owned, with_marketings
 from dibs.engine.facts import LeadClock, RepFacts
 from dibs.engine.lifecycle import ENDED
 from dibs.engine.results import NOTHING_KNOWN
@@ -83,7 +83,11 @@ class Ground:
         owner = self.reps.get(lead.clock.owner or "")
         if owner is None:
             return None
-        return due_when_idle(self.book, self.book.activation(lead.facts, now=now), self._facts(owner, now), now, now)
+        due = due_when_idle(self.book, self.book.activation(lead.facts, now=now), self._facts(owner, now), now, now)
+        return self._or_marketings(lead, due, now)
+
+    def _or_marketings(self, lead: FloorLead, due: Due | None, now: datetime) -> Due | None:
+        return with_marketings(self.book, lead.clock, lead.facts.rank, due, lead.clock.owner, self.teams, now)
 
     def _today(self, handle: str, now: datetime) -> date:
         return local_day(self.reps[handle].timezone, now)
@@ -223,6 +227,8 @@ class Ground:
         self.passes = roster.passes
         off_work = moved is not None and moved.off_work
         self._feel(lead, after, now, worth, lapsed, given_by, off_work=off_work)
+        if after.state in ENDED:
+            lead.ended_at = now
         lead.clock, lead.pulled = after, False
         lead.version += 1
 
