@@ -6,7 +6,9 @@ asked of Django, so that a new one fails here until it is known what becomes of 
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -21,13 +23,13 @@ from django.test import Client
 from django.utils.timezone import now as moment
 
 from dibs.api.models import KeyedWrite
+from dibs.api.urls import document
 from dibs.crm import do_not_contact
 from dibs.crm.models import Account, Contact, Lead, Note
 from dibs.distribution import acting, claiming
 from dibs.distribution.models import Decision, Standing
 from dibs.distribution.placing import place
 from dibs.intake import erasing, receiving
-from dibs.intake.mentions import text_columns
 from dibs.intake.models import Erasure, RawPayload, Upload
 from dibs.intake.persons import Asked, NotAPerson, asked_for, find
 from dibs.intake.whereabouts import ELSEWHERE, MENTIONS, OWN
@@ -326,3 +328,238 @@ def test_a_dump_finds_the_person_in_every_table_they_are_put_into(house: House) 
     # Numbers alone, and a session that is packed.
     assert wanted - found <= {"crm_accountmark", "django_session"}
     assert "sessions" in found
+
+
+def test_counts_and_reports_are_what_they_were(house: House) -> None:
+    converted, retired = house.worked(), house.worked(name="Other Person", email="other@elsewhere.example", phone=None)
+    assert isinstance(acting.convert(house.aiko, converted, house.now, note=f"{NAME} signed"), acting.Acted)
+    assert isinstance(acting.retire(house.aiko, retired, house.now, why="no_interest"), acting.Acted)
+    token = {"Authorization": f"Bearer {make_token(house.ops)}"}
+
+    def figures() -> dict[str, Any]:
+        told = {}
+        for path in sorted(json.loads(document())["paths"]):
+            if path.startswith(("/api/v1/metrics", "/api/v1/reports")) and "{" not in path:
+                answer = Client().get(path, headers=token)
+                assert answer.status_code == 200, (path, answer.content)
+                told[path] = answer.json()
+        enter(house.workspace.id)
+        told["standings"] = list(Standing.objects.order_by("rep_id").values())
+        told["kinds"] = list(
+            Decision.objects.exclude(kind="erased").order_by("lead_id", "nth").values("kind", "after", "score")
+        )
+        return told
+
+    before = figures()
+    done = house.erase()
+    assert done.ended == 0
+    after = figures()
+    assert len(before) > 4
+    for path, told in before.items():
+        assert _still(told) == _still(after[path]), path
+    row = Lead.objects.get(id=converted)
+    assert (row.state, row.source, row.country, row.owner_id) == ("converted", "webform", "MX", house.rep.id)
+
+
+def _still(told: Any) -> Any:
+    """Without the moment at which it was told."""
+    return (
+        {name: each for name, each in told.items() if name not in {"now", "at", "since", "until", "made_at"}}
+        if isinstance(told, dict)
+        else told
+    )
+
+
+def test_open_leads_are_given_up_first_and_who_had_them_is_free(house: House) -> None:
+    lead = house.worked()
+    assert Standing.objects.get(rep=house.rep).open_leads == 1
+    done = house.erase()
+    assert (done.leads, done.ended) == (1, 1)
+    assert Standing.objects.get(rep=house.rep).open_leads == 0
+    kinds = Decision.objects.filter(lead_id=lead).order_by("nth").values_list("kind", flat=True)
+    assert list(kinds)[-2:] == ["retired", "erased"]
+    assert Lead.objects.get(id=lead).retired_why == "do_not_contact"
+
+
+def test_nothing_is_done_with_an_erased_lead_any_more(house: House) -> None:
+    lead = house.worked()
+    house.erase()
+    said = acting.reopen(house.aiko, lead, house.now, why="they called")
+    assert isinstance(said, acting.Refused)
+    assert said.refusal.code == "is_erased"
+
+
+def test_new_facts_on_an_erased_lead_are_those_of_somebody_new(house: House) -> None:
+    """A source sends its record again, by the same id: what is erased stays so, and what is sent is a lead of its own."""
+    record = {"source": "crm", "external_id": "77", "name": NAME, "email": EMAIL}
+    lead = receiving.receive(house.workspace.id, [record], now=house.now)[0].lead_id
+    house.erase(listed=True)
+    sent = receiving.receive(house.workspace.id, [record | {"city": "Oaxaca"}], now=house.now)[0]
+    assert sent.outcome == "placed"
+    assert sent.lead_id != lead
+    old, new = Lead.objects.get(id=lead), Lead.objects.get(id=sent.lead_id)
+    assert (old.email, old.city) == (None, None)
+    # They are on the list: nobody is given the new one.
+    assert new.do_not_contact is True
+    assert new.state == "retired"
+
+
+def test_who_may_be_written_to_is_not_put_on_the_list(house: House) -> None:
+    house.lead()
+    house.erase(listed=False)
+    assert not do_not_contact.is_listed(house.workspace.id, Asked(email=EMAIL).entries())
+
+
+def test_the_list_knows_them_still_and_shows_nobody(house: House) -> None:
+    house.lead()
+    house.erase()
+    assert do_not_contact.is_listed(house.workspace.id, Asked(email=EMAIL).entries())
+    assert do_not_contact.is_listed(house.workspace.id, Asked(phone=PHONE).entries())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM crm_donotcontact WHERE shown <> ''")
+        assert cursor.fetchone()[0] == 0
+
+
+def test_what_is_the_company_s_stays(house: House) -> None:
+    """A colleague at the same company, on the same switchboard, is somebody else: nothing of theirs is touched."""
+    colleague = house.lead(name="Rosa Colleague", email="rosa@canary-mail.example")
+    Note.objects.create(workspace=house.workspace, lead_id=colleague, text=f"{NAME} said: ask Rosa on {PHONE}, {EMAIL}")
+    house.lead()
+    house.erase()
+    row = Lead.objects.get(id=colleague)
+    assert (row.name, row.email, row.phone) == ("Rosa Colleague", "rosa@canary-mail.example", PHONE)
+    assert row.do_not_contact is None
+    assert not do_not_contact.is_listed(house.workspace.id, Asked(phone=PHONE).entries())
+    # The number is Rosa's too; the address and the name are not.
+    assert Note.objects.get(lead_id=colleague).text == f"… said: ask Rosa on {PHONE}, …"
+
+
+def test_a_namesake_keeps_their_name(house: House) -> None:
+    namesake = house.lead(email="zelda@elsewhere.example", phone=None)
+    Note.objects.create(workspace=house.workspace, lead_id=namesake, text=f"{NAME} wants a demo")
+    house.lead()
+    house.erase()
+    assert Lead.objects.get(id=namesake).name == NAME
+    assert Note.objects.get(lead_id=namesake).text == f"{NAME} wants a demo"
+
+
+def test_another_company_s_people_are_never_looked_at(house: House) -> None:
+    other = House()
+    theirs = other.lead()
+    enter(house.workspace.id)
+    house.lead()
+    house.erase()
+    enter(other.workspace.id)
+    assert Lead.objects.get(id=theirs).email == EMAIL
+    assert RawPayload.objects.filter(workspace=house.workspace).count() == 0
+
+
+def test_nobody_known_is_nobody_erased(house: House) -> None:
+    assert erasing.erase(house.caller, Asked(email="nobody@nowhere.example"), house.now) is None
+    assert Erasure.objects.count() == 0
+
+
+def test_the_log_says_how_much_and_not_who(house: House) -> None:
+    house.worked()
+    done = house.erase()
+    line = Erasure.objects.get(id=done.erasure)
+    assert (line.why, line.by_id, line.leads, line.listed) == ("asked", house.ops.id, 1, True)
+    assert line.rows["leads"] == 1
+    assert line.rows["decisions"] >= 3
+
+
+def test_a_file_that_waits_to_be_imported_goes_if_they_are_in_it(house: House) -> None:
+    house.lead()
+    there = {
+        "utf-8": f"name,email\n{NAME},{EMAIL}\n".encode(),
+        "utf-16": f"name,email\n{NAME},{EMAIL}\n".encode("utf-16"),
+        "workbook": _workbook(f"<t>{EMAIL}</t>"),
+        "broken workbook": b"PK\x03\x04nonsense",
+    }
+    not_there = {"other": b"name,email\nA,a@b.example\n", "other workbook": _workbook("<t>a@b.example</t>")}
+    for name, content in {**there, **not_there}.items():
+        Upload.objects.create(workspace=house.workspace, name=name, content=content, size=len(content))
+    house.erase()
+    assert set(Upload.objects.values_list("name", flat=True)) == set(not_there)
+
+
+def _workbook(text: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as book:
+        book.writestr("xl/sharedStrings.xml", f"<sst>{text}</sst>")
+    return packed.getvalue()
+
+
+def test_an_answer_that_was_kept_to_be_given_again_is_gone(house: House) -> None:
+    token = make_token(house.ops)
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "k1"}
+    body = json.dumps({"source": "x", "external_id": "9", "name": NAME, "email": EMAIL})
+
+    def send() -> Any:
+        return Client().post("/api/v1/leads", body, content_type="application/json", headers=headers)
+
+    assert send().status_code == 201
+    enter(house.workspace.id)
+    KeyedWrite.objects.update(answer=json.dumps({"email": EMAIL}))
+    house.erase()
+    again = send()
+    assert again.status_code == 410
+    assert again.json()["code"] == "erased"
+
+
+def test_people_are_found_however_they_are_written(house: House) -> None:
+    ws = house.workspace.id
+    lead = house.lead(email="Zelda.Q+news@gmail.com", phone=None)
+    for email in ("zeldaq@gmail.com", "ZELDA.Q@googlemail.com", "Zelda <zelda.q+x@gmail.com>"):
+        assert set(find(ws, asked_for(ws, email=email)).leads) == {lead}, email
+    called = house.lead(email="z@elsewhere.example", name="Zelda Third")
+    for phone in (PHONE, "55 1234 5678", "+52 55 1234 5678", "(55) 1234-5678"):
+        assert set(find(ws, asked_for(ws, phone=phone)).leads) == {called}, phone
+    assert set(find(ws, asked_for(ws, lead=called)).leads) == {called}
+
+
+def test_one_lead_leads_to_all_that_are_the_same_person_s(house: House) -> None:
+    first = house.worked()
+    assert isinstance(acting.retire(house.aiko, first, house.now, why="no_interest"), acting.Acted)
+    second = house.lead()
+    assert second != first
+    assert set(find(house.workspace.id, Asked(lead=first)).leads) == {first, second}
+
+
+def test_a_shared_mailbox_is_several_people(house: House) -> None:
+    ws = house.workspace.id
+    ana = house.lead(name="Ana Torres", email="info@shop.example", phone=None)
+    luis = house.lead(name="Luis Vega", email="info@shop.example", phone=None)
+    both = find(ws, asked_for(ws, email="info@shop.example"))
+    assert set(both.leads) == {ana, luis}
+    assert both.several()
+    assert set(find(ws, Asked(lead=ana)).leads) == {ana}
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({}, "nothing_asked"),
+        ({"email": "a@b.example", "phone": PHONE}, "nothing_asked"),
+        ({"email": "  "}, "nothing_asked"),
+        ({"email": "no address"}, "email_invalid"),
+        ({"email": "a@b"}, "email_invalid"),
+        ({"phone": "12"}, "phone_invalid"),
+        ({"phone": "%"}, "phone_invalid"),
+    ],
+)
+def test_what_is_nobody_is_not_looked_for(house: House, given: dict[str, Any], code: str) -> None:
+    with pytest.raises(NotAPerson) as refused:
+        asked_for(house.workspace.id, **given)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize("name", ["100% Sale_s", "a\\b Quixotte", 'O\'Brien "Bob" Q', "山田 太郎", "Ñandú Üç"])
+def test_names_that_mean_something_to_a_database_are_taken_as_they_are(house: House, name: str) -> None:
+    lead = house.lead(name=name)
+    other = house.lead(name="Somebody Else", email="else@other.example", phone=None)
+    Note.objects.create(workspace=house.workspace, lead_id=other, text=f"they know {name}")
+    Note.objects.create(workspace=house.workspace, lead_id=other, text="100x Salees; aXb Quixotte")
+    house.erase()
+    assert Lead.objects.get(id=lead).name is None
+    assert sorted(Note.objects.values_list("text", flat=True)) == ["100x Salees; aXb Quixotte", "they know …"]

@@ -38,9 +38,10 @@ def lock(workspace_id: UUID, leads: Iterable[UUID]) -> dict[UUID, Row]:
     return lock_leads(workspace_id, leads)
 
 
-def end_and_blank(caller: Caller, rows: dict[UUID, Row], now: datetime, *, why: str) -> int:
+def end_and_blank(caller: Caller, rows: dict[UUID, Row], now: datetime, *, why: str, listed: bool) -> int:
     """End those of these leads that are open, take out of all of them who it was, and log both. In the caller's transaction, which has
-    locked them (`lock`). ``why``: ``asked``, ``ended`` or ``open``. Returns how many were open. Erased ones are left alone.
+    locked them (`lock`). ``why``: ``asked``, ``ended`` or ``open``; ``listed``: the person must not be
+    contacted from now on. Returns how many were open. Erased ones are left alone.
 
     Who had one is free of it, as with any lead that is given up, and what waits for a rep to be free is given out after the commit.
     """
@@ -54,7 +55,13 @@ def end_and_blank(caller: Caller, rows: dict[UUID, Row], now: datetime, *, why: 
         if row["state"] in ENDED:
             continue
         scene = Scene(caller, row, active, known, now, lead_clock(row, known.handles.get(row["owner_id"])))
-        ending.append(retired(scene, "do_not_contact" if why == "asked" else "other", ""))
+        done = retired(scene, "other", "")
+        if listed:
+            # Not as a rep would: whose addresses go on the list is for who erases, who knows which of them are others' too.
+            done.changes = {**done.changes, "retired_why": "do_not_contact", "do_not_contact": True}
+            said = Reason("retired", {"why": "do_not_contact", "note": ""})
+            done.reasons = tuple(said if reason.code == "retired" else reason for reason in done.reasons)
+        ending.append(done)
     write(workspace_id, ending, now=now, policy_version=number, crew=known)
     for ended in ending:
         row = here[ended.lead["id"]]

@@ -26,7 +26,7 @@ from dibs.engine.forgetting import without_person
 from dibs.intake import mentions
 from dibs.intake.mentions import look_through, patterns, said_in, table_of, take_out, text_columns
 from dibs.intake.models import Erasure
-from dibs.intake.persons import Asked, Person, again, find, of_leads, own_texts, told_apart
+from dibs.intake.persons import Asked, Person, again, entries_apart, find, of_leads, own_texts, told_apart
 from dibs.intake.whereabouts import MENTIONS, OWN, Own
 from dibs.people.caller import Caller
 from dibs.people.tenancy import enter, new_id
@@ -94,9 +94,10 @@ def _forget(
             while len(again(workspace_id, person).leads) > len(rows):
                 rows |= forgetting.lock(workspace_id, set(person.leads) - set(rows))
         entries = person.entries()
+        refused = entries_apart(workspace_id, person) if listed else ()
 
         # Write.
-        ended = forgetting.end_and_blank(caller, rows, now, why=why)
+        ended = forgetting.end_and_blank(caller, rows, now, why=why, listed=listed)
         counts = {"mentions": said} if said else {}
         for own in OWN:
             if (count := _forget_own(workspace_id, own, person, now)) > 0:
@@ -112,13 +113,13 @@ def _forget(
         erasure = into or new_id()
         if not counts:
             return Erased(erasure, 0, 0)
-        if listed and entries:
-            do_not_contact.add(workspace_id, entries, why="erased", now=now, by=_user(caller))
-            do_not_contact.forget_shown(workspace_id, entries)
-        _note(caller, erasure, now, why, len(rows), counts, listed and bool(entries))
+        if refused:
+            do_not_contact.add(workspace_id, refused, why="erased", now=now, by=_user(caller))
+            do_not_contact.forget_shown(workspace_id, refused)
+        _note(caller, erasure, now, why, len(rows), counts, bool(refused))
         told = {"erasure": str(erasure), "leads": [str(lead) for lead in sorted(rows)], "why": why}
         post(workspace_id, [("person.erased", None, told)], now)
-    return Erased(erasure, len(rows), ended, counts, listed and bool(entries))
+    return Erased(erasure, len(rows), ended, counts, bool(refused))
 
 
 def _note(

@@ -86,7 +86,7 @@ class Person:
         return sorted(by[whose])
 
     def entries(self) -> tuple[Entry, ...]:
-        """What of them goes on the list of those who must not be contacted: mailboxes and numbers in E.164."""
+        """What of them can be on the list of those who must not be contacted: mailboxes and numbers in E.164."""
         both = [
             *(entries_of(email, None) for email in self.emails),
             *(entries_of(None, phone) for phone in self.phones),
@@ -303,6 +303,13 @@ def _ids(statement: str, params: Any) -> set[UUID]:
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
         return {row[0] for row in cursor.fetchall()}
+
+
+def entries_apart(workspace_id: UUID, person: Person) -> tuple[Entry, ...]:
+    """What of them goes on the list of those who must not be contacted: not what somebody else has too, who may be."""
+    mailboxes = {mailbox(email)[0] for email in person.emails if "@" in email}
+    shared = _others(workspace_id, person, mailboxes, person.phones)
+    return tuple(entry for entry in person.entries() if entry.value not in shared)
 
 
 def told_apart(workspace_id: UUID, person: Person) -> tuple[str, ...]:
