@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import connection
 
 from dibs.crm.arrival import Arrival, Enrichment
-from dibs.distribution import acting, claiming, floors, policies, results, tiering
+from dibs.distribution import acting, assessing, claiming, floors, policies, results, tiering
 from dibs.distribution.hours import working_hours
 from dibs.distribution.models import Credit
 from dibs.distribution.placing import enrich, place
@@ -133,7 +133,12 @@ class InMemory:
         if happening.act == "enrich":
             floor.enrich(lead_id, happening.facts, at)
             return "done"
-        if happening.act == "reopen":
+        if happening.act == "assess":
+            try:
+                refusal = floor.assess(lead_id, rep, happening.facts["template"], happening.facts["answers"], at)
+            except LookupError:
+                return "unknown"
+        elif happening.act == "reopen":
             refusal = floor.reopen(lead_id, at)
         elif happening.act == "give_up":
             refusal = floor.retire(lead_id, at)
@@ -253,6 +258,12 @@ class Live:
             return "claimed" if isinstance(answer, claiming.Claimed) else "unseen"
         if happening.act == "assign":
             return self._told(acting.assign(self.manager, lead_id, happening.rep, at))
+        if happening.act == "assess":
+            template, answers = happening.facts["template"], happening.facts["answers"]
+            try:
+                return self._told(assessing.finish(caller, lead_id, template, answers, at))
+            except assessing.UnknownAssessment:
+                return "unknown"
         if happening.act == "open":
             return self._told(acting.open_lead(caller, lead_id, at))
         if happening.act == "retire":

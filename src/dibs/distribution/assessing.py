@@ -25,7 +25,6 @@ from dibs.engine.decision import Reason
 from dibs.engine.facts import AccountFacts
 from dibs.engine.policy_assess import Assessment
 from dibs.engine.policy_terms import is_name
-from dibs.engine.policy_ways import Way
 from dibs.engine.qualify import qualify
 from dibs.people.caller import Caller
 from dibs.people.tenancy import enter
@@ -192,19 +191,17 @@ def _stays(scene: Scene, spoken: Outcome, told: dict[str, object], graded: Grade
 def _handed_over(then: Scene, template: str, graded: Graded, scene: Scene) -> Outcome:
     """Off its rep, and on by the verdict's way, or by the policy's route, which knows what the assessment came to."""
     assert then.active is not None
-    book, way, verdict = then.active.book, graded.verdict.hand_over, assess.assessed(template, graded)
-    cause = Reason("as_assessed", {"template": template, "verdict": graded.leads_to}, f"{verdict.rule}.hand_over")
     seed = seed_for(then.row, then.active.digest)
     moved, scene.turns_after = reassign.handed_on(
-        book,
+        then.active.book,
         lead_facts(then.row),
         _account(then),
         then.clock,
         then.known.roster,
         then.now,
         seed,
-        cause,
-        to=way if isinstance(way, Way) else None,
+        assess.handed_over(template, graded),
+        to=assess.way_of(graded.verdict),
     )
     after = consequences.moved(then.clock, moved, then.now)
     return Outcome(

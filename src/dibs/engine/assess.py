@@ -9,6 +9,7 @@ from datetime import datetime
 from dibs.engine.decision import Param, Reason
 from dibs.engine.facts import AccountFacts, LeadFacts
 from dibs.engine.policy_assess import Assessment, Verdict
+from dibs.engine.policy_ways import Way
 from dibs.engine.rulebook import Rulebook
 
 #: What a verdict may be, as `LeadFacts.assessed` has it.
@@ -100,6 +101,17 @@ def assessed(template: str, graded: Graded) -> Reason:
     """What the log keeps of an assessment."""
     params: dict[str, Param] = {"template": template, "score": graded.score, "verdict": graded.leads_to}
     return Reason("assessed", params, f"assessments.{template}.verdicts[{graded.place}]")
+
+
+def handed_over(template: str, graded: Graded) -> Reason:
+    """Why a lead with this verdict leaves its rep."""
+    params: dict[str, Param] = {"template": template, "verdict": graded.leads_to}
+    return Reason("as_assessed", params, f"assessments.{template}.verdicts[{graded.place}].hand_over")
+
+
+def way_of(verdict: Verdict) -> Way | None:
+    """Where a lead with this verdict is handed over to; ``None``: to where the route says."""
+    return verdict.hand_over if isinstance(verdict.hand_over, Way) else None
 
 
 def _verdict_at(assessment: Assessment, score: int) -> int:

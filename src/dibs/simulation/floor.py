@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from dibs.engine import (
+    assess,
     borders,
     consequences,
     counters,
@@ -65,27 +66,8 @@ class Floor(Ground):
         before = borders.Side(self.book, lead.facts, lead.account, now)
         clock, lead.facts = lead.clock, replace(lead.facts, **given)
         if clock.state not in WAITING:
-            scored = qualify.qualify(self.book, lead.facts, lead.account, now)
-            lead.facts = lead.facts.qualified(scored.score, scored.rank, scored.likelihood)
-            roster, side = self.roster(now), borders.Side(self.book, lead.facts, lead.account, now)
-            crossing = borders.crossed(before, side, clock, roster)
-            ready = None
-            if crossing is None and clock.side == "marketing":
-                case = route.Case.of(self.book, lead.facts, lead.account, clock, now, self._seed(lead))
-                ready = reassign.qualified(case, roster)
-            if ready is not None:
-                moved, roster = ready
-                self._take(lead, moved.placement, consequences.moved(clock, moved, now), roster, now)
-                return
-            if crossing is None:
-                rep = roster.reps.get(clock.owner or "")
-                lead.clock = consequences.known_more_of(self.book, lead.facts, clock, rep, now)
+            if not self._moved_by_facts(lead, before, now):
                 lead.version += 1
-                return
-            moved, roster = reassign.handed_on(
-                self.book, lead.facts, lead.account, clock, roster, now, self._seed(lead), crossing
-            )
-            self._take(lead, moved.placement, consequences.moved(clock, moved, now), roster, now)
             return
         placement, roster = route.place(
             self.book, lead.facts, lead.account, clock, self.roster(now), now, self._seed(lead)
@@ -95,6 +77,27 @@ class Floor(Ground):
         stays = clock.state == "pooled" and placement.to == InPool(clock.pool or "")
         after = consequences.placed(clock, placement, now, escalated=clock.escalated if stays else 0)
         self._take(lead, placement, after, roster, now)
+
+    def _moved_by_facts(self, lead: FloorLead, before: borders.Side, now: datetime) -> bool:
+        """A lead that somebody has, or that has ended, scored anew by what is known now; whether that made it go on."""
+        clock = lead.clock
+        scored = qualify.qualify(self.book, lead.facts, lead.account, now)
+        lead.facts = lead.facts.qualified(scored.score, scored.rank, scored.likelihood)
+        roster, side = self.roster(now), borders.Side(self.book, lead.facts, lead.account, now)
+        crossing, seed = borders.crossed(before, side, clock, roster), self._seed(lead)
+        onward = None
+        if crossing is not None:
+            onward = reassign.handed_on(self.book, lead.facts, lead.account, clock, roster, now, seed, crossing)
+        elif clock.side == "marketing":
+            case = route.Case.of(self.book, lead.facts, lead.account, clock, now, seed)
+            onward = reassign.qualified(case, roster)
+        if onward is None:
+            rep = roster.reps.get(clock.owner or "")
+            lead.clock = consequences.known_more_of(self.book, lead.facts, clock, rep, now)
+            return False
+        moved, roster = onward
+        self._take(lead, moved.placement, consequences.moved(clock, moved, now), roster, now)
+        return True
 
     def claim(self, lead_id: str, handle: str, now: datetime) -> Grant | Refusal:
         """A rep wants a lead. A lock that ran out is taken back first, as it is where no tick has come to it yet."""
@@ -124,6 +127,51 @@ class Floor(Ground):
                 self._earn(lead, handle, "claim", now)
             self._keep(lead, consequences.contacted(lead.clock, now, self._due_when_idle(lead, now)), now)
         return refusal
+
+    def assess(
+        self, lead_id: str, handle: str, template: str, answers: Mapping[str, str], now: datetime
+    ) -> Refusal | None:
+        """The rep has filled in a questionnaire, which is a contact; and the lead goes where that leads. Raises `LookupError` where there
+        is none such for the lead."""
+        lead = self.leads[lead_id]
+        refusal = self._may(lead, handle, "contacted", now)
+        if refusal is not None:
+            return refusal
+        if template not in assess.offered(self.book, lead.facts, lead.account, now):
+            raise LookupError(template)
+        graded = assess.grade(self.book.policy.assessments[template], answers)
+        before = borders.Side(self.book, lead.facts, lead.account, now)
+        self.contact(lead_id, handle, now)
+        lead.facts = replace(lead.facts, assessment=graded.score, assessed=graded.leads_to)
+        if graded.leads_to in {"pursue", "follow_up"}:
+            self._moved_by_facts(lead, before, now)
+        else:
+            self._assessed(lead, template, graded, now)
+        self.give_waiting(now)
+        return None
+
+    def _assessed(self, lead: FloorLead, template: str, graded: assess.Graded, now: datetime) -> None:
+        """Given up, or handed over, as the verdict says."""
+        scored = qualify.qualify(self.book, lead.facts, lead.account, now)
+        lead.facts = lead.facts.qualified(scored.score, scored.rank, scored.likelihood)
+        owner, clock = lead.clock.owner, lead.clock
+        if assess.gives_up(graded.verdict) is not None:
+            if owner is not None:
+                self.reps[owner].ended.append((now, False))
+            self._keep(lead, consequences.ended(clock, "retired"), now)
+            return
+        moved, roster = reassign.handed_on(
+            self.book,
+            lead.facts,
+            lead.account,
+            clock,
+            self.roster(now),
+            now,
+            self._seed(lead),
+            assess.handed_over(template, graded),
+            to=assess.way_of(graded.verdict),
+        )
+        self._take(lead, moved.placement, consequences.moved(clock, moved, now), roster, now, passed_by=owner)
 
     def accept(self, lead_id: str, handle: str, now: datetime) -> Refusal | None:
         """The rep takes an offer."""
@@ -278,11 +326,12 @@ class Floor(Ground):
         if lead.clock.owner is not None and lead.ended_at is not None:
             self.reps[lead.clock.owner].ended.remove((lead.ended_at, False))
         old, lead.ended_at = lead.clock, None
-        clock = LeadClock(id=old.id, state="new", received_at=old.received_at, passed_over=old.passed_over)
+        clock = LeadClock(id=old.id, state="new", received_at=old.received_at)
         placement, roster = route.place(
             self.book, lead.facts, lead.account, clock, self.roster(now), now, self._seed(lead)
         )
-        self._take(lead, placement, consequences.placed(clock, placement, now), roster, now)
+        after = replace(consequences.placed(clock, placement, now), passed_over=old.passed_over)
+        self._take(lead, placement, after, roster, now)
         return None
 
     def tick(self, now: datetime) -> int:
