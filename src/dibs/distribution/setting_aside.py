@@ -60,9 +60,8 @@ def reopen(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "") -> An
         book, row = scene.active.book, scene.row
         if book.policy.matching.same_person and _is_here_again(scene):
             return Refusal((Reason("here_again"),), remedy=Reason("choose_another"))
-        clock = LeadClock(
-            id=scene.clock.id, state="new", received_at=row["received_at"], passed_over=scene.clock.passed_over
-        )
+        # Whoever let it go before may have it now: it has just come.
+        clock = LeadClock(id=scene.clock.id, state="new", received_at=row["received_at"])
         seed = seed_for(row, scene.active.digest)
         placement, turns = place(book, lead_facts(row), _account(scene), clock, scene.known.roster, now, seed)
         if isinstance(placement.to, Retired):

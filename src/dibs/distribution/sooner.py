@@ -1,4 +1,4 @@
-"""Leads that wait, or were left alone, while another policy comes into force: what it wants done sooner is due sooner.
+"""Leads that wait, were left alone, or are marketing's, while another policy comes into force: what it wants done sooner is due sooner.
 
 Only what comes earlier is written. What comes later now is asked about at the moment that was meant before, and put off then.
 
@@ -110,7 +110,26 @@ def _passes(before: Policy, after: Policy, now: datetime) -> list[tuple[str, str
     alone = _alone(before, after)
     if alone is not None:
         passes.append((_FIND_HELD, _SOONER_HELD, {"alone": alone, "now": now}))
+    marketings = _marketings(before, after)
+    if marketings is not None:
+        passes.append((_FIND_MARKETINGS, _SOONER_MARKETINGS, {**marketings, "now": now}))
     return passes
+
+
+def _marketings(before: Policy, after: Policy) -> Mapping[str, Any] | None:
+    """After how long leads that marketing has go stale or are given up; ``None`` if neither can come sooner than it would have. Where one
+    is already with whom stale leads go to is asked when it is due."""
+    stale, ready = after.qualify.stale, after.qualify.ready
+    give_up = ready.give_up if ready is not None else None
+    if stale is None and give_up is None:
+        return None
+    if (stale, ready) == (before.qualify.stale, before.qualify.ready):
+        return None
+    return {
+        "rank": stale.rank if stale is not None else None,
+        "stale": stale.after if stale is not None else None,
+        "unready": give_up.after if give_up is not None else None,
+    }
 
 
 def _alone(before: Policy, after: Policy) -> timedelta | None:
@@ -168,6 +187,26 @@ _SOONER = f"""
                     WHEN {_STEP} < {_CAP} THEN 'escalate' ELSE 'age_cap' END AS why
         {_LATER} AND lead.id = ANY(%(ids)s)
         ORDER BY lead.id FOR NO KEY UPDATE OF lead
+    )
+    UPDATE crm_lead lead SET due_at = wanted.at, due_for = wanted.why FROM wanted WHERE wanted.id = lead.id
+"""
+
+# Leads that marketing has: a rep, a pool, managers, or nobody while they get mails. One in a pool goes stale as all do there.
+_MARKETINGS_STALE = "CASE WHEN lead.rank = %(rank)s AND lead.state IN ('owned', 'working') THEN lead.waiting_since + %(stale)s::interval END"
+_MARKETINGS_AT = f"greatest(least(lead.waiting_since + %(unready)s::interval, {_MARKETINGS_STALE}), %(now)s)"
+_MARKETINGS = f"""
+    FROM crm_lead lead WHERE lead.workspace_id = %(workspace)s AND lead.side = 'marketing' AND NOT lead.by_hand
+      AND lead.state IN ('pooled', 'nurture', 'review', 'owned', 'working') AND lead.lock_expires_at IS NULL
+      AND (lead.due_at IS NULL OR {_MARKETINGS_AT} < lead.due_at)
+      AND (%(unready)s::interval IS NOT NULL OR {_MARKETINGS_STALE} IS NOT NULL)
+"""
+_FIND_MARKETINGS = f"SELECT lead.id {_MARKETINGS} AND lead.id > %(beyond)s ORDER BY lead.id LIMIT %(page)s"
+_SOONER_MARKETINGS = f"""
+    WITH wanted AS (
+        SELECT lead.id, {_MARKETINGS_AT} AS at,
+               CASE WHEN {_MARKETINGS_STALE} < lead.waiting_since + %(unready)s::interval OR %(unready)s::interval IS NULL THEN 'stale'
+                    ELSE 'unready' END AS why
+        {_MARKETINGS} AND lead.id = ANY(%(ids)s) ORDER BY lead.id FOR NO KEY UPDATE OF lead
     )
     UPDATE crm_lead lead SET due_at = wanted.at, due_for = wanted.why FROM wanted WHERE wanted.id = lead.id
 """

@@ -12,7 +12,7 @@ from dibs.engine import consequences, counters, credits, fairplay, timeline
 from dibs.engine.calendar import local_day
 from dibs.engine.conditions import Condition
 from dibs.engine.credits import What
-from dibs.engine.decision import Ask, Due, Grant, Kept, Moved, Placement, Refusal, Warned
+from dibs.engine.decision import Ask, Due, Grant, Kept, Mailed, Moved, Placement, Refusal, Warned
 from dibs.engine.due import due_when_idle, due_when_owned, with_marketings
 from dibs.engine.facts import LeadClock, RepFacts
 from dibs.engine.lifecycle import ENDED
@@ -194,6 +194,10 @@ class Ground:
         if isinstance(answer, Warned):
             lead.clock = consequences.warned(lead.clock, answer)
             lead.warnings.append((now, tuple(reason.code for reason in answer.reasons)))
+            lead.version += 1
+            return True
+        if isinstance(answer, Mailed):
+            lead.clock = consequences.mailed(lead.clock, answer, now)
             lead.version += 1
             return True
         after = consequences.moved(lead.clock, answer, now)
