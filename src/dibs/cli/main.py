@@ -15,6 +15,7 @@ _COMMANDS = {
     "up": ("dibs.cli.up", "up", "Start Dibs: web, live stream and worker, and the database if there is none"),
     "demo": ("dibs.cli.demo", "demo", "Fill a sample workspace with teams, people and synthetic leads"),
     "import": ("dibs.cli.importing", "import_", "Place the leads of a file"),
+    "replay": ("dibs.cli.replaying", "replay", "Play a history of leads and wins again, as if it happened here"),
     "accounts": ("dibs.cli.accounts", "accounts", "Keep the accounts that leads are matched to"),
     "policy": ("dibs.cli.policy", "policy", "Check, compare, publish and roll back policies"),
     "explain": ("dibs.cli.explain", "explain", "Tell a lead's story: every decision, and why"),
@@ -22,6 +23,7 @@ _COMMANDS = {
     "user": ("dibs.cli.users", "user", "Add, list and see off the people who work here, and say when they work"),
     "token": ("dibs.cli.users", "token", "Make, list and revoke keys that programs call with"),
     "privacy": ("dibs.cli.privacy", "privacy", "Find, hand out or erase what is known of one person"),
+    "do-not-contact": ("dibs.cli.refusals", "do_not_contact", "Keep the list of those who must not be contacted"),
     "doctor": ("dibs.cli.doctor", "doctor", "Look whether everything Dibs needs is there and well"),
 }
 

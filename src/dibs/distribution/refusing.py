@@ -51,7 +51,8 @@ def refuse(
     now: datetime,
     by: UUID | None = None,
 ) -> Listed:
-    """Put these on the list, and tell their open leads. Call it outside a transaction."""
+    """Put these on the list, and tell their open leads. Within a transaction of the caller's all of it is one, which may wait for leads that
+    others have locked."""
     enter(workspace_id)
     total = Listed()
     for first in range(0, len(entries), CHUNK):
@@ -95,7 +96,7 @@ def refused_by_hand(caller: Caller, row: Row, now: datetime) -> None:
 
 
 def allow(workspace_id: UUID, entries: Sequence[Entry], *, now: datetime) -> Listed:
-    """Take these off the list, and tell their open leads of whom nothing else is on it. Call it outside a transaction."""
+    """Take these off the list, and tell their open leads of whom nothing else is on it."""
     enter(workspace_id)
     with transaction.atomic():
         removed = do_not_contact.remove(workspace_id, entries)

@@ -186,7 +186,10 @@ class Visit:
         tabs: list[Tab] = []
         if self.caller.may(Action.SEE_REPORTS):
             tabs.append(Tab("reports", reverse("reports"), _("Reports")))
+        if self.caller.may(Action.SEE_POLICY):
+            tabs.append(Tab("nurture", reverse("nurture"), _("Mails")))
         if self.caller.may(Action.ERASE_PEOPLE):
+            tabs.append(Tab("do_not_contact", reverse("do_not_contact"), _("Do not contact")))
             tabs.append(Tab("privacy", reverse("privacy"), _("Privacy")))
         return tabs
 
