@@ -161,7 +161,7 @@ def _events_written() -> set[str]:
     events = {f"lead.{kind}" for kinds in TRANSITIONS.values() for kind in kinds}
     for source in (ROOT / "src" / "dibs").rglob("*.py"):
         text = source.read_text(encoding="utf-8")
-        events |= set(re.findall(r"\(\s*\"((?:lead|policy|rep)\.[a-z_]+)\",\s", text))
+        events |= set(re.findall(r"\(\s*\"((?:lead|policy|rep|person)\.[a-z_]+)\",\s", text))
         if source.parent.name == "distribution":
             events |= {f"lead.{kind}" for kind in re.findall(r"\bkind=\"([a-z_]+)\"", text)}
     return events
