@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 import pytest
+from tests.making import MONDAY
 
 from dibs.engine.facts import LeadFacts
 from dibs.engine.policy import read
 from dibs.engine.prediction import NAMED, Model, NotAModel, band, bands
 from dibs.engine.qualify import qualify
 from dibs.engine.rulebook import Rulebook
-from tests.making import MONDAY
 
 #: A lead from the pricing page, or of more than 50 employees, is likelier to be won.
 DOCUMENT: dict[str, Any] = {

@@ -148,6 +148,9 @@ class LeadOut(Outgoing):
     escalated: int | None = None
     reassigned: int | None = None
     policy_version: int | None = None
+    likelihood: float | None = Field(
+        None, description="To be won, 0..1, as the model says that is switched on; in full only."
+    )
     touches: int | None = Field(None, description="How often its person came, the first time counted in.")
     pages: int | None = Field(None, description="Pages that its person looked at.")
     mails_opened: int | None = Field(None, description="Mails that they opened: what policies call `lead.opens`.")

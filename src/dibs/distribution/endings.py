@@ -28,15 +28,6 @@ from dibs.engine.prediction import ANSWERS, ATTRIBUTES
 #: The latest so many endings are learnt from.
 MOST = 100_000
 _PAGE = 2_000
-#: Facts that are of the work on a lead, and not of the lead.
-_OF_THE_WORK = {
-    "assessment": None,
-    "assessed": None,
-    "do_not_contact": None,
-    "likelihood": None,
-    "score": None,
-    "rank": None,
-}
 _FACTS = tuple(known.name for known in fields(LeadFacts))
 _COLUMNS = ("id", *_FACTS, "account_id", "state")
 _COUNTS = ("touches", "pages", "opens")
@@ -50,7 +41,8 @@ def endings(workspace_id: UUID, active: Active | None) -> Iterator[Past]:
     """
     book = active.book.with_model(None) if active is not None else None
     for row, account in _ended(workspace_id):
-        facts = replace(lead_facts(row), **_OF_THE_WORK)
+        # These are of the work on a lead, and not of the lead.
+        facts = replace(lead_facts(row), assessment=None, assessed=None, do_not_contact=None).qualified(None, None, None)
         at = row["received_at"]
         points = qualify.qualify(book, facts, account, at).score if book is not None else None
         yield Past(facts, row["state"] == "converted", at, points)
@@ -113,7 +105,7 @@ def as_it_came(row: dict[str, Any], later: frozenset[str], touched: Mapping[str,
 def _rows(workspace_id: UUID, ids: Sequence[UUID]) -> list[dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {', '.join(_COLUMNS)} FROM crm_lead WHERE workspace_id = %s AND id = ANY(%s)", [workspace_id, ids]
+            f"SELECT {', '.join(_COLUMNS)} FROM crm_lead WHERE workspace_id = %s AND id = ANY(%s)", [workspace_id, list(ids)]
         )
         rows = [dict(zip(_COLUMNS, values, strict=True)) for values in cursor.fetchall()]
     for row in rows:
@@ -133,7 +125,7 @@ def _learnt_later(workspace_id: UUID, ids: Sequence[UUID]) -> dict[UUID, frozens
             WHERE decision.workspace_id = %s AND decision.lead_id = ANY(%s) AND decision.nth > 1
               AND reason ->> 'code' IN ('enriched', 'answered')
             """,
-            [workspace_id, ids],
+            [workspace_id, list(ids)],
         )
         found: dict[UUID, set[str]] = {}
         for lead, code, params in cursor.fetchall():
@@ -159,6 +151,6 @@ def _touched(workspace_id: UUID, ids: Sequence[UUID]) -> dict[UUID, dict[str, in
                    coalesce(sum(count) FILTER (WHERE kind = 'page'), 0), coalesce(sum(count) FILTER (WHERE kind = 'open'), 0)
             FROM crm_touch WHERE workspace_id = %s AND lead_id = ANY(%s) GROUP BY lead_id
             """,
-            [workspace_id, ids],
+            [workspace_id, list(ids)],
         )
         return {lead: dict(zip(_COUNTS, map(int, counts), strict=True)) for lead, *counts in cursor.fetchall()}

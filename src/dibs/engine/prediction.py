@@ -14,11 +14,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from math import ceil, exp
 from operator import attrgetter
 from typing import Any, Literal
 
-from dibs.engine.decision import Reason, Scalar
+from dibs.engine.decision import Param, Reason, Scalar
 from dibs.engine.facts import LeadFacts
 
 #: Of the document's form. Another one is of another version of Dibs.
@@ -119,7 +120,7 @@ class Model:
             if abs(fact.effects[level]) >= WORTH_NAMING
         ]
         moved.sort(key=lambda part: (-abs(float(part["effect"] or 0)), str(part["fact"])))
-        params = {"model": self.number, "likelihood": likelihood, "score": score, "parts": moved[:NAMED]}
+        params: dict[str, Param] = {"model": self.number, "likelihood": likelihood, "score": score, "parts": moved[:NAMED]}
         return Prediction(likelihood, score, Reason("predicted", params))
 
 
@@ -210,5 +211,5 @@ def bands(cuts: Sequence[float]) -> tuple[str, ...]:
     if not cuts:
         return (OTHER,)
     named = [f"{cut:g}" if abs(cut) < 1e6 else f"{cut:.0f}" for cut in cuts]
-    inner = [f"{low}..{high}" for low, high in zip(named[:-1], named[1:], strict=True)]
+    inner = [f"{low}..{high}" for low, high in pairwise(named)]
     return (f"<{named[0]}", *inner, f">={named[-1]}")

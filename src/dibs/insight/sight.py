@@ -77,6 +77,7 @@ HISTORY_FIELDS = (
     "touches",
     "pages",
     "last_touch_at",
+    "likelihood",
     "follow_up_at",
     "ended_at",
     "retired_why",
