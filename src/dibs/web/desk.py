@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -18,13 +17,12 @@ from django.views.decorators.http import require_POST
 
 from dibs.distribution import acting, helping
 from dibs.distribution.consenting import set_consent
+from dibs.distribution.setting_aside import reopen
 from dibs.insight.sight import lead_in_sight, may_know_of
 from dibs.people.access import Action
+from dibs.web import work
+from dibs.web.filled_in import Unfit, amount_in, currency_in, day_in, text_in
 from dibs.web.visit import Visit, page
-
-
-class Unfit(Exception):
-    """What was filled in cannot be used; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +50,31 @@ def _contact(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer
     kind = form.get("kind", "call")
     if kind not in acting.CONTACT_KINDS:
         raise Unfit(_("Say what kind of contact it was."))
-    return acting.contact(visit.caller, lead, visit.now, kind=kind, note=_note(form), claim=lease(form))
+    outcome = form.get("outcome", "")
+    if outcome and outcome not in acting.OUTCOMES:
+        raise Unfit(_("Say what came of it."))
+    return acting.contact(
+        visit.caller, lead, visit.now, kind=kind, note=_note(form), outcome=outcome, claim=lease(form)
+    )
 
 
 def _convert(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
-    amount, text = None, form.get("amount", "").strip().replace(" ", "")
-    if text:
-        try:
-            amount = Decimal(text.replace(",", "") if "." in text else text.replace(",", "."))
-        except InvalidOperation:
-            raise Unfit(_("The amount is not a number.")) from None
-        if not amount.is_finite() or not 0 <= amount < Decimal(10) ** 16:
-            raise Unfit(_("The amount is not a number."))
-    currency = form.get("currency", "").strip().upper() or None
-    if currency and not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
-        raise Unfit(_("A currency has three letters, such as EUR."))
-    return acting.convert(
-        visit.caller, lead, visit.now, amount=amount, currency=currency, note=_note(form), claim=lease(form)
-    )
+    try:
+        return acting.convert(
+            visit.caller,
+            lead,
+            visit.now,
+            name=text_in(form, "name", 300),
+            amount=amount_in(form),
+            currency=currency_in(form),
+            stage=form.get("stage") or None,
+            close_on=day_in(form, "close_on"),
+            close=form.get("close") == "yes",
+            note=_note(form),
+            claim=lease(form),
+        )
+    except acting.UnknownStage:
+        raise Unfit(_("Choose a stage.")) from None
 
 
 def _retire(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
@@ -136,8 +141,29 @@ ACTS: Mapping[str, Act] = {
         gettext_noop("Declined. It goes to the next in line."),
     ),
     "convert": Act(Action.WORK_LEADS, _convert, gettext_noop("Converted. Well done.")),
+    "reopen": Act(
+        Action.WORK_LEADS,
+        lambda visit, lead, form: reopen(visit.caller, lead, visit.now, why=_note(form, "why")),
+        gettext_noop("Reopened, and placed as if it had just come."),
+    ),
     "retire": Act(Action.WORK_LEADS, _retire, gettext_noop("Given up, with the reason on record.")),
     "consent": Act(Action.WORK_LEADS, _consent, gettext_noop("Written down.")),
+    "note": Act(Action.WORK_LEADS, work.DOES["note"], gettext_noop("Note kept.")),
+    "change-note": Act(Action.WORK_LEADS, work.DOES["change-note"], gettext_noop("Note changed.")),
+    "delete-note": Act(Action.WORK_LEADS, work.DOES["delete-note"], gettext_noop("Note taken back.")),
+    "plan": Act(Action.WORK_LEADS, work.DOES["plan"], gettext_noop("Written down.")),
+    "activity-done": Act(Action.WORK_LEADS, work.DOES["activity-done"], gettext_noop("Done, and on record.")),
+    "drop-activity": Act(Action.WORK_LEADS, work.DOES["drop-activity"], gettext_noop("Not planned any more.")),
+    "appoint": Act(Action.WORK_LEADS, work.DOES["appoint"], gettext_noop("Appointment made. You count as busy then.")),
+    "change-appointment": Act(
+        Action.WORK_LEADS,
+        work.DOES["change-appointment"],
+        gettext_noop("Appointment changed. Download it anew, and your calendar follows."),
+    ),
+    "cancel-appointment": Act(
+        Action.WORK_LEADS, work.DOES["cancel-appointment"], gettext_noop("Appointment cancelled.")
+    ),
+    "follow-up": Act(Action.WORK_LEADS, work.DOES["follow-up"], gettext_noop("Written down.")),
     "help": Act(Action.WORK_LEADS, _help, gettext_noop("They see it now and may help.")),
     "unhelp": Act(Action.WORK_LEADS, _unhelp, gettext_noop("Not on it any more.")),
     "assign": Act(Action.ASSIGN_LEADS, _assign, gettext_noop("Handed over.")),
@@ -173,4 +199,4 @@ def act(visit: Visit, lead_id: UUID, act: str) -> HttpResponse:
 
 
 #: For templates: what may be chosen in the forms.
-CHOICES: Mapping[str, Any] = {"kinds": acting.CONTACT_KINDS, "whys": acting.RETIRE_REASONS}
+CHOICES: Mapping[str, Any] = {"kinds": acting.CONTACT_KINDS, "outcomes": acting.OUTCOMES, "whys": acting.RETIRE_REASONS}

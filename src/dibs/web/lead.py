@@ -25,10 +25,12 @@ from dibs.people.access import Action
 from dibs.people.models import Rep
 from dibs.web.assessing import assess_part
 from dibs.web.desk import CHOICES
+from dibs.web.opportunities import becoming_of, opportunity_part
 from dibs.web.pool import CONTACT, skips_left
 from dibs.web.shown import value_of
 from dibs.web.telling import steps_of
 from dibs.web.visit import Visit, page
+from dibs.web.work import notes_part, sent_part, to_do_part
 
 #: The facts in the order they are shown.
 SHOWN = (
@@ -83,6 +85,8 @@ def _acts(visit: Visit, seen: SeenLead) -> dict[str, Any]:
     active = Rep.objects.filter(workspace_id=visit.caller.workspace_id, active=True).order_by("name")
     return {
         "helps": helps,
+        "becoming": becoming_of(visit, seen),
+        "may_reopen": seen["state"] == "retired" and (leads_it or visit.has(seen)),
         "reps": list(active.values_list("handle", "name")) if leads_it else [],
         "pools": [name for name, _mode in visit.pools] if leads_it else [],
         "may_claim": visit.caller.rep_id is not None and seen["state"] == "pooled",
@@ -180,11 +184,15 @@ def _becomes(visit: Visit, seen: SeenLead) -> tuple[datetime, str] | None:
 #: The parts at the side, and those in the middle, from the top.
 SIDE: Sequence[tuple[str, Shows]] = (
     ("clock", _clock_part),
+    ("opportunity", opportunity_part),
     ("facts", _facts),
     ("team", _team),
     ("consent", _consent),
 )
 MAIN: Sequence[tuple[str, Shows]] = (
     ("assess", assess_part),
+    ("to_do", to_do_part),
+    ("notes", notes_part),
+    ("sent", sent_part),
     ("story", _story),
 )

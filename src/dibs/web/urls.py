@@ -16,6 +16,7 @@ from dibs.web import (
     mine,
     moves,
     nurture,
+    opportunities,
     people,
     policy,
     pool,

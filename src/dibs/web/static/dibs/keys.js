@@ -33,6 +33,11 @@ const keys = {
     return true;
   },
   a: () => assess(),
+  n: () => {
+    const note = document.getElementById("note");
+    if (note) note.focus();
+    return Boolean(note);
+  },
   g: () => follow('nav a[href="/mine/"], nav a[href="/floor/"]'),
   "/": () => {
     const search = document.getElementById("q");

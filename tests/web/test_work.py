@@ -1,0 +1,163 @@
+"""Notes, plans, appointments and follow-ups on the lead page, by forms alone; and the rep's own list."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.utils.timezone import now
+
+from dibs.crm.models import Activity, Appointment, Campaign, Lead, Note, Piece, Sent
+from dibs.people.models import Rep
+from dibs.people.tenancy import enter
+from tests.api.conftest import Company
+from tests.web.conftest import as_
+from tests.web.test_leads import words
+
+
+@pytest.fixture
+def lead(company: Company) -> UUID:
+    lead = company.lead(company="Northwind")
+    as_(company.aiko).post(f"/leads/{lead}/claim/")
+    return lead
+
+
+def of(company: Company, lead: UUID) -> Lead:
+    enter(company.workspace.id)
+    return Lead.objects.get(id=lead)
+
+
+def post(who: Any, lead: UUID, act: str, **form: Any) -> str:
+    """What the page says after the form."""
+    answer = as_(who).post(f"/leads/{lead}/{act}/", form, follow=True)
+    assert answer.status_code == 200, answer.status_code
+    return words(answer)
+
+
+def test_a_note_is_kept_changed_put_on_top_and_taken_back(company: Company, lead: UUID) -> None:
+    assert "Note kept." in post(company.aiko, lead, "note", text="<b>Bold</b> & brave")
+    page = as_(company.aiko).get(f"/leads/{lead}/").content.decode()
+    assert "&lt;b&gt;Bold&lt;/b&gt; &amp; brave" in page
+    assert "<b>Bold</b>" not in page
+    enter(company.workspace.id)
+    note = Note.objects.get()
+    assert "on top" in post(company.aiko, lead, "change-note", id=note.id, pinned="yes")
+    assert "Braver" in post(company.aiko, lead, "change-note", id=note.id, text="Braver")
+    assert "It is not yours" in post(company.manager, lead, "change-note", id=note.id, text="Mine now")
+    assert "Note taken back." in post(company.aiko, lead, "delete-note", id=note.id)
+    assert "That is not here any more." in post(company.aiko, lead, "delete-note", id=note.id)
+    assert "A note has a text" in post(company.aiko, lead, "note", text="  ")
+
+
+def test_something_is_planned_and_done_and_then_the_lead_was_contacted(company: Company, lead: UUID) -> None:
+    assert "Written down." in post(
+        company.aiko, lead, "plan", kind="call", at="2031-03-04T10:00", text="Ask for the budget"
+    )
+    enter(company.workspace.id)
+    planned = Activity.objects.get()
+    assert planned.due_at is not None
+    assert planned.due_at.astimezone(ZoneInfo("UTC")).strftime("%H:%M") == "10:00"
+    page = words(as_(company.aiko).get(f"/leads/{lead}/"))
+    assert "Ask for the budget" in page
+    said = post(company.aiko, lead, "activity-done", id=planned.id, outcome="reached", text="10,000 a year")
+    assert "Done, and on record." in said
+    assert "Contact: call, reached. “10,000 a year”" in said
+    assert of(company, lead).state == "working"
+    assert "Nothing is planned." in said
+
+
+def test_what_is_planned_is_dropped_and_what_has_no_moment_was_done(company: Company, lead: UUID) -> None:
+    post(company.aiko, lead, "plan", kind="task", at="2031-03-04T10:00")
+    enter(company.workspace.id)
+    assert "Not planned any more." in post(company.aiko, lead, "drop-activity", id=Activity.objects.get().id)
+    assert "Aiko: task. “Read their site”" in post(
+        company.aiko, lead, "plan", kind="task", at="", text="Read their site"
+    )
+    assert "Say what is to be done." in post(company.aiko, lead, "plan", kind="nap", at="")
+    assert "That is no moment." in post(company.aiko, lead, "plan", kind="task", at="soon")
+    assert "That is no moment." in post(company.aiko, lead, "plan", kind="task", at="9999-12-31T23:59")
+
+
+def test_an_appointment_in_the_reps_own_zone_is_made_changed_downloaded_and_cancelled(
+    company: Company, lead: UUID
+) -> None:
+    enter(company.workspace.id)
+    Rep.objects.filter(id=company.aiko.id).update(timezone="Asia/Tokyo")
+    form = {"title": "Demo", "at": "2031-03-04T10:00", "minutes": "45", "place": "Their office"}
+    assert "Appointment made." in post(company.aiko, lead, "appoint", **form)
+    enter(company.workspace.id)
+    meeting = Appointment.objects.get()
+    assert meeting.starts_at.isoformat() == "2031-03-04T01:00:00+00:00"
+    assert meeting.ends_at - meeting.starts_at == timedelta(minutes=45)
+    browser = as_(company.aiko)
+    page = browser.get(f"/leads/{lead}/").content.decode()
+    assert 'value="2031-03-04T10:00"' in page
+    file = browser.get(f"/appointments/{meeting.id}.ics")
+    assert file["Content-Type"].startswith("text/calendar")
+    assert b"DTSTART:20310304T010000Z" in file.content
+    assert as_(company.budi).get(f"/appointments/{meeting.id}.ics").status_code == 404
+    changed = form | {"id": meeting.id, "minutes": "60", "title": "Second demo"}
+    assert "Second demo" in post(company.aiko, lead, "change-appointment", **changed)
+    assert "Appointment cancelled." in post(company.aiko, lead, "cancel-appointment", id=meeting.id)
+    assert "This appointment was cancelled" in post(company.aiko, lead, "change-appointment", **changed)
+    for wrong in ({"minutes": "0"}, {"minutes": "-5"}, {"minutes": "²"}, {"minutes": "99999"}, {"minutes": ""}):
+        assert "Say how long it lasts." in post(company.aiko, lead, "appoint", **(form | wrong)), wrong
+    assert "An appointment has a title." in post(company.aiko, lead, "appoint", **(form | {"title": " "}))
+
+
+def test_a_follow_up_is_set_shown_and_cleared(company: Company, lead: UUID) -> None:
+    at = now().astimezone(ZoneInfo("UTC")) + timedelta(days=2)
+    post(company.aiko, lead, "follow-up", at=at.strftime("%Y-%m-%dT09:00"))
+    assert of(company, lead).follow_up_at is not None
+    assert "Not needed any more" in words(as_(company.aiko).get(f"/leads/{lead}/"))
+    assert "To be looked at again at" in words(as_(company.aiko).get(f"/leads/{lead}/"))
+    post(company.aiko, lead, "follow-up", clear="yes")
+    assert of(company, lead).follow_up_at is None
+
+
+def test_a_contact_says_what_came_of_it(company: Company, lead: UUID) -> None:
+    assert "Contact: call, left a message" in post(company.aiko, lead, "contact", kind="call", outcome="left_message")
+    assert "Say what came of it." in post(company.aiko, lead, "contact", kind="call", outcome="bliss")
+
+
+def test_what_its_person_was_sent_is_shown_to_who_has_it_and_only_pages_are_links(company: Company) -> None:
+    lead = company.lead(campaign="spring")
+    enter(company.workspace.id)
+    campaign = Campaign.objects.create(workspace=company.workspace, key="spring", name="Spring")
+    Piece.objects.create(workspace=company.workspace, campaign=campaign, title="Spring letter", text="canary <script>")
+    Sent.objects.create(
+        workspace=company.workspace, lead_id=lead, title="Brochure", url="javascript:alert(1)", at=now()
+    )
+    Sent.objects.create(
+        workspace=company.workspace, lead_id=lead, title="Prices", url="https://example.com/p", at=now()
+    )
+    assert "Spring letter" not in words(as_(company.aiko).get(f"/leads/{lead}/"))
+    as_(company.aiko).post(f"/leads/{lead}/claim/")
+    page = as_(company.aiko).get(f"/leads/{lead}/").content.decode()
+    assert "Spring letter" in page
+    assert "canary &lt;script&gt;" in page
+    assert "javascript:" not in page
+    assert 'href="https://example.com/p" target="_blank" rel="noopener noreferrer"' in page
+
+
+def test_notes_and_plans_are_not_in_the_page_of_who_sees_the_lead_masked(company: Company, lead: UUID) -> None:
+    post(company.aiko, lead, "note", text="canary note")
+    post(company.aiko, lead, "plan", kind="task", at="2031-03-04T10:00", text="canary task")
+    post(company.aiko, lead, "appoint", title="canary meeting", at="2031-03-04T10:00", minutes="30")
+    as_(company.aiko).post(f"/leads/{lead}/release/")
+    page = as_(company.aiko).get(f"/leads/{lead}/").content.decode()
+    assert "canary" not in page
+    assert 'id="notes"' not in page
+    assert 'id="to-do"' not in page
+    led = as_(company.manager).get(f"/leads/{lead}/").content.decode()
+    assert all(f"canary {what}" in led for what in ("note", "task", "meeting"))
+
+
+def test_another_workspaces_lead_takes_no_note(company: Company, other: Company, lead: UUID) -> None:
+    for act in ("note", "plan", "appoint", "follow-up"):
+        assert as_(other.ops).post(f"/leads/{lead}/{act}/", {"text": "x"}).status_code == 404
+    assert as_(company.aiko).post(f"/leads/{uuid4()}/note/", {"text": "x"}).status_code == 404
+    assert as_(company.integration).post(f"/leads/{lead}/note/", {"text": "x"}).status_code in {302, 403}
