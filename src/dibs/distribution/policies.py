@@ -23,7 +23,7 @@ from procrastinate.contrib.django import app
 from dibs.delivery.outbox import post
 from dibs.delivery.wake import wake
 from dibs.distribution import announcing, results, sooner, tiering
-from dibs.distribution.models import PolicyVersion
+from dibs.distribution.models import PolicyVersion, ScoreModel
 from dibs.distribution.rulebooks import Active, active, policy_of, rulebook
 from dibs.engine import announcing as announced
 from dibs.engine import policy as documents
@@ -287,5 +287,7 @@ def _people(workspace_id: UUID) -> People:
     teams = Team.objects.filter(workspace_id=workspace_id).annotate(active=Count("reps", filter=Q(reps__active=True)))
     reps = Rep.objects.filter(workspace_id=workspace_id, active=True)
     return People(
-        teams=dict(teams.values_list("slug", "active")), reps=frozenset(reps.values_list("handle", flat=True))
+        teams=dict(teams.values_list("slug", "active")),
+        reps=frozenset(reps.values_list("handle", flat=True)),
+        model=ScoreModel.objects.filter(workspace_id=workspace_id, active=True).exists(),
     )

@@ -159,10 +159,8 @@ def _pools(before: Policy, after: Policy) -> Iterator[RuleChange]:
 
 def _fed(policy: Policy) -> set[str]:
     """The pools that leads come to."""
-    onward = [rule.fallback for rule in policy.route if rule.fallback is not None]
-    if policy.qualify.stale is not None:
-        onward.append(policy.qualify.stale.then)
-    return {rule.pull.pool for rule in policy.route if rule.pull is not None} | {on.pool for on in onward if on.pool}
+    pulled = {rule.pull.pool for rule in policy.route if rule.pull is not None}
+    return pulled | {onward.pool for onward in policy.onwards() if onward.pool}
 
 
 def _pool(path: str, old: Pool, new: Pool) -> Iterator[RuleChange]:

@@ -16,10 +16,11 @@ from dibs.engine.policy_mails import chosen_by_condition, mails
 from dibs.engine.policy_model import Policy
 from dibs.engine.policy_odds import rules_at_odds
 from dibs.engine.policy_reading import did_you_mean
+from dibs.engine.policy_ready import readiness
 from dibs.engine.policy_text import Path
 from dibs.engine.policy_tree import tree
 from dibs.engine.policy_verdicts import verdicts
-from dibs.engine.policy_ways import Onward, Push, Way
+from dibs.engine.policy_ways import Onward, Push
 from dibs.engine.rulebook import (
     AMONG,
     ASSESSING,
@@ -44,10 +45,12 @@ Found = tuple[str, str, Path, int | None, Severity]
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Whom a workspace has: its teams, with how many active reps each, and the active reps' handles."""
+    """Whom a workspace has: its teams, with how many active reps each, and the active reps' handles. ``model``: whether a model is
+    switched on that predicts what leads come to; ``None``: that is not asked about."""
 
     teams: Mapping[str, int]
     reps: frozenset[str]
+    model: bool | None = None
 
 
 def findings(policy: Policy, people: People | None = None) -> Iterator[Found]:
@@ -66,6 +69,7 @@ def findings(policy: Policy, people: People | None = None) -> Iterator[Found]:
     )  # fmt: skip
     yield from _in_order(policy, compiled)
     yield from tree(policy, compiled)
+    yield from readiness(policy, compiled)
     for check in checks:
         yield from check(policy)
     if people is not None:
@@ -76,6 +80,11 @@ def conditions_in(policy: Policy) -> Iterator[tuple[Path, str, Knows]]:
     """Every condition of a policy: where it stands, its text, and what it may ask there."""
     for index, points in enumerate(policy.qualify.score):
         yield ("qualify", "score", index, "when"), points.when, SCORING
+    for name, question in policy.qualify.questions.items():
+        if question.when is not None:
+            yield ("qualify", "questions", name, "when"), question.when, SCORING
+    if policy.qualify.ready is not None:
+        yield ("qualify", "ready", "when"), policy.qualify.ready.when, ROUTING
     for name, territory in policy.territories.items():
         if territory.when is not None:
             yield ("territories", name, "when"), territory.when, ROUTING
@@ -204,7 +213,7 @@ def pushes_in(policy: Policy) -> Iterator[tuple[Path, Push]]:
 
 
 def onwards_in(policy: Policy) -> Iterator[tuple[Path, Onward]]:
-    """Every place where leads go on to, and where it stands: fallbacks, and what comes of stale, idle and assessed leads."""
+    """Every place where leads go on to, and where it stands: fallbacks, what comes of stale and idle leads, and the ways beside the route."""
     for index, rule in enumerate(policy.route):
         if rule.fallback:
             yield ("route", index, "fallback"), rule.fallback
@@ -212,10 +221,9 @@ def onwards_in(policy: Policy) -> Iterator[tuple[Path, Onward]]:
         yield ("qualify", "stale", "then"), policy.qualify.stale.then
     for index, idle in enumerate(policy.idle):
         yield ("idle", index, "then"), idle.then
-    for name, assessment in policy.assessments.items():
-        for index, verdict in enumerate(assessment.verdicts):
-            if isinstance(verdict.hand_over, Way) and (onward := verdict.hand_over.onward) is not None:
-                yield ("assessments", name, "verdicts", index, "hand_over"), onward
+    for path, way in policy.ways():
+        if (onward := way.onward) is not None:
+            yield path, onward
 
 
 def teams_in(policy: Policy) -> Iterator[tuple[Path, str, str]]:
@@ -318,8 +326,9 @@ def _steps(policy: Policy) -> Iterator[Found]:
 
 def _scores(policy: Policy) -> Iterator[Found]:
     points, ranks = policy.qualify.score, policy.qualify.rank
-    most = min(100, sum(point.add for point in points if point.add > 0))
-    if points and most < ranks.hot:
+    best = [max(answer.add for answer in question.answers.values()) for question in policy.qualify.questions.values()]
+    most = min(100, sum(points for points in (*(point.add for point in points), *best) if points > 0))
+    if (points or best) and most < ranks.hot and policy.qualify.by == "points":
         least = "warm" if most < ranks.warm else "hot"
         message = (
             f"no lead can be {least}: all points together make {most}, and {least} begins at {getattr(ranks, least)}"
@@ -347,6 +356,9 @@ def _odd_ends(policy: Policy) -> Iterator[Found]:
 
 def _people_named(policy: Policy, people: People) -> Iterator[Found]:
     """Teams and reps that the workspace does not have, each told once. They may come later, so these are warnings."""
+    if policy.qualify.by == "prediction" and people.model is False:
+        message = "no model is switched on, so the points count: train one, look at what it is worth, and switch it on"
+        yield "no_model", message, ("qualify", "by"), None, "warning"
     told: set[tuple[str, str]] = set()
     for path, team, use in teams_in(policy):
         if (team, use) in told or (use == "review" and team == REVIEWERS):

@@ -11,7 +11,6 @@ from dibs.engine.nurture import may_be_an_address
 from dibs.engine.policy_model import Policy
 from dibs.engine.policy_reading import did_you_mean
 from dibs.engine.policy_text import Path
-from dibs.engine.policy_ways import Way
 
 Found = tuple[str, str, Path, int | None, Literal["error", "warning"]]
 
@@ -29,7 +28,7 @@ def nurtures_in(policy: Policy) -> Iterator[tuple[Path, str | Literal[True]]]:
     for index, rule in enumerate(policy.route):
         if rule.nurture is not None:
             yield ("route", index, "nurture"), rule.nurture
-    for path, way in _ways(policy):
+    for path, way in policy.ways():
         if way.nurture is not None:
             yield (*path, "nurture"), way.nurture
 
@@ -38,25 +37,6 @@ def chosen_by_condition(policy: Policy) -> list[str]:
     """The sequences that leads come into by their conditions alone, in their order; none where no place sends leads so."""
     sent_to = [named for _, named in nurtures_in(policy)]
     return [name for name in policy.nurture.sequences if name not in sent_to] if True in sent_to else []
-
-
-def _ways(policy: Policy) -> Iterator[tuple[Path, Way]]:
-    ready, privacy = policy.qualify.ready, policy.privacy
-    if ready is not None:
-        yield ("qualify", "ready", "until"), ready.until
-        if ready.give_up is not None:
-            yield ("qualify", "ready", "give_up", "then"), ready.give_up.then
-    yield ("privacy", "do_not_contact"), privacy.do_not_contact
-    if privacy.no_consent is not None:
-        yield ("privacy", "no_consent"), privacy.no_consent
-    for name, sequence in policy.nurture.sequences.items():
-        yield ("nurture", "sequences", name, "replied"), sequence.replied
-        if sequence.then is not None:
-            yield ("nurture", "sequences", name, "then"), sequence.then
-    for name, assessment in policy.assessments.items():
-        for index, verdict in enumerate(assessment.verdicts):
-            if isinstance(verdict.hand_over, Way):
-                yield ("assessments", name, "verdicts", index, "hand_over"), verdict.hand_over
 
 
 def _letters(policy: Policy) -> Iterator[Found]:

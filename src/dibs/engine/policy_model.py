@@ -154,14 +154,33 @@ class Policy(Part):
         pushes = [rule.push for rule in self.route if rule.push]
         return pushes + [step.push for pool in self.pools.values() for step in pool.escalate if step.push]
 
+    def ways(self) -> list[tuple[tuple[str | int, ...], Way]]:
+        """Every way that leads go beside the route, and where it stands: not ready or not to be contacted, through with their mails, or
+        assessed."""
+        ready, privacy = self.qualify.ready, self.privacy
+        ways: list[tuple[tuple[str | int, ...], Way | Literal[True] | None]] = []
+        if ready is not None:
+            ways.append((("qualify", "ready", "until"), ready.until))
+            ways.append((("qualify", "ready", "give_up", "then"), ready.give_up.then if ready.give_up else None))
+        ways.append((("privacy", "do_not_contact"), privacy.do_not_contact))
+        ways.append((("privacy", "no_consent"), privacy.no_consent))
+        for name, sequence in self.nurture.sequences.items():
+            ways.append((("nurture", "sequences", name, "replied"), sequence.replied))
+            ways.append((("nurture", "sequences", name, "then"), sequence.then))
+        for name, assessment in self.assessments.items():
+            ways += [
+                (("assessments", name, "verdicts", index, "hand_over"), verdict.hand_over)
+                for index, verdict in enumerate(assessment.verdicts)
+            ]
+        return [(path, way) for path, way in ways if isinstance(way, Way)]
+
     def onwards(self) -> list[Onward]:
-        """Every place where leads go on to: rules' fallbacks, and what comes of stale, idle and assessed leads."""
+        """Every place where leads go on to: rules' fallbacks, what comes of stale and idle leads, and the ways beside the route."""
         onwards = [rule.fallback for rule in self.route if rule.fallback]
         if self.qualify.stale:
             onwards.append(self.qualify.stale.then)
-        verdicts = [verdict for assessment in self.assessments.values() for verdict in assessment.verdicts]
-        ways = [verdict.hand_over for verdict in verdicts if isinstance(verdict.hand_over, Way)]
-        return onwards + [idle.then for idle in self.idle] + [way.onward for way in ways if way.onward]
+        onwards += [idle.then for idle in self.idle]
+        return onwards + [onward for _, way in self.ways() if (onward := way.onward) is not None]
 
     def team_names(self) -> frozenset[str]:
         """Every team the policy speaks of, beside those whose managers review."""
