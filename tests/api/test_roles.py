@@ -46,6 +46,8 @@ MATRIX = {
     Action.PUBLISH_POLICY: "ops",
 }
 BODIES: dict[str, Any] = {
+    "refuse_contact": {"who": ["ana@acme.example"]},
+    "allow_contact": {"who": ["ana@acme.example"]},
     "find_person": {"email": "nobody@nowhere.example"},
     "export_person": {"email": "nobody@nowhere.example"},
     "erase_person": {"email": "nobody@nowhere.example"},

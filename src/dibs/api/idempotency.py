@@ -27,17 +27,21 @@ HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[!-~]{1,200}")
 
 
-def once(request: HttpRequest, caller: Caller, now: datetime, write: Callable[[], HttpResponse]) -> HttpResponse:
+def once(
+    request: HttpRequest, caller: Caller, now: datetime, write: Callable[[], HttpResponse], *, said: bytes | None = None
+) -> HttpResponse:
     """Answer with what ``write`` answers, or with what it answered when this request came the first time.
 
-    Refusals are answers too and are kept; failures of the server (5xx) are not. Raises `Problem`.
+    ``said`` stands for the body where that was read as a form. Refusals are answers too and are kept; failures of the server (5xx) are not. Raises `Problem`.
     """
     key = request.headers.get(HEADER)
     if key is None:
         return write()
     if not _KEY.fullmatch(key):
         raise Problem("bad_idempotency_key")
-    digest = hashlib.sha256(b"\0".join([str(request.method).encode(), request.path.encode(), request.body])).digest()
+    digest = hashlib.sha256(
+        b"\0".join([str(request.method).encode(), request.path.encode(), request.body if said is None else said])
+    ).digest()
     enter(caller.workspace_id)
     with transaction.atomic():
         row = _begin(caller, key, digest, now)

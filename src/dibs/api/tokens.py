@@ -16,9 +16,9 @@ from dibs.people.caller import Caller, caller_with
 class Token(HttpBearer):
     """Lets through callers who may do ``action``; puts the `Caller` on ``request.auth``."""
 
-    def __init__(self, action: Action) -> None:
+    def __init__(self, action: Action, *, media_type: str = "application/json") -> None:
         super().__init__()
-        self.action = action
+        self.action, self.media_type = action, media_type
 
     def __call__(self, request: HttpRequest) -> Caller:
         caller = caller_with(token_in(request), now())
@@ -29,7 +29,7 @@ class Token(HttpBearer):
                 "not_allowed", f"This needs one of the roles {', '.join(sorted(ACCESS[self.action].roles))}"
                 f" and, where the token has scopes, the scope {ACCESS[self.action].scope}."
             )  # fmt: skip
-        check_body(request)
+        check_body(request, self.media_type)
         return caller
 
     def authenticate(self, request: HttpRequest, token: str) -> Caller | None:
@@ -58,12 +58,14 @@ def check_query(request: HttpRequest, known: type[BaseModel]) -> None:
         raise Problem("invalid", f"{unknown[0]}: There is no such parameter", errors=errors)
 
 
-def check_body(request: HttpRequest) -> None:
-    """Refuse a body that is too large or says that it is not JSON. Raises `Problem`."""
+def check_body(request: HttpRequest, media_type: str = "application/json") -> None:
+    """Refuse a body that is too large or says that it is not of this kind. Raises `Problem`."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     size = int(length) if length.isdigit() else 0
     longest = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if media_type != "application/json":
+        longest = settings.UPLOAD_LARGEST + (1 << 20)  # with what is around the file
     if longest is not None and size > longest:
         raise Problem("body_too_large", f"At most {longest} bytes are read.")
-    if size and request.method in {"POST", "PUT", "PATCH"} and request.content_type != "application/json":
+    if size and request.method in {"POST", "PUT", "PATCH"} and request.content_type != media_type:
         raise Problem("unsupported_media_type", f"The body came as {request.content_type or 'no media type'}.")

@@ -26,6 +26,7 @@ from dibs.api.routes import (
     bulk,
     claims,
     helping,
+    imports,
     leads,
     matches,
     metrics,
@@ -41,6 +42,7 @@ from dibs.api.routes import (
     reports,
     reps,
     scoring,
+    sources,
     territories,
     trying,
     work,
@@ -125,6 +127,8 @@ for room in (
     refusals,
     mine,
     work,
+    imports,
+    sources,
 ):
     api.add_router("", room.router)
 

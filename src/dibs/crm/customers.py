@@ -190,13 +190,12 @@ def _contacts(
         for at in several:
             answers[at] = (contact, new and at == several[0])
     known = _by_lead(workspace_id, [key for key in others if isinstance(key, Known)])
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for key, several in others.items():
-        contact = known.get(key) if isinstance(key, Known) else None
-        new = contact is None
-        if contact is None:
-            first, contact = customers[several[0]], new_id()
-            rows.append(_row(contact, workspace_id, first, accounts[several[0]], None, now))
+        here = known.get(key) if isinstance(key, Known) else None
+        new, contact = here is None, here or new_id()
+        if new:
+            rows.append(_row(contact, workspace_id, customers[several[0]], accounts[several[0]], None, now))
         for at in several:
             answers[at] = (contact, new and at == several[0])
     insert_rows("crm_contact", _COLUMNS, rows)

@@ -202,7 +202,7 @@ def _turn_back(roster: Roster, reasons: Any, handle: str, book: Rulebook | None)
     said = next((reason["params"] for reason in reasons if reason["code"] == "chosen"), None)
     team = said.get("team") if said else None
     passes = roster.passes.get(team, {}) if team else {}
-    if team is None or handle not in passes:
+    if said is None or team is None or handle not in passes:
         return roster
     rules = book.policy.teams.get(team) if book is not None else None
     weight = rules.weights.get(handle, 1.0) if rules is not None and said.get("by") in rotate.WEIGHTED else 1.0
@@ -261,9 +261,10 @@ def _facts_before(lead: Lead, changed: Before) -> dict[str, Any]:
         if name in _COUNTS:
             facts[name] = max(0, (here or 0) - (after or 0) + (before or 0)) or before
         elif name == "attributes":
+            had, has = before or {}, here or {}
             facts[name] = {
-                **{key: value for key, value in here.items() if key in before or after.get(key) != value},
-                **{key: value for key, value in before.items() if after.get(key) == here.get(key)},
+                **{key: value for key, value in has.items() if key in had or after.get(key) != value},
+                **{key: value for key, value in had.items() if after.get(key) == has.get(key)},
             }
         elif here == _read(name, after):
             facts[name] = _read(name, before)

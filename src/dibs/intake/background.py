@@ -63,9 +63,9 @@ def carry_out(workspace_id: UUID, import_id: UUID, clock: Callable[[], datetime]
     """Do what is left of an import; returns how many rows it has read in all. Afterwards the upload is gone."""
     enter(workspace_id)
     batch = Import.objects.filter(id=import_id, state="running").first()
-    upload = Upload.objects.filter(id=batch.upload).first() if batch is not None else None
     if batch is None:
         return 0
+    upload = Upload.objects.filter(id=batch.upload).first() if batch.upload else None
     if upload is None:
         fail(batch, "file_missing", clock())
         return 0
@@ -89,4 +89,5 @@ def fail(batch: Import, code: str, now: datetime) -> None:
     """Say that an import stopped on the way, and why. What it has placed is placed; it can be undone."""
     batch.state, batch.problem, batch.finished_at = "failed", code, now
     batch.save(update_fields=["state", "problem", "finished_at"])
-    Upload.objects.filter(id=batch.upload).delete()
+    if batch.upload:
+        Upload.objects.filter(id=batch.upload).delete()

@@ -20,7 +20,7 @@ from dibs.distribution.placing import Placed
 from dibs.intake.chunks import LONG, Chunk, Reading, Refused, chunks, chunks_ahead, written
 from dibs.intake.connectors.opening import open_rows
 from dibs.intake.headers import Fitted, guess_mapping
-from dibs.intake.mapping import Mapping, MappingFile
+from dibs.intake.mapping import Mapping, MappingFile, kept_mapping
 from dibs.intake.models import Import, ImportRefusal, Source
 from dibs.intake.receiving import Received, take_in
 from dibs.people.bulk import insert_rows, let_be_seen
@@ -160,7 +160,7 @@ def carry_on(workspace: Workspace, batch: Import, path: Path, *, clock: Callable
 def mapping_of(options: Map[str, Any]) -> MappingFile | None:
     """The mapping that an import was asked for with."""
     said = options.get("mapping")
-    return None if said is None else MappingFile(Mapping.model_validate_json(json.dumps(said)))
+    return None if said is None else kept_mapping(said)
 
 
 def look_into(workspace: Workspace, path: Path, wanted: Wanted, now: datetime) -> tuple[Reading, int]:

@@ -172,6 +172,17 @@ class MappingFile:
         return MappingRefused(problems, self.name)
 
 
+def kept_mapping(said: Map[str, Any]) -> MappingFile:
+    """A mapping as it was kept in the database, as JSON."""
+    return MappingFile(Mapping.model_validate(_with_tuples(said)))
+
+
+def _with_tuples(said: Any) -> Any:
+    if isinstance(said, list):
+        return tuple(map(_with_tuples, said))
+    return {name: _with_tuples(value) for name, value in said.items()} if isinstance(said, dict) else said
+
+
 def read_mapping_file(path: Path) -> MappingFile:
     """The mapping in a file. `MappingRefused` with every problem; also where the file cannot be read."""
     try:
