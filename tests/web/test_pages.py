@@ -32,9 +32,13 @@ PAGES: dict[str, tuple[str, str, str, str, str, str]] = {
     "/standing/": ("200", "200", "403", "403", "403", "login"),
     "/floor/": ("403", "403", "200", "200", "403", "login"),
     "/matches/": ("403", "403", "200", "200", "403", "login"),
+    "/opportunities/": ("200", "200", "200", "200", "403", "login"),
     "/review/": ("403", "403", "200", "200", "403", "login"),
     "/reports/": ("403", "403", "200", "200", "403", "login"),
     "/reports/leads.csv": ("403", "403", "200", "200", "403", "login"),
+    "/nurture/": ("403", "403", "200", "200", "403", "login"),
+    "/nurture/retry/": ("405", "405", "405", "405", "405", "405"),
+    "/do-not-contact/": ("403", "403", "403", "200", "403", "login"),
     "/privacy/": ("403", "403", "403", "200", "403", "login"),
     "/fair-play/": ("200", "200", "200", "200", "403", "login"),
     "/fair-play/credits.csv": ("200", "200", "200", "200", "403", "login"),
@@ -91,8 +95,10 @@ def test_every_page_there_is_stands_in_the_table() -> None:
     }
     known |= {"moves/new//", "moves//", "moves//progress/", "moves///"}  # single moves: test_moves
     known |= {"policy/compare//", "policy/compare//leads.csv"}  # single comparisons: test_trying
+    known |= {"opportunities//", "opportunities///", "opportunities/hand/"}  # single ones: test_opportunities
     known |= {"people///"}  # changes of a rep: test_people
     known |= {"privacy/person/", "privacy/export/", "privacy/erase/"}  # who is asked for comes in a form: test_privacy
+    known |= {"nurture///", "nurture///test/", "unsubscribe//", "do-not-contact//"}  # test_nurture, test_unsubscribing
     known |= {"matches///"}  # decisions: test_matches
     known |= {"leads//claim/", "leads//skip/", "leads//open/", "leads///"}  # acts and single leads: test_leads
     known |= {"leads//assess//", "leads//assess//graded/"}  # questionnaires: test_assessing

@@ -21,6 +21,7 @@ from phonenumbers.geodata.locale import LOCALE_DATA
 from dibs.delivery import texts, words
 from dibs.engine import reasons
 from dibs.engine.decision import Reason
+from dibs.engine.policy_terms import is_name
 
 #: The languages that every text is in.
 LANGUAGES = ("en", "ja", "es", "id")
@@ -30,8 +31,9 @@ CODES: frozenset[str] = frozenset(reasons.CODES)
 
 _MOMENTS = frozenset({"until", "at", "since"})
 _SPANS = frozenset({"after", "within"})
-_PLACES = frozenset({"pool", "queue", "team", "territory", "stage", "stage_before", "sequence", "template"})
+_PLACES = frozenset({"pool", "queue", "team", "territory", "sequence", "template"})
 _REPS = frozenset({"rep", "by"})
+_STAGES = frozenset({"stage", "stage_before"})
 _CONDITIONS = frozenset({"when", "only"})
 
 
@@ -272,6 +274,8 @@ def _word(key: str, value: Any, names: Mapping[str, str], timezone: str) -> str:
         return names.get(value, str(value))
     if key in _PLACES:
         return titled(value)
+    if key in _STAGES:
+        return stage_name(str(value))
     if key == "to":
         return names.get(value) or titled(value)
     if key in _CONDITIONS:
@@ -295,6 +299,14 @@ def titled(slug: str) -> str:
     """A pool's, team's or territory's name from what the policy calls it: ``small_business`` is "Small business"."""
     spaced = slug.replace("_", " ").replace("-", " ").strip()
     return spaced[:1].upper() + spaced[1:]
+
+
+def stage_name(stage: str) -> str:
+    """A stage of opportunities from what the policy calls it, in the active language where it is one that Dibs knows. What cannot be a
+    name in a policy is people's own word for it."""
+    if stage in words.STAGES:
+        return gettext(words.STAGES[stage])
+    return titled(stage) if is_name(stage) else stage
 
 
 def field_name(name: str, language: str) -> str:

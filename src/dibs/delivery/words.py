@@ -228,6 +228,13 @@ STEPS: Mapping[str, str] = {
     "review": _("after {after} the managers of {name}"),
 }
 
+#: The stages of opportunities where a policy names none of its own, as people call them.
+STAGES: Mapping[str, str] = {
+    "qualified": _("Qualified"),
+    "proposal": _("Proposal"),
+    "negotiation": _("Negotiation"),
+}
+
 #: The fields of a lead as people call them.
 FIELDS: Mapping[str, str] = {
     "touches": _("Times they came"),

@@ -106,6 +106,11 @@ def number(value: Any) -> str:
     )
 
 
+def money(amount: Any, currency: str | None) -> str:
+    """An amount with its currency, without cents where there are none."""
+    return f"{number(amount)} {currency or ''}".strip()
+
+
 def country(code: str | None) -> str:
     """A country's name in the page's language."""
     return wording.country_name(code, wording.active_language()) if code else ""

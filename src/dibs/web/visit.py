@@ -170,6 +170,8 @@ class Visit:
         if self.caller.rep_id:
             held = self.standing.counters.open_leads if self.standing else 0
             tabs.append(Tab("mine", reverse("mine"), _("My leads"), held))
+            if not self.leads and self.caller.may(Action.SEE_DEALS):
+                tabs.append(Tab("opportunities", reverse("opportunities"), _("Opportunities")))
             tabs.append(Tab("standing", reverse("standing"), _("My standing")))
         if self.caller.may(Action.SEE_FAIR_PLAY) and open_to(self.caller, self.eyes):
             tabs.append(Tab("fair_play", reverse("fair_play"), _("Fair play")))
@@ -184,6 +186,8 @@ class Visit:
     def more(self) -> list[Tab]:
         """The pages that are for a few and not for every day, under one menu."""
         tabs: list[Tab] = []
+        if self.leads and self.caller.may(Action.SEE_DEALS):
+            tabs.append(Tab("opportunities", reverse("opportunities"), _("Opportunities")))
         if self.caller.may(Action.SEE_REPORTS):
             tabs.append(Tab("reports", reverse("reports"), _("Reports")))
         if self.caller.may(Action.SEE_POLICY):

@@ -1,0 +1,229 @@
+"""Opportunities as pages: a lead is converted to one, which goes over the board to its end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.utils.timezone import now
+
+from dibs.crm.models import Lead, Opportunity
+from dibs.distribution import opportunities
+from dibs.people.caller import caller_of
+from dibs.people.models import Rep
+from dibs.people.tenancy import enter
+from tests.api.conftest import POLICY, Company
+from tests.making import make_rep, publish
+from tests.web.conftest import as_
+from tests.web.test_leads import words
+
+
+def claimed(company: Company, /, **fields: Any) -> UUID:
+    lead = company.lead(**fields)
+    as_(company.aiko).post(f"/leads/{lead}/claim/")
+    return lead
+
+
+def converted(company: Company, form: dict[str, str] | None = None, /, **fields: Any) -> Opportunity:
+    lead = claimed(company, **fields)
+    as_(company.aiko).post(f"/leads/{lead}/convert/", form or {})
+    enter(company.workspace.id)
+    return Opportunity.objects.get(lead_id=lead)
+
+
+def now_is(company: Company, deal: Opportunity) -> Opportunity:
+    enter(company.workspace.id)
+    return Opportunity.objects.select_related("owner").get(id=deal.id)
+
+
+def test_the_form_says_what_will_be_made_and_makes_it(company: Company) -> None:
+    publish(company.workspace, POLICY + "opportunities: {close_at_once: {under: 5000, currency: EUR}}\n")
+    lead = claimed(company, company="Acme", domain="acme.example", name="Lucia Torres", deal_value=900, currency="EUR")
+    browser = as_(company.aiko)
+    page = browser.get(f"/leads/{lead}/")
+    assert 'value="900.00"' in page.content.decode()
+    assert "Won already (if worth less than 5,000 EUR)" in words(page)
+    assert "Belongs to the account Acme. Lucia Torres is its contact. Notes, activities" in words(page)
+    form = {"name": "Fleet", "amount": "1,200.50", "currency": "eur", "stage": "proposal", "close_on": "2026-12-01"}
+    page = browser.post(f"/leads/{lead}/convert/", form, follow=True)
+    assert "Became an opportunity worth 1200.50 EUR" in words(page)
+    assert "Became an opportunity Fleet 1,200.50 EUR, Proposal" in words(page)
+    enter(company.workspace.id)
+    deal = Opportunity.objects.get(lead_id=lead)
+    assert f'href="/opportunities/{deal.id}/"' in page.content.decode()
+    assert str(deal.close_on) == "2026-12-01"
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"amount": "a lot"}, "The amount is not a number."),
+        ({"amount": "1e15"}, "The amount is not a number."),
+        ({"currency": "euros"}, "A currency has three letters"),
+        ({"close_on": "soon"}, "A day is written like 2026-03-31."),
+        ({"stage": "won"}, "Choose a stage."),
+        ({"amount": "5", "currency": "EUR", "close": "yes"}, "The policy has nothing closed on the spot."),
+    ],
+)
+def test_a_form_filled_in_wrongly_makes_nothing(company: Company, form: dict[str, str], said: str) -> None:
+    lead = claimed(company)
+    assert said in words(as_(company.aiko).post(f"/leads/{lead}/convert/", form, follow=True))
+    enter(company.workspace.id)
+    assert not Opportunity.objects.exists()
+
+
+def test_the_board_shows_stages_with_what_they_come_to(company: Company) -> None:
+    converted(company, {"name": "Fleet", "amount": "1000", "currency": "EUR"})
+    converted(company, {"name": "Depot", "amount": "500", "currency": "EUR", "stage": "negotiation"})
+    late = converted(company, {"name": "Late one", "close_on": "2020-01-31"})
+    page = as_(company.aiko).get("/opportunities/")
+    told = words(page)
+    assert "Open 3 1,500 EUR weighted 600 EUR" in told
+    assert "Qualified 2, likely to be won: 20%" in told
+    assert "was to close Jan. 31, 2020" in told
+    assert told.index("Late one") < told.index("Fleet") < told.index("Depot")
+    assert f'href="/opportunities/{late.id}/"' in page.content.decode()
+
+
+def test_a_card_goes_on_to_the_next_stage_and_an_old_page_does_nothing(company: Company) -> None:
+    deal = converted(company, {"name": "Fleet"})
+    browser = as_(company.aiko)
+    form = {"stage": "proposal", "version": "0", "next": "/opportunities/"}
+    page = browser.post(f"/opportunities/{deal.id}/move/", form, follow=True)
+    assert page.redirect_chain[-1][0] == "/opportunities/"
+    assert "In its new stage." in words(page)
+    assert now_is(company, deal).stage == "proposal"
+    page = browser.post(f"/opportunities/{deal.id}/move/", {**form, "stage": "negotiation"}, follow=True)
+    assert "Somebody changed the opportunity meanwhile. Look at it as it is now" in words(page)
+    assert now_is(company, deal).stage == "proposal"
+    for version in ("x", "-1", "99999999999"):
+        page = browser.post(f"/opportunities/{deal.id}/move/", {**form, "version": version}, follow=True)
+        assert "Somebody changed the opportunity meanwhile." in words(page)
+
+
+def test_one_is_changed_noted_won_and_reopened_on_its_page(company: Company) -> None:
+    deal = converted(company, {"name": "Fleet", "amount": "10", "currency": "EUR"}, email="lucia@acme.example")
+    browser, where = as_(company.aiko), f"/opportunities/{deal.id}/"
+    assert "lucia@acme.example" in words(browser.get(where))
+    form = {"name": "Fleet 2", "amount": "20", "currency": "EUR", "close_on": "2026-12-01", "version": "0"}
+    page = browser.post(f"{where}change/", form, follow=True)
+    assert "The opportunity was changed: Name, Amount, Expected to close" in words(page)
+    page = browser.post(f"{where}note/", {"text": "They want it in blue"}, follow=True)
+    assert "They want it in blue" in words(page)
+    assert "They want it in blue" in words(browser.get(f"/leads/{deal.lead_id}/"))
+    page = browser.post(f"{where}win/", {"amount": "18.5", "currency": "EUR", "version": "1"}, follow=True)
+    assert "The opportunity was won: 18.50 EUR" in words(page)
+    assert "Won on" in words(page)
+    assert "Fleet 2" in words(browser.get("/opportunities/?state=won"))
+    assert "Open again." in words(browser.post(f"{where}reopen/", {"version": "2"}, follow=True))
+    page = browser.post(f"{where}lose/", {"why": "Too dear"}, follow=True)
+    assert "The opportunity was lost: Too dear" in words(page)
+    assert "Too dear" in words(browser.get("/opportunities/?state=lost"))
+
+
+def test_a_manager_hands_it_over_and_whom_it_went_to_sees_its_lead(company: Company) -> None:
+    chiyo = make_rep(company.workspace, "chiyo", teams=("closers",))
+    deal = converted(company, {"name": "Fleet"})
+    assert as_(chiyo).get(f"/opportunities/{deal.id}/").status_code == 404
+    page = as_(company.manager).post(f"/opportunities/{deal.id}/hand/", {"rep": "chiyo"}, follow=True)
+    assert "handed the opportunity to Chiyo" in words(page)
+    assert "Fleet" in words(as_(chiyo).get("/opportunities/"))
+    assert as_(chiyo).get(f"/leads/{deal.lead_id}/").status_code == 200
+    page = as_(company.manager).post(f"/opportunities/{deal.id}/hand/", {"rep": "nobody"}, follow=True)
+    assert "Choose who gets it." in words(page)
+    assert as_(company.aiko).post(f"/opportunities/{deal.id}/hand/", {"rep": "aiko"}).status_code == 404
+
+
+def test_all_of_who_has_left_go_to_another_at_once(company: Company) -> None:
+    chiyo = make_rep(company.workspace, "chiyo", teams=("closers",))
+    deals = [converted(company) for _ in range(2)]
+    browser = as_(company.manager)
+    assert "Hand all over" not in words(browser.get("/opportunities/?rep=aiko"))
+    Rep.objects.filter(id=company.aiko.id).update(active=False)
+    assert "Hand all over" in words(browser.get("/opportunities/?rep=aiko"))
+    page = browser.post("/opportunities/hand/", {"rep": "aiko", "to": "chiyo"}, follow=True)
+    assert "Handed over: 2" in words(page)
+    assert {now_is(company, deal).owner_id for deal in deals} == {chiyo.id}
+    assert "Choose who gets it." in words(
+        browser.post("/opportunities/hand/", {"rep": "chiyo", "to": "aiko"}, follow=True)
+    )
+    assert as_(chiyo).post("/opportunities/hand/", {"rep": "chiyo", "to": "budi"}).status_code == 403
+
+
+def test_a_retired_lead_is_reopened_on_its_page(company: Company) -> None:
+    lead = claimed(company)
+    browser = as_(company.aiko)
+    browser.post(f"/leads/{lead}/retire/", {"why": "bad_timing"})
+    page = browser.get(f"/leads/{lead}/")
+    assert "Given up: not the right time" in words(page)
+    assert f'action="/leads/{lead}/reopen/"' in page.content.decode()
+    page = browser.post(f"/leads/{lead}/reopen/", {"why": "They called back"}, follow=True)
+    enter(company.workspace.id)
+    assert Lead.objects.get(id=lead).state == "pooled"
+
+
+def test_another_reps_and_another_companys_are_not_there(company: Company, other: Company) -> None:
+    deal, foreign = converted(company, {"name": "Canary fleet"}), converted(other, {"name": "Canary foreign"})
+    enter(company.workspace.id)
+    for who in (company.budi, company.aiko, company.manager, company.ops):
+        browser = as_(who)
+        for path in ("/opportunities/", "/opportunities/?state=won", "/opportunities/?stage=qualified"):
+            assert "foreign" not in browser.get(path).content.decode()
+        assert browser.get(f"/opportunities/{foreign.id}/").status_code == 404
+        assert browser.post(f"/opportunities/{foreign.id}/win/").status_code == 404
+    browser = as_(company.budi)
+    assert "Canary" not in browser.get("/opportunities/").content.decode()
+    assert browser.get("/opportunities/?rep=aiko").status_code == 404
+    assert browser.get(f"/opportunities/{deal.id}/").status_code == 404
+    for act in ("move", "change", "win", "lose", "reopen", "hand", "note", "burn"):
+        assert browser.post(f"/opportunities/{deal.id}/{act}/", {"text": "x"}).status_code == 404
+    assert as_(company.aiko).post(f"/opportunities/{deal.id}/burn/").status_code == 404
+    assert as_(company.aiko).get(f"/opportunities/{deal.id}/win/").status_code == 405
+
+
+def test_what_is_written_in_it_is_shown_as_text(company: Company) -> None:
+    nasty = "<script>alert(1)</script>"
+    deal = converted(company, {"name": nasty, "note": nasty})
+    browser = as_(company.aiko)
+    browser.post(f"/opportunities/{deal.id}/note/", {"text": nasty})
+    browser.post(f"/opportunities/{deal.id}/lose/", {"why": nasty})
+    for path in ("/opportunities/", f"/opportunities/{deal.id}/", "/opportunities/?state=lost"):
+        assert nasty not in browser.get(path).content.decode()
+
+
+def test_lists_go_on_and_a_strange_cursor_begins_anew(company: Company) -> None:
+    aiko, n = caller_of(company.aiko.user), 53
+    enter(company.workspace.id)
+    Opportunity.objects.bulk_create(
+        Opportunity(
+            workspace_id=aiko.workspace_id, owner=company.aiko, name=f"No {i}", stage="qualified",
+            close_on=(now() + timedelta(days=i)).date(),
+        )
+        for i in range(n)
+    )  # fmt: skip
+    browser = as_(company.aiko)
+    assert "All 53" in words(browser.get("/opportunities/"))
+    page = browser.get("/opportunities/?stage=qualified").content.decode()
+    assert page.count('<tr><td><a href="/opportunities/') == 50
+    rest = page.split('rel="next" href="')[1].split('"')[0].replace("&amp;", "&")
+    assert browser.get(rest).content.decode().count('<tr><td><a href="/opportunities/') == 3
+    assert browser.get("/opportunities/?stage=qualified&cursor=made-up").status_code == 302
+    deal = Opportunity.objects.first()
+    assert deal is not None
+    # One without a lead has no story, and works all the same.
+    assert isinstance(opportunities.win(aiko, deal.id, now()), opportunities.Done)
+    assert browser.get(f"/opportunities/{deal.id}/").status_code == 200
+
+
+def test_stages_are_called_as_the_policy_says_in_the_readers_language(company: Company) -> None:
+    says = "{talk: {says: {en: First talk, ja: 初回面談}}, offer: {}}"
+    publish(company.workspace, POLICY + f"opportunities: {{stages: {says}}}\n")
+    deal = converted(company)
+    browser = as_(company.aiko)
+    assert "First talk" in words(browser.get("/opportunities/"))
+    browser.post(f"/opportunities/{deal.id}/move/", {"stage": "offer"})
+    assert "The opportunity went from First talk to Offer" in words(browser.get(f"/opportunities/{deal.id}/"))
+    browser.post("/language/", {"language": "ja"})
+    assert "初回面談" in browser.get("/opportunities/").content.decode()
