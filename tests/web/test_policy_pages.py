@@ -11,6 +11,7 @@ from django.utils.timezone import now
 from dibs.distribution.models import PolicyVersion
 from dibs.people.tenancy import enter
 from tests.api.conftest import POLICY, Company
+from tests.api.test_assessments import QUESTIONNAIRES
 from tests.making import publish
 from tests.web.conftest import as_
 from tests.web.test_leads import words
@@ -175,3 +176,14 @@ def test_a_new_version_may_begin_with_any_older_one(company: Company) -> None:
     assert "hold_at_most: 3" in browser.get("/policy/edit/?version=1").content.decode()
     for odd in ("99", "no", "٣"):
         assert "hold_at_most: 2" in browser.get("/policy/edit/", {"version": odd}).content.decode()
+
+
+def test_the_policy_page_says_what_is_asked_of_leads_and_what_it_leads_to(company: Company) -> None:
+    publish(company.workspace, POLICY + QUESTIONNAIRES)
+    said = words(as_(company.manager).get("/policy/"))
+    for expected in (
+        "First call from 70 Go on with it from 10 Keep it, and look at it again in 14 days from 0 Send it to the pool Open",
+        "Need? × 3, must be answered Much: 100; Some: 50; None: 0",
+        "Fair Campaign is fair",
+    ):
+        assert expected in said, expected

@@ -16,6 +16,7 @@ from dibs.distribution.models import PolicyVersion
 from dibs.engine import announcing
 from dibs.engine.policy import Checked, Onward, Policy, Push, Rule
 from dibs.people.access import Action
+from dibs.web.questionnaires import questionnaires
 from dibs.web.territories import tree
 from dibs.web.visit import Visit, page
 
@@ -82,6 +83,7 @@ def policy(visit: Visit) -> HttpResponse:
         else [],
         pools=_pools(checked.policy) if checked and checked.policy else [],
         market=tree(visit.caller, checked.policy, visit.now) if checked and checked.policy else [],
+        questionnaires=list(questionnaires(checked.policy)) if checked and checked.policy else [],
         versions=listed,
         may_publish=visit.caller.may(Action.PUBLISH_POLICY),
         may_try=visit.caller.may(Action.TRY_POLICY),
