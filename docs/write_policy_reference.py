@@ -20,6 +20,11 @@ SECTIONS: Mapping[str, str] = {
     "Points": "`qualify.score[]`",
     "Ranks": "`qualify.rank`",
     "Stale": "`qualify.stale`",
+    "Question": "`qualify.questions.<name>`",
+    "Answer": "`qualify.questions.<name>.answers.<name>`",
+    "Ready": "`qualify.ready`",
+    "GiveUp": "`qualify.ready.give_up`",
+    "Way": "`until`, `give_up.then`, `privacy`, `replied`, `hand_over`",
     "Territory": "`territories.<name>`",
     "Sizes": "`territories.<name>.employees`",
     "Owner": "`territories.<name>.owner`",
@@ -44,6 +49,19 @@ SECTIONS: Mapping[str, str] = {
     "Sla": "`sla[]`",
     "Consequence": "`sla[].then`",
     "Idle": "`idle[]`",
+    "Nurture": "`nurture`",
+    "Sequence": "`nurture.sequences.<name>`",
+    "MailStep": "`nurture.sequences.<name>.steps[]`",
+    "Letter": "`nurture.mails.<name>.<language>`",
+    "Assessment": "`assessments.<name>`",
+    "Asked": "`assessments.<name>.questions.<name>`",
+    "Choice": "`assessments.<name>.questions.<name>.answers.<name>`",
+    "Verdict": "`assessments.<name>.verdicts[]`",
+    "Opportunities": "`opportunities`",
+    "Stage": "`opportunities.stages.<name>`",
+    "CloseAtOnce": "`opportunities.close_at_once`",
+    "Privacy": "`privacy`",
+    "Keep": "`privacy.keep`",
     "Credits": "`credits`",
     "Weight": "`credits.weights[]`",
     "Example": "`examples[]`",
@@ -84,8 +102,9 @@ others; a fact of the wrong name or type is refused when the policy is checked.
 
 {facts}
 
-Where a condition stands says what it may ask: `qualify.score` the lead (but not its score and rank, which are only being
-counted), the account and `now`; `territories` and `route` the lead, the account and `now`; `tiers[].when` the rep; `tiers[].only`
+Where a condition stands says what it may ask: `qualify.score` and `qualify.questions` the lead (but not its score and rank, which are
+only being counted), the account and `now`; `qualify.ready`, `territories`, `route`, `nurture.sequences` and `assessments` the lead, the
+account and `now`; `tiers[].when` the rep; `tiers[].only`
 the lead, the rep and `now`; `push.among` the lead, the account, the rep and `now`; `best_match.strengths.technical` the lead, the account and
 `now`; `sla[].when`, `idle[].when` and `credits.weights[].when` the lead and `now`.
 
@@ -97,6 +116,9 @@ without the fact stays true.
 without a point. To mix them otherwise, write `double(lead.employees)`.
 
 **Attributes** are what a source adds by itself: `lead.attributes.campaign == "spring"`, `lead.attributes["pages seen"] > 5`.
+
+**Answers** to the standard questions are asked by the question's name: `lead.answers.budget == "yes"`. A question that is not answered
+makes a condition on it false; `lead.answers.budget == null` asks whether it is.
 
 **Text**: `lead.title.contains("Head")`, `.startsWith`, `.endsWith`, `.matches("(?i)chief|head")` (RE2), `.lowerAscii()`.
 **Time**: `now - lead.received_at > duration("24h")`, `now.getHours("Asia/Tokyo") < 9`.

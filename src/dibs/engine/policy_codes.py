@@ -114,6 +114,7 @@ CODES: Mapping[str, str] = {
     "weight_unreachable": "A weight of the credits can never count.",
     "credits_earn_nothing": "Credits give no points for anything.",
     "sla_without_end": "Nothing comes of a missed first contact.",
+    "end_as_stage": "An end of every opportunity, `won` or `lost`, is written as a stage of its own.",
     "verdict_twice": "Two verdicts of a questionnaire begin at the same score.",
     "verdict_for_the_rest": "No verdict of a questionnaire begins at 0, so some scores would lead to nothing.",
     "verdict_unreachable": "A verdict begins above what the best answers make.",

@@ -137,13 +137,13 @@ class Policy(Part):
     idle: Annotated[tuple[Idle, ...], BeforeValidator(_as_list, tuple[Idle, ...] | Idle), Field(max_length=50)] = ()
     """What becomes of leads that their reps left alone; of several, the first whose condition holds. One may stand without the list."""
     nurture: Nurture = Nurture()
-    """The mails that leads get which are not ready for sales."""
+    """Mails for leads that are not ready for sales."""
     assessments: dict[Name, Assessment] = {}
     """Questionnaires that reps fill in with a lead; offered are those whose condition holds."""
     opportunities: Opportunities = Opportunities()
     """What converted leads become."""
     privacy: Privacy = Privacy()
-    """What is kept of people, and who must not be contacted."""
+    """How long people are kept, and what becomes of those who must not be contacted."""
     credits: Credits | None = None
     """Points that reps earn by claims and conversions."""
     examples: tuple[Example, ...] = ()
