@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from dibs.delivery.wording import active_language, say, stage_name
 from dibs.distribution import notes, opportunities
+from dibs.distribution.converting import UnknownStage
 from dibs.distribution.scene import Refused
 from dibs.engine.policy_deals import Opportunities
 from dibs.engine.policy_terms import in_language
@@ -65,7 +66,7 @@ def board(visit: Visit) -> HttpResponse:
     if owner is not None and owner not in {handle for handle, _name in whose}:
         owner = None if owner == visit.caller.handle else _unknown()
     state, stage = asked.get("state", ""), asked.get("stage", "")
-    shared = {
+    shared: dict[str, Any] = {
         "tab": "opportunities",
         "whose": whose,
         "owner": owner,
@@ -164,7 +165,7 @@ def _move(visit: Visit, deal: Deal, form: Form) -> opportunities.Answer:
         return opportunities.change(
             visit.caller, deal.id, visit.now, {"stage": form.get("stage", "")}, version=_version(form)
         )
-    except opportunities.UnknownStage:
+    except UnknownStage:
         raise Unfit(_("Choose a stage.")) from None
 
 

@@ -101,7 +101,7 @@ def test_who_decided_on_an_older_version_looks_again(scene: Scene) -> None:
 def test_an_unknown_stage_or_rep_is_refused(scene: Scene) -> None:
     deal = converted(scene)
     for given in ({"stage": "won"}, {"stage": "of_another_policy"}):
-        with pytest.raises(opportunities.UnknownStage):
+        with pytest.raises(acting.UnknownStage):
             opportunities.change(scene.aiko, deal.id, after(6), given)
     with pytest.raises(opportunities.UnknownRep):
         opportunities.change(scene.manager, deal.id, after(6), {"owner": "nobody"})
