@@ -23,18 +23,17 @@ GONE = "…"
 #: Parameters whose text is the policy's, the staff's or the house's own: names of rules, pools, teams, reps, moments, codes, ids.
 OURS = frozenset(
     {
-        "above", "act", "active", "after", "at", "because", "before", "branch", "by", "currency", "decided", "due", "effective_from", "fact",
-        "from", "host", "into", "kind", "lead", "limit", "mail", "missing", "model", "of", "only", "opportunity", "other", "part", "per",
-        "pool", "queue", "question", "rank", "rep", "reps", "rule", "sequence", "side", "since", "stage", "state", "step", "team",
-        "template", "territory", "then", "tier", "to", "touch", "until", "verdict", "was", "what", "when", "within",
+        "above", "act", "active", "after", "amount", "at", "because", "before", "branch", "by", "currency", "decided", "due", "effective_from", "ended", "fact",
+        "from", "host", "how", "into", "kind", "lead", "limit", "mail", "missing", "model", "of", "only", "opportunity", "other", "outcome", "part", "per",
+        "pool", "queue", "question", "questions", "rank", "rep", "reps", "rule", "sequence", "side", "since", "stage", "stage_before", "state", "step", "team",
+        "template", "territory", "then", "tier", "to", "touch", "under", "until", "verdict", "was", "what", "when", "within", "worth",
     }
 )  # fmt: skip
 #: Parameters that can say who somebody is, or what was said of them. A reason of the fixed ones for giving a lead up stays.
 THEIRS = frozenset(
-    {"account", "amount", "answer", "answers", "campaign", "contact", "domain", "fields", "name", "note", "owner", "parent", "problem",
+    {"account", "answer", "answers", "campaign", "contact", "domain", "fields", "name", "note", "owner", "parent", "problem",
      "text", "through", "title", "value", "why"}
 )  # fmt: skip
-#: Parameters that are lists of parts, each with names of its own.
 _WHYS = frozenset(get_args(RetireWhy))
 
 
