@@ -36,6 +36,8 @@ PAGES: dict[str, tuple[str, str, str, str, str, str]] = {
     "/review/": ("403", "403", "200", "200", "403", "login"),
     "/reports/": ("403", "403", "200", "200", "403", "login"),
     "/reports/leads.csv": ("403", "403", "200", "200", "403", "login"),
+    "/score/": ("403", "403", "200", "200", "403", "login"),
+    "/score/1/": ("403", "403", "404", "404", "403", "login"),
     "/nurture/": ("403", "403", "200", "200", "403", "login"),
     "/nurture/retry/": ("405", "405", "405", "405", "405", "405"),
     "/do-not-contact/": ("403", "403", "403", "200", "403", "login"),
@@ -99,6 +101,7 @@ def test_every_page_there_is_stands_in_the_table() -> None:
     known |= {"people///"}  # changes of a rep: test_people
     known |= {"privacy/person/", "privacy/export/", "privacy/erase/"}  # who is asked for comes in a form: test_privacy
     known |= {"nurture///", "nurture///test/", "unsubscribe//", "do-not-contact//"}  # test_nurture, test_unsubscribing
+    known |= {"score/learn/", "score//", "score///"}  # what is done, and single models: test_scoring
     known |= {"matches///"}  # decisions: test_matches
     known |= {"leads//claim/", "leads//skip/", "leads//open/", "leads///"}  # acts and single leads: test_leads
     known |= {"leads//assess//", "leads//assess//graded/"}  # questionnaires: test_assessing

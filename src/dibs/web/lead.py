@@ -27,6 +27,7 @@ from dibs.web.assessing import assess_part
 from dibs.web.desk import CHOICES
 from dibs.web.opportunities import becoming_of, opportunity_part
 from dibs.web.pool import CONTACT, skips_left
+from dibs.web.scoring import prediction_part
 from dibs.web.shown import value_of
 from dibs.web.telling import steps_of
 from dibs.web.visit import Visit, page
@@ -126,6 +127,11 @@ def _team(visit: Visit, seen: SeenLead) -> Mapping[str, Any] | None:
     return {"team": team, "may_add": may_add, "could_help": list(could) if may_add else []}
 
 
+def _refused(visit: Visit, seen: SeenLead) -> Mapping[str, Any] | None:
+    """That the person must not be contacted, before anything else."""
+    return {} if seen.get("do_not_contact") else None
+
+
 def _consent(visit: Visit, seen: SeenLead) -> Mapping[str, Any] | None:
     """Whether the person agreed to be contacted, for who may write it down."""
     if seen.level != "full" or seen["state"] in ENDED or not (visit.has(seen) or visit.may_assign(seen)):
@@ -183,9 +189,11 @@ def _becomes(visit: Visit, seen: SeenLead) -> tuple[datetime, str] | None:
 
 #: The parts at the side, and those in the middle, from the top.
 SIDE: Sequence[tuple[str, Shows]] = (
+    ("refused", _refused),
     ("clock", _clock_part),
     ("opportunity", opportunity_part),
     ("facts", _facts),
+    ("prediction", prediction_part),
     ("team", _team),
     ("consent", _consent),
 )

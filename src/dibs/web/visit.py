@@ -190,6 +190,8 @@ class Visit:
             tabs.append(Tab("opportunities", reverse("opportunities"), _("Opportunities")))
         if self.caller.may(Action.SEE_REPORTS):
             tabs.append(Tab("reports", reverse("reports"), _("Reports")))
+        if self.caller.may(Action.SEE_SCORING):
+            tabs.append(Tab("scoring", reverse("scoring"), _("Scoring")))
         if self.caller.may(Action.SEE_POLICY):
             tabs.append(Tab("nurture", reverse("nurture"), _("Mails")))
         if self.caller.may(Action.ERASE_PEOPLE):
