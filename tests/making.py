@@ -68,3 +68,10 @@ def publish(workspace: Workspace, text: str) -> Any:
     from dibs.distribution.policies import publish as publish_policy
 
     return publish_policy(workspace.id, text, by=None)
+
+
+def at_noon(rep: Rep) -> None:
+    """Put the rep where it is about noon now: what is due within hours is due on their day."""
+    ahead = 12 - datetime.now(UTC).hour
+    zone = f"Etc/GMT{'-' if ahead > 0 else '+'}{abs(ahead)}" if ahead else "UTC"
+    Rep.objects.filter(id=rep.id).update(timezone=zone)

@@ -16,6 +16,7 @@ from dibs.distribution.follow_ups import tell_what_is_due
 from dibs.distribution.hours import hours_of
 from dibs.people.tenancy import enter
 from tests.api.conftest import Company
+from tests.making import at_noon
 
 
 @pytest.fixture
@@ -436,10 +437,7 @@ def test_what_ended_and_what_one_helps_with_have_lists_of_their_own(company: Com
 
 def test_what_is_due_today_has_everything_in_its_order_and_nothing_of_tomorrow(company: Company) -> None:
     enter(company.workspace.id)
-    # Noon in her zone, wherever the test runs: nothing planned an hour ahead is tomorrow's.
-    hours_ahead = 12 - now().hour
-    zone = f"Etc/GMT{'-' if hours_ahead > 0 else '+'}{abs(hours_ahead)}" if hours_ahead else "UTC"
-    type(company.aiko).objects.filter(id=company.aiko.id).update(timezone=zone)
+    at_noon(company.aiko)
     claimed = company.lead()
     company.post(company.aiko, f"/leads/{claimed}/claim")
     company.call(company.aiko, "PUT", f"/leads/{claimed}/follow-up", {"at": soon(minutes=-30)})
@@ -513,7 +511,9 @@ def test_of_two_leads_made_one_what_is_planned_goes_along_and_all_notes_are_told
     company.call(company.aiko, "PUT", f"/leads/{twin}/follow-up", {"at": soon(days=1)})
     merged = company.post(company.ops, f"/leads/{twin}/merge", {"into": str(lead)})
     assert merged.status_code == 200, merged.content
-    assert [note["text"] for note in company.get(company.aiko, f"/leads/{lead}/notes").json()["items"]] == ["Of the twin"]
+    assert [note["text"] for note in company.get(company.aiko, f"/leads/{lead}/notes").json()["items"]] == [
+        "Of the twin"
+    ]
     assert of(company, lead).follow_up_at is not None
     assert company.call(company.aiko, "PATCH", f"/activities/{planned['id']}", {"done": True}).status_code == 200
     assert of(company, lead).state == "working"

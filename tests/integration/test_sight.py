@@ -15,7 +15,8 @@ from dibs.distribution.claiming import Claimed, claim_lead
 from dibs.distribution.placing import place
 from dibs.insight import pools
 from dibs.insight.floor import floor
-from dibs.insight.mine import my_leads, my_standing
+from dibs.insight.mine import my_standing
+from dibs.insight.my_list import Asked, my_list
 from dibs.insight.pages import BadCursor
 from dibs.insight.pools import BadFilter, pool_page, pools_in_sight
 from dibs.insight.sight import lead_in_sight
@@ -157,7 +158,7 @@ def test_a_lock_that_ran_out_waits_again_before_any_tick(here: Place) -> None:
         assert seen is not None
         assert seen["state"] == "pooled"
         assert "email" not in seen
-    assert my_leads(here.aiko, here.now) == []
+    assert my_list(here.aiko, Asked(), here.now).items == []
     for who in (here.ops, here.manager):
         full = lead_in_sight(who, lead, here.now)
         assert full is not None
@@ -217,11 +218,11 @@ def test_my_leads_come_in_the_order_their_time_runs_out(here: Place) -> None:
     here.claim(here.aiko, first)
     here.now += timedelta(minutes=1)
     here.claim(here.aiko, second)
-    assert [lead["id"] for lead in my_leads(here.aiko, here.now)] == [first, second]
+    assert [lead["id"] for lead in my_list(here.aiko, Asked(), here.now).items] == [first, second]
     acting.contact(here.aiko, first, here.now)
-    assert [lead["id"] for lead in my_leads(here.aiko, here.now)] == [second, first]
-    assert all(lead.level == "full" for lead in my_leads(here.aiko, here.now))
-    assert my_leads(here.ops, here.now) == []
+    assert [lead["id"] for lead in my_list(here.aiko, Asked(), here.now).items] == [second, first]
+    assert all(lead.level == "full" for lead in my_list(here.aiko, Asked(), here.now).items)
+    assert my_list(here.ops, Asked(), here.now).items == []
 
 
 def test_my_standing_tells_each_rule_and_where_i_am(here: Place) -> None:

@@ -14,6 +14,7 @@ from dibs.crm.models import Activity, Appointment, Campaign, Lead, Note, Piece, 
 from dibs.people.models import Rep
 from dibs.people.tenancy import enter
 from tests.api.conftest import Company
+from tests.making import at_noon
 from tests.web.conftest import as_
 from tests.web.test_leads import words
 
@@ -161,3 +162,100 @@ def test_another_workspaces_lead_takes_no_note(company: Company, other: Company,
         assert as_(other.ops).post(f"/leads/{lead}/{act}/", {"text": "x"}).status_code == 404
     assert as_(company.aiko).post(f"/leads/{uuid4()}/note/", {"text": "x"}).status_code == 404
     assert as_(company.integration).post(f"/leads/{lead}/note/", {"text": "x"}).status_code in {302, 403}
+
+
+# -- My leads
+
+
+@pytest.fixture
+def three(company: Company, lead: UUID) -> list[UUID]:
+    """Three leads of Aiko's, where it is noon: one claimed, one worked on, one offered."""
+    enter(company.workspace.id)
+    at_noon(company.aiko)
+    working = company.lead(company="Southwind", source="referral")
+    as_(company.aiko).post(f"/leads/{working}/claim/")
+    as_(company.aiko).post(f"/leads/{working}/contact/", {"kind": "call"})
+    return [lead, working, company.lead(company="Eastwind", source="demo")]
+
+
+def test_the_list_has_all_that_is_mine_what_it_is_to_me_and_what_is_due(company: Company, three: list[UUID]) -> None:
+    page = words(as_(company.aiko).get("/mine/"))
+    for said in ("Northwind", "Southwind", "Eastwind", "To contact", "Being worked on", "Offered to you", "Due today"):
+        assert said in page, said
+    assert page.index("Due today") < page.index("Choose all 3 on this page")
+    assert "make the first contact" in page
+    assert "accept it" in page
+    assert words(as_(company.budi).get("/mine/")).count("wind") == 0
+
+
+def test_an_offer_is_accepted_and_a_plan_done_from_what_is_due(company: Company, three: list[UUID]) -> None:
+    browser = as_(company.aiko)
+    soon = (now() + timedelta(minutes=1)).astimezone(ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M")
+    browser.post(f"/leads/{three[0]}/plan/", {"kind": "call", "at": soon, "text": "Ring them"})
+    enter(company.workspace.id)
+    planned = Activity.objects.get(done_at__isnull=True)
+    form = {"next": "/mine/", "id": str(planned.id)}
+    assert browser.post(f"/leads/{three[0]}/activity-done/", form)["Location"] == "/mine/"
+    assert of(company, three[0]).state == "working"
+    assert browser.post(f"/leads/{three[2]}/accept/", {"next": "/mine/"})["Location"] == "/mine/"
+    assert of(company, three[2]).state == "owned"
+
+
+def test_the_list_is_narrowed_searched_and_looked_at_in_parts(company: Company, three: list[UUID]) -> None:
+    browser = as_(company.aiko)
+
+    def listed(query: str) -> set[str]:
+        page = browser.get(f"/mine/?{query}").content.decode()
+        return {str(lead) for lead in three if f'id="case-{lead}"' in page}
+
+    assert listed("") == set(map(str, three))
+    assert listed("q=south") == {str(three[1])}
+    assert listed("f-source=referral") == {str(three[1])}
+    assert listed("f-state=offered") == {str(three[2])}
+    assert listed("due=yes") == {str(three[0]), str(three[2])}
+    assert listed("idle=1") == set()
+    assert listed("view=ended") == set()
+    assert listed("view=nonsense&sort=nonsense&idle=²&f-state=%00") == set(map(str, three))
+    assert browser.get("/mine/?cursor=nonsense")["Location"] == "/mine/?"
+    as_(company.aiko).post(f"/leads/{three[1]}/retire/", {"why": "no_interest"})
+    assert listed("view=ended") == {str(three[1])}
+    assert "Given up: no interest" in words(browser.get("/mine/?view=ended"))
+
+
+def test_the_same_is_done_to_those_chosen_and_each_is_told(company: Company, three: list[UUID]) -> None:
+    browser = as_(company.aiko)
+    chosen = [str(lead) for lead in three]
+    page = words(browser.post("/mine/", {"act": "contact", "kind": "mail", "note": "Hello", "lead": chosen}))
+    assert "Done with 2 leads. 1 could not be." in page
+    assert "Eastwind" in page
+    assert of(company, three[0]).state == "working"
+    page = words(browser.post("/mine/", {"act": "follow_up", "at": "2031-01-02T09:00", "lead": chosen[:2]}))
+    assert "Done with 2 leads." in page
+    assert of(company, three[1]).follow_up_at is not None
+    foreign = company.lead()
+    page = words(browser.post("/mine/", {"act": "retire", "why": "not_a_fit", "lead": [chosen[0], str(foreign), "x"]}))
+    assert "Done with 1 lead. 1 could not be." in page
+    assert of(company, foreign).state == "pooled"
+    for form, said in (
+        ({"act": "retire", "lead": chosen[1]}, "Say why it is given up."),
+        ({"act": "contact"}, "Choose at least one lead first."),
+        ({"act": "dance", "lead": chosen[1]}, "Choose what to do with them."),
+        ({"act": "follow_up", "at": "", "lead": chosen[1]}, "That is no moment."),
+        ({"act": "nurture", "sequence": "gone", "lead": chosen[1]}, "The policy has no such mails."),
+    ):
+        refused = browser.post("/mine/", form)
+        assert refused.status_code == 422
+        assert said in words(refused)
+
+
+def test_a_long_list_goes_on_on_another_page(
+    company: Company, monkeypatch: pytest.MonkeyPatch, three: list[UUID]
+) -> None:
+    monkeypatch.setattr("dibs.web.my_list.ROWS", 2)
+    browser = as_(company.aiko)
+    first = browser.get("/mine/?sort=name").content.decode()
+    (more,) = [part.split('"')[0] for part in first.split('rel="next" href="')[1:]]
+    second = browser.get(more.replace("&amp;", "&")).content.decode()
+    found = [str(lead) for lead in three if f'id="case-{lead}"' in first + second]
+    assert len(found) == 3
+    assert 'rel="next"' not in second

@@ -25,9 +25,6 @@ from dibs.people.access import Action
 from dibs.people.caller import Caller
 from dibs.people.tenancy import enter
 
-#: More leads than this nobody works at once; the rest is in the list of leads.
-_AT_ONCE = 500
-
 
 @dataclass(frozen=True, slots=True)
 class MyStanding:
@@ -69,26 +66,6 @@ class Upcoming:
     name: str
     at: datetime
     changes: tuple[Reason, ...]
-
-
-def my_leads(caller: Caller, now: datetime) -> list[SeenLead]:
-    """The leads that the caller holds or is offered, the one whose time runs out first before the others."""
-    if caller.rep_id is None:
-        return []
-    enter(caller.workspace_id)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT {SELECT} FROM {TABLES}
-            WHERE lead.workspace_id = %s AND lead.owner_id = %s AND lead.state IN ('offered', 'owned', 'working')
-              AND NOT (lead.state <> 'working' AND lead.lock_expires_at IS NOT NULL AND lead.lock_expires_at <= %s)
-            ORDER BY coalesce(lead.lock_expires_at, lead.due_at) NULLS LAST, lead.id DESC LIMIT %s
-            """,
-            [caller.workspace_id, caller.rep_id, now, _AT_ONCE],
-        )
-        rows = [row_of(row) for row in cursor.fetchall()]
-    eyes = Eyes(caller, now)
-    return [seen for row in rows if (seen := eyes.see(row)) is not None]
 
 
 def my_running(caller: Caller, now: datetime, most: int = 5) -> list[tuple[SeenLead, datetime]]:

@@ -1,4 +1,5 @@
-"""A rep's own: the leads they have, with their clocks, where they stand with the rules, and what they are to know."""
+"""A rep's own: the leads whose time runs, where they stand with the rules, and what they are to know. The list of their leads is
+`dibs.web.my_list`."""
 
 from __future__ import annotations
 
@@ -24,9 +25,8 @@ from dibs.delivery.wording import (
     span,
 )
 from dibs.distribution import policies
-from dibs.insight.mine import MyTier, my_leads, my_running, my_tier, upcoming
+from dibs.insight.mine import MyTier, my_running, my_tier, upcoming
 from dibs.insight.record import MyCredits, Then, my_credits, my_record, standing_under
-from dibs.insight.sight import SeenLead
 from dibs.people.access import Action
 from dibs.web.visit import Visit, page
 
@@ -56,28 +56,9 @@ class Change:
 
 @require_GET
 @page(Action.WORK_LEADS, rep_only=True)
-def mine(visit: Visit) -> HttpResponse:
-    """My leads, the one whose time runs out first on top."""
-    leads = my_leads(visit.caller, visit.now)
-    offered = [lead for lead in leads if lead["state"] == "offered"]
-    held = [lead for lead in leads if lead["state"] == "owned"]
-    working = [lead for lead in leads if lead["state"] == "working"]
-    return visit.show(
-        "mine/mine.html", tab="mine", offered=offered, held=held, working=working, until=until, total=len(leads)
-    )
-
-
-@require_GET
-@page(Action.WORK_LEADS, rep_only=True)
 def held(visit: Visit) -> HttpResponse:
     """The leads whose time runs, for the pages where more are taken."""
     return visit.part("mine/held.html", running=my_running(visit.caller, visit.now))
-
-
-def until(lead: SeenLead) -> datetime | None:
-    """When its time runs out: the lock or the offer, else the promised first contact."""
-    ends: datetime | None = lead.get("lock_expires_at") or (lead["due_at"] if lead["due_for"] == "sla" else None)
-    return ends
 
 
 @require_GET
@@ -144,6 +125,7 @@ def _notice_title(kind: str) -> str:
         "lead_touched": _("A lead came again"),
         "lead_warned": _("Time runs out"),
         "rep_away": _("Taken for away"),
+        "work_due": _("It is time"),
         "leads_moved": _("Leads were moved"),
         "availability": _("Your availability"),
         "calendar_failing": _("Your calendar can't be read"),

@@ -65,7 +65,7 @@ def to_do_part(visit: Visit, seen: SeenLead) -> Mapping[str, Any] | None:
         "outcomes": activities.OUTCOMES,
         "minutes": MINUTES,
         "soon": local(soon),
-        "tomorrow": local(_tomorrow(visit)),
+        "tomorrow": local(tomorrow_morning(visit)),
     }
 
 
@@ -240,7 +240,7 @@ def _rounded_up(at: datetime) -> datetime:
     return at + (-(at - _FIRST) % _ROUND)
 
 
-def _tomorrow(visit: Visit) -> datetime:
+def tomorrow_morning(visit: Visit) -> datetime:
     """Nine in the visitor's next morning."""
     here = visit.now.astimezone(ZoneInfo(visit.timezone)) + timedelta(days=1)
     return here.replace(hour=9, minute=0, second=0, microsecond=0)

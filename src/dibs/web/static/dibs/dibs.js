@@ -2,6 +2,7 @@
 import "./clock.js";
 import "./keys.js";
 import "./live.js";
+import "./mine.js";
 import "./pool.js";
 import "./review.js";
 import { tell, untell } from "./tell.js";
