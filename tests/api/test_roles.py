@@ -92,6 +92,7 @@ BODIES: dict[str, Any] = {
     "report": {"title": "x", "at": "2026-03-01T00:00:00Z"},
     "act_on_my_leads": {"act": "contact", "leads": ["00000000-0000-7000-8000-000000000000"]},
     "learn_score_model": {"without": ["city"]},
+    "answer_questions": {"answers": {"budget": "yes"}},
     "assess": {"template": "call", "answers": {"need": "much"}},
     "preview_assessment": {"answers": {"need": "much"}},
     "keep_assessment": {"answers": {"need": "much"}},

@@ -74,6 +74,9 @@ class LeadIn(Incoming):
     )
     pages: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(None, description="Pages that they looked at.")
     opens: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(None, description="Mails that they opened.")
+    answers: dict[Annotated[str, text(50, 1)], Annotated[str, text(200)] | bool | int | float | None] = Field(
+        default_factory=dict, description="Answers to the policy's standard questions, by the question's name."
+    )
     attributes: dict[Annotated[str, text(100, 1)], Attribute] = Field(
         default_factory=dict, description="The rest, by name."
     )
@@ -156,8 +159,16 @@ class LeadOut(Outgoing):
     mails_opened: int | None = Field(None, description="Mails that they opened: what policies call `lead.opens`.")
     last_touch_at: datetime | None = None
     follow_up_at: datetime | None = Field(None, description="When it is to be looked at again.")
+    side: Literal["marketing", "sales"] | None = Field(
+        None, description="Whose it is to bring on: marketing's until it is ready for sales; in full only."
+    )
+    answers: dict[str, str] | None = Field(
+        None, description="Answers to the standard questions, by the question's name; in full only."
+    )
     ended_at: datetime | None = Field(None, description="When it was converted or retired.")
     retired_why: str | None = None
+    do_not_contact: bool | None = Field(None, description="True: its person is on the list of those who must not be contacted.")
+    sequence: str | None = Field(None, description="The sequence of mails it is in the middle of.")
     opportunity: UUID | None = Field(None, description="What it became; said in answer to its conversion.")
     claim: UUID | None = Field(
         None, description="The lease. For who has the lead alone: show it when acting on the lead."

@@ -79,8 +79,12 @@ HISTORY_FIELDS = (
     "last_touch_at",
     "likelihood",
     "follow_up_at",
+    "side",
+    "sequence",
+    "answers",
     "ended_at",
     "retired_why",
+    "do_not_contact",
 )
 
 #: Columns of a lead and of whom it belongs to, and the tables they come from; `row_of` reads them.
