@@ -201,7 +201,7 @@ def _feed(eyes: Eyes) -> list[Happening]:
         cursor.execute(
             f"""
             SELECT decision.at, decision.kind, decision.lead_id, decision.pool, rep.name, actor.name, {SELECT}
-            FROM (SELECT * FROM distribution_decision WHERE workspace_id = %s AND at <= %s AND kind NOT IN ('placed', 'enriched', 'touched', 'skipped', 'opened', 'helped')
+            FROM (SELECT * FROM distribution_decision WHERE workspace_id = %s AND at <= %s AND kind NOT IN ('placed', 'enriched', 'touched', 'skipped', 'opened', 'helped', 'mailed')
                   ORDER BY at DESC, id DESC LIMIT {4 * _FEED}) decision
             JOIN crm_lead lead ON lead.id = decision.lead_id
             LEFT JOIN people_rep owner ON owner.id = lead.owner_id

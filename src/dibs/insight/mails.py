@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -57,23 +56,6 @@ class SequenceCount:
         return sum(step.failed for step in self.steps)
 
 
-@dataclass(frozen=True, slots=True)
-class KeptMail:
-    """A mail to one lead, as its page tells of it."""
-
-    id: UUID
-    sequence: str
-    step: int
-    mail: str
-    language: str
-    subject: str
-    text: str
-    state: str
-    at: datetime
-    sent_at: datetime | None
-    error: str
-
-
 def sequences(caller: Caller, nurture: Nurture) -> list[SequenceCount]:
     """Every sequence of the policy in its order, and those that it has no more but that leads are in, or got mails of."""
     enter(caller.workspace_id)
@@ -105,15 +87,6 @@ def sequences(caller: Caller, nurture: Nurture) -> list[SequenceCount]:
         sequence = of(name)
         sequence.reached, sequence.with_sales, sequence.refused = reached, with_sales, refused
     return list(found.values())
-
-
-def mails_to(workspace_id: UUID, lead_id: UUID) -> list[KeptMail]:
-    """The mails that a lead got, or was to get, the latest first. Who may see them is asked by who shows them."""
-    columns = "id, sequence, step, mail, language, subject, text, state, at, sent_at, error"
-    statement = (
-        f"SELECT {columns} FROM delivery_mail WHERE workspace_id = %s AND lead_id = %s ORDER BY at DESC, step DESC"
-    )
-    return [KeptMail(*row) for row in _read(statement, [workspace_id, lead_id])]
 
 
 def lately_in(caller: Caller, limit: int = 8) -> list[tuple[UUID, str]]:

@@ -78,9 +78,9 @@ def send_test(visit: Visit, mail: str, language: str) -> HttpResponse:
     policy = _nurture(visit)
     _languages(policy, mail, language)
     written = _written(visit, policy, mail, language, None)
-    to = _own_address(visit)
+    to, subject = _own_address(visit), _("Test: %(subject)s") % {"subject": written.subject}
     try:
-        EmailMessage(f"[{_('Test')}] {written.subject}", written.text, sender_of(policy), [to]).send()
+        EmailMessage(subject, written.text, sender_of(policy), [to]).send()
     except (OSError, ValueError) as problem:
         visit.bad(_("The mail could not be sent: %(problem)s") % {"problem": " ".join(str(problem).split())[:300]})
     else:

@@ -50,9 +50,9 @@ def change(visit: Visit, act: str) -> HttpResponse:
     elif act == "look":
         line = refusal_of(visit.caller.workspace_id, found.entries[0])
         if line is not None:
-            visit.bad(_("%(who)s must not be contacted.") % {"who": found.entries[0].shown})
+            visit.bad(_("%(who)s must not be contacted.") % {"who": found.entries[0].value})
         else:
-            visit.good(_("%(who)s is not on the list.") % {"who": found.entries[0].shown})
+            visit.good(_("%(who)s is not on the list.") % {"who": found.entries[0].value})
     elif act == "add":
         done = refusing.refuse(
             visit.caller.workspace_id,
@@ -75,7 +75,8 @@ def change(visit: Visit, act: str) -> HttpResponse:
     else:
         done = refusing.allow(visit.caller.workspace_id, found.entries, now=visit.now)
         if done.entries:
-            visit.good(f"{_('Taken off the list.')} {_told(done.leads)}".strip())
+            taken = _("Taken off the list.")
+            visit.good(f"{taken} {_told(done.leads)}".strip())
         else:
             visit.bad(_("They were not on the list."))
     return redirect("do_not_contact")

@@ -131,6 +131,7 @@ def _kind(entry: Entry) -> str:
         "reassigned": pgettext("story", "Passed on"),
         "freed": pgettext("story", "Taken out of the line"),
         "warned": pgettext("story", "Warned"),
+        "mailed": pgettext("story", "Got a mail"),
     }
     return kinds.get(entry.kind, titled(entry.kind))
 
