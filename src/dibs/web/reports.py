@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from dibs.delivery.wording import active_language, country_name, field_name, titled
-from dibs.insight.reports import ATTRIBUTE, GROUPS, Report, UnknownGroup, as_csv, first_received, groups_at_hand, report
+from dibs.insight.reports import (
+    ATTRIBUTE,
+    GROUPS,
+    Band,
+    Counted,
+    Report,
+    UnknownGroup,
+    as_csv,
+    first_received,
+    groups_at_hand,
+    report,
+)
 from dibs.people.access import Action
 from dibs.web.drawing import cells, funnel
 from dibs.web.fair_play import ways_in_words
@@ -42,6 +54,7 @@ def reports(visit: Visit) -> HttpResponse:
         called=lambda name: _called(by, name, visit.names),
         steps=funnel(told.total),
         shaded=cells(told, ENOUGH),
+        highest=_highest(told),
         enough=ENOUGH,
         short=short_span,
         rounded=rounded,
@@ -70,6 +83,19 @@ def _asked(visit: Visit) -> tuple[str, str, Report]:
         return days, by, report(visit.caller, by, since, visit.now, visit.now)
     except UnknownGroup:
         return days, "source", report(visit.caller, "source", since, visit.now, visit.now)
+
+
+def _highest(told: Report) -> dict[str, float]:
+    """The highest share that converted, as far as enough leads stand for it: as long as a bar gets."""
+    parts: dict[str, Iterable[Counted | Band]] = {
+        "months": [counted for _month, counted in told.months],
+        "groups": [group.all for group in told.groups],
+        "bands": told.bands,
+    }
+    return {
+        name: max((counted.rate or 0 for counted in part if counted.leads >= ENOUGH), default=0)
+        for name, part in parts.items()
+    }
 
 
 def _since(visit: Visit, days: str) -> datetime:
