@@ -62,7 +62,7 @@ def test_what_is_too_big_to_close_on_the_spot_says_what_to_do(company: Company) 
     big = {"amount": 5000, "currency": "EUR", "close": True}
     answer = company.post(company.aiko, f"/leads/{lead}/convert", big)
     assert (answer.status_code, answer.json()["code"]) == (403, "too_big_to_close")
-    assert "less than 5000 EUR" in answer.json()["detail"]
+    assert "less than 5,000 EUR" in answer.json()["detail"]
     assert answer.json()["remedy"]["code"] == "leave_open"
     won = company.post(company.aiko, f"/leads/{lead}/convert", {**big, "amount": 4999})
     deal = company.get(company.aiko, f"/opportunities/{won.json()['opportunity']}").json()

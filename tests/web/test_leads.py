@@ -154,7 +154,7 @@ def test_give_back_convert_and_give_up(company: Company) -> None:
     assert "Given back." in words(page)
     assert lead_of(company, back).state == "pooled"
     page = browser.post(f"/leads/{won}/convert/", {"amount": "1,200.50", "currency": "eur"}, follow=True)
-    assert "Became an opportunity worth 1200.50 EUR" in words(page)
+    assert "Became an opportunity worth 1,200.50 EUR" in words(page)
     page = browser.post(f"/leads/{lost}/retire/", {"why": "no_answer", "note": "Five calls"}, follow=True)
     assert "Given up: no answer. “Five calls”" in words(page)
 

@@ -48,7 +48,7 @@ def test_the_form_says_what_will_be_made_and_makes_it(company: Company) -> None:
     assert "Belongs to the account Acme. Lucia Torres is its contact. Notes, activities" in words(page)
     form = {"name": "Fleet", "amount": "1,200.50", "currency": "eur", "stage": "proposal", "close_on": "2026-12-01"}
     page = browser.post(f"/leads/{lead}/convert/", form, follow=True)
-    assert "Became an opportunity worth 1200.50 EUR" in words(page)
+    assert "Became an opportunity worth 1,200.50 EUR" in words(page)
     assert "Became an opportunity Fleet 1,200.50 EUR, Proposal" in words(page)
     enter(company.workspace.id)
     deal = Opportunity.objects.get(lead_id=lead)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -71,8 +72,8 @@ def _sentence(code: str, params: Mapping[str, Any], names: Mapping[str, str], ti
         return code
     values = _Values(_own_words(code, params))
     values.update((key, _word(key, value, names, timezone)) for key, value in params.items() if key not in values)
-    if params.get("amount") and params.get("currency"):
-        values["amount"] = f"{values['amount']} {params['currency']}"
+    if params.get("amount"):
+        values["amount"] = money(params["amount"], params.get("currency"))
     said = text.format_map(values)
     note = params.get("note")
     return f"{sentence(said, active_language())} “{note}”" if note else said
@@ -135,6 +136,9 @@ def _own_words(code: str, params: Mapping[str, Any]) -> dict[str, str]:
         given = {name: params.get(name) or 0.0 for name in ("expected", "drawn", "value", "strengths", "load")}
         shares = {name: percent(float(given[name])) for name in ("expected", "drawn", "value")}
         return shares | {name: figure(float(given[name])) for name in ("strengths", "load")}
+    if code == "too_big_to_close":
+        sums = {name: str(params[name]).partition(" ") for name in ("worth", "under") if params.get(name)}
+        return {name: money(amount, currency or None) for name, (amount, _, currency) in sums.items()}
     if code == "credited":
         return {name: figure(float(params.get(name) or 0)) for name in ("points", "times")}
     return {"per": _span(params["per"])} if code == "claim_rate" and "per" in params else {}
@@ -143,6 +147,14 @@ def _own_words(code: str, params: Mapping[str, Any]) -> dict[str, str]:
 def percent(share: float) -> str:
     """A share of 0..1 as people read it, in the language that is on: "24%", "7.5%", in Spanish "7,5%"."""
     return figure(f"{100 * share:.1f}".removesuffix(".0")) + "%"
+
+
+def money(amount: str, currency: str | None) -> str:
+    """An amount as a log keeps it, with its currency: "1,200.50 EUR"; without cents where there are none."""
+    value = Decimal(amount)
+    whole = value == value.to_integral_value()
+    said = number_format(value, decimal_pos=0 if whole else 2, use_l10n=True, force_grouping=True)
+    return f"{said} {currency or ''}".strip()
 
 
 def figure(value: str | float) -> str:

@@ -15,6 +15,7 @@ from uuid import UUID
 from dibs.crm.customers import Customer, Made, make_customers
 from dibs.crm.models import Account, Activity, Appointment, Note, Opportunity
 from dibs.delivery.outbox import Event
+from dibs.distribution.belonging import accounts_asked_about
 from dibs.distribution.rulebooks import Active
 from dibs.distribution.scene import Answer, Scene, act
 from dibs.distribution.writing import Outcome
@@ -99,7 +100,9 @@ def _converted(scene: Scene, wanted: Becoming, note: str) -> Outcome | Refusal:
     if scene.active is not None and scene.active.book.policy.matching.make == "never":
         made = Made(row["account_id"], row["contact_id"])
     else:
-        (made,) = make_customers(workspace_id, [Customer.of(row)], now, by_name=True)
+        # Of one that may belong to an account that is here none is made: who decides that gives the opportunity its account too.
+        asked = row["id"] in accounts_asked_about(workspace_id, [row["id"]])
+        (made,) = make_customers(workspace_id, [Customer.of(row, asked=asked)], now, by_name=True)
     opportunity = Opportunity.objects.create(
         workspace_id=workspace_id,
         id=new_id(),

@@ -15,9 +15,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from dibs.crm.lookup import lookup_of
-from dibs.crm.models import Account, Activity, Appointment, Lead, Merge, NearMiss
+from dibs.crm.models import Account, Activity, Appointment, Lead, Merge, NearMiss, Opportunity
 from dibs.distribution import policies
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.policies import Active
@@ -386,6 +387,8 @@ def _decide_account(caller: Caller, near: NearMiss, now: datetime, *, same: bool
     room.write(
         room.look_at(row, {"account_id": near.account_id}, Reason("belongs_to", {"account": name, "by": caller.name}))
     )
+    # What the lead was converted to while nobody had decided is the account's too.
+    _opportunities(near).filter(account__isnull=True).update(account_id=near.account_id)
     return _settled(near, "merged", caller, now)
 
 
@@ -422,7 +425,13 @@ def reopen(caller: Caller, near_id: UUID, now: datetime) -> Decided | Not | None
                 name = Account.objects.values_list("name", flat=True).get(id=near.account_id)
                 because = Reason("belongs_no_more", {"account": name, "by": caller.name})
                 room.write(room.look_at(row, {"account_id": None}, because))
+                _opportunities(near).filter(account_id=near.account_id).update(account_id=None)
         return _settled(near, "open", caller, now)
+
+
+def _opportunities(near: NearMiss) -> QuerySet[Opportunity]:
+    """What its lead became."""
+    return Opportunity.objects.filter(workspace_id=near.workspace_id, lead_id=near.lead_id)
 
 
 def _near(caller: Caller, near_id: UUID) -> NearMiss | None:

@@ -48,9 +48,10 @@ _FIND = """
     LEFT JOIN people_user decider ON decider.id = near.decided_by_id
     WHERE near.workspace_id = %s AND near.state = %s
 """
-#: What is open can only be decided while its leads are.
+#: What is open can only be decided while its leads are; whose customer a converted one is, afterwards too.
 _STILL_OPEN = """
-    AND NOT lead.state IN ('converted', 'retired', 'merged') AND coalesce(other.state, 'new') NOT IN ('converted', 'retired', 'merged')
+    AND (lead.state NOT IN ('converted', 'retired', 'merged') OR (lead.state = 'converted' AND near.account_id IS NOT NULL))
+    AND coalesce(other.state, 'new') NOT IN ('converted', 'retired', 'merged')
 """
 
 

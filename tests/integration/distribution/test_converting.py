@@ -10,13 +10,15 @@ from uuid import UUID
 import pytest
 from django.db import IntegrityError
 
-from dibs.crm.models import Account, Activity, Appointment, Contact, Note, Opportunity
+from dibs.crm.accounts import Told, write_accounts
+from dibs.crm.models import Account, Activity, Appointment, Contact, NearMiss, Note, Opportunity
 from dibs.delivery.models import Outbox
-from dibs.distribution import acting, claiming
+from dibs.distribution import acting, claiming, merging
 from dibs.distribution.models import Credit, Decision, Result
 from dibs.distribution.placing import place
 from dibs.distribution.reading import records
 from dibs.distribution.results import count
+from dibs.insight.matches import matches_page
 from dibs.insight.reports import report
 from dibs.people.caller import caller_of
 from dibs.people.tenancy import enter
@@ -100,6 +102,24 @@ def test_a_person_with_nothing_but_a_name_gets_a_contact_at_conversion(scene: Sc
     assert deal.contact is not None
     assert (deal.contact.name, deal.account_id) == ("Lucia Torres", None)
     assert "contact_made" in codes(scene, lead_id)
+
+
+def test_of_one_that_may_belong_to_an_account_none_is_made_until_that_is_decided(scene: Scene) -> None:
+    known = {"name": "Acme Manufacturing", "domain": "acme.example"}
+    write_accounts(scene.workspace.id, [Told(frozenset(known), **known)], MONDAY)  # type: ignore[arg-type]
+    lead_id = held(scene, company="Acme Manufakturing", domain=None, email=None)
+    near = NearMiss.objects.get(lead_id=lead_id)
+    deal = convert(scene, lead_id)
+    assert deal.account_id is None
+    assert Account.objects.count() == 1
+    ops = caller_of(make_user(scene.workspace, "ops"))
+    assert [match.id for match in matches_page(ops, "open", now=after(6)).items] == [near.id]
+    assert isinstance(merging.decide(ops, near.id, after(6), same=True), merging.Decided)
+    account = Account.objects.get()
+    assert (deal_of(scene, lead_id).account_id, scene.lead(lead_id).account_id) == (account.id, account.id)
+    assert scene.lead(lead_id).state == "converted"
+    merging.reopen(ops, near.id, after(7))
+    assert deal_of(scene, lead_id).account_id is None
 
 
 def test_where_people_alone_make_accounts_none_is_made(scene: Scene) -> None:
