@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -23,11 +22,12 @@ from dibs.people.tenancy import enter
 JOB = "carry_out_import"
 
 
-@dataclass(frozen=True, slots=True)
 class AlreadyBegun(Exception):
     """The upload is being imported already, by this import."""
 
-    import_id: UUID
+    def __init__(self, import_id: UUID) -> None:
+        super().__init__(import_id)
+        self.import_id = import_id
 
 
 def begin(workspace: Workspace, upload: Upload, wanted: Wanted, by: User | None, now: datetime) -> Import:

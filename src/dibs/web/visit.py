@@ -194,6 +194,10 @@ class Visit:
             tabs.append(Tab("scoring", reverse("scoring"), _("Scoring")))
         if self.caller.may(Action.SEE_POLICY):
             tabs.append(Tab("nurture", reverse("nurture"), _("Mails")))
+        if self.caller.may(Action.IMPORT_LEADS):
+            tabs.append(Tab("imports", reverse("imports"), _("Imports")))
+            tabs.append(Tab("sources", reverse("sources"), _("Sources")))
+            tabs.append(Tab("campaigns", reverse("campaigns"), _("Campaigns")))
         if self.caller.may(Action.ERASE_PEOPLE):
             tabs.append(Tab("do_not_contact", reverse("do_not_contact"), _("Do not contact")))
             tabs.append(Tab("privacy", reverse("privacy"), _("Privacy")))

@@ -1,0 +1,268 @@
+"""Files: sent, looked at, imported, and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from dibs.crm.models import Campaign
+from dibs.delivery.wording import field_name, flagged
+from dibs.insight.pages import BadCursor, cursor_after, last_seen
+from dibs.intake import background, undoing
+from dibs.intake.cleaning import FIELDS
+from dibs.intake.connectors.opening import open_rows
+from dibs.intake.connectors.rows import FileRefused
+from dibs.intake.importing import Wanted
+from dibs.intake.listing import OUTCOMES, import_of, imports_of, refusals_file, refusals_of
+from dibs.intake.mapping import Mapping as Columns
+from dibs.intake.mapping import MappingFile, MappingRefused, kept_mapping
+from dibs.intake.models import Import, Source, Upload
+from dibs.intake.previewing import Preview, guess_or_nothing, mapping_from, preview
+from dibs.intake.sources import CATEGORIES, SourceRefused, write_down
+from dibs.intake.uploads import as_file, keep_upload
+from dibs.people.access import Action
+from dibs.people.models import User, Workspace
+from dibs.web import told_of_files as told
+from dibs.web.sources import source_in
+from dibs.web.visit import Visit, page
+
+#: Imports on one page, and refused rows that are shown with one.
+_ROWS, _REFUSED = 30, 50
+#: What goes along from the file being sent to its being imported.
+_ALONG = ("source", "category", "campaign", "vendor", "consent", "encoding", "sheet")
+#: The fields that a column can be said to fill, in the order in which they are offered.
+_TARGETS = (
+    "external_id", "name", "title", "email", "phone", "company", "domain", "industry", "employees", "country", "region", "city",
+    "postal_code", "language", "product", "use_case", "deal_value", "currency", "message", "campaign", "consent", "received_at",
+    "touches", "pages", "opens",
+)  # fmt: skip
+assert set(_TARGETS) <= FIELDS
+
+
+@require_http_methods(["GET", "POST"])
+@page(Action.IMPORT_LEADS)
+def imports(visit: Visit) -> HttpResponse:
+    """The imports there were, and a form for a file."""
+    unfit, given = "", visit.request.POST
+    if visit.request.method == "POST":
+        file = visit.request.FILES.get("file")
+        source = given.get("source", "").replace("\0", "").strip()[:100]
+        if file is None:
+            unfit = _("Choose a file.")
+        elif not source:
+            unfit = _("Say what the source is called.")
+        else:
+            try:
+                by = User.objects.get(id=visit.caller.user_id)
+                upload = keep_upload(visit.caller.workspace_id, file.name or "", file.read(), by, visit.now)
+                with as_file(upload) as path, open_rows(path):
+                    pass
+            except FileRefused as refused:
+                unfit = str(told.FILES[refused.code])
+            else:
+                along = {name: given.get(name, "") for name in _ALONG if given.get(name)} | {"source": source}
+                return redirect(f"{reverse('new_import', args=[upload.id])}?{urlencode(along)}")
+    question = f"imports:{visit.caller.workspace_id}"
+    cursor = visit.request.GET.get("cursor")
+    try:
+        after = last_seen(cursor, question) if cursor else None
+    except BadCursor:
+        return redirect("imports")
+    found = imports_of(visit.caller.workspace_id, after=after, limit=_ROWS + 1)
+    workspace_id = visit.caller.workspace_id
+    return visit.show(
+        "imports/imports.html",
+        status=422 if unfit else 200,
+        tab="imports",
+        imports=found[:_ROWS],
+        next_page=cursor_after(found[_ROWS - 1].id, question) if len(found) > _ROWS else None,
+        sources=list(Source.objects.filter(workspace_id=workspace_id).order_by("name").values_list("name", flat=True)),
+        campaigns=list(
+            Campaign.objects.filter(workspace_id=workspace_id).order_by("-created_at").values_list("key", "name")
+        ),
+        given=given or visit.request.GET,
+        unfit=unfit,
+        told=told,
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@page(Action.IMPORT_LEADS)
+def new_import(visit: Visit, upload_id: UUID) -> HttpResponse:
+    """What the file would become; its columns can be given other fields, until it is imported."""
+    upload = Upload.objects.filter(workspace_id=visit.caller.workspace_id, id=upload_id).first()
+    if upload is None:
+        begun = Import.objects.filter(workspace_id=visit.caller.workspace_id, upload=upload_id).first()
+        if begun is not None:
+            return redirect("import", begun.id)
+        raise Http404
+    form = visit.request.POST if visit.request.method == "POST" else visit.request.GET
+    given = {name: form.get(name, "").replace("\0", "").strip()[:200] for name in _ALONG}
+    given["source"] = given["source"][:100] or "file"
+    about = _about(given)
+    workspace = Workspace.objects.get(id=visit.caller.workspace_id)
+    encoding, sheet = given["encoding"] or None, given["sheet"] or None
+    unfit, seen, mapping = "", None, None
+    try:
+        with as_file(upload) as path:
+            if any(name.startswith("to-") for name in form):
+                with open_rows(path, encoding=encoding, sheet=sheet) as file:
+                    header = file.header
+                before = _before(workspace, given["source"], header)
+                try:
+                    mapping = mapping_from({name: form.get(f"to-{at}", "") for at, name in enumerate(header)}, before)
+                except MappingRefused as refused:
+                    unfit = told.of_mapping(refused)
+            wanted = Wanted(given["source"], mapping, encoding, sheet)
+            if form.get("act") == "go" and not unfit:
+                if about:
+                    write_down(workspace.id, given["source"], about)
+                by = User.objects.get(id=visit.caller.user_id)
+                return redirect("import", background.begin(workspace, upload, wanted, by, visit.now).id)
+            seen = preview(workspace, path, wanted, visit.now, about)
+    except background.AlreadyBegun as begun_before:
+        return redirect("import", begun_before.import_id)
+    except FileRefused as refused:
+        unfit = str(told.FILES[refused.code])
+    except MappingRefused as refused:
+        unfit = told.of_mapping(refused)
+    except SourceRefused as refused:
+        unfit = str(told.REFUSALS[refused.code])
+        with as_file(upload) as path:
+            seen = preview(workspace, path, wanted, visit.now)
+    return visit.show(
+        "imports/new.html",
+        status=422 if unfit else 200,
+        tab="imports",
+        upload=upload,
+        given=given,
+        about={name: value for name, value in given.items() if name not in {"encoding", "sheet"}},
+        seen=seen,
+        shown=_shown(seen) if seen else [],
+        targets=[(name, field_name(name, visit.caller.language)) for name in _TARGETS],
+        rows=_rows(seen) if seen else 0,
+        outcomes=[(name, seen.counts.get(name, 0)) for name in OUTCOMES] if seen else [],
+        warnings=[(str(told.WARNINGS[code]), _doubt(what)) for code, what in seen.warnings] if seen else [],
+        doubt=_doubt,
+        unfit=unfit,
+        told=told,
+    )
+
+
+def _before(workspace: Workspace, source: str, header: list[str]) -> Columns:
+    """How the source's files were read, for what the page cannot say: formats of dates, words for values."""
+    said = Source.objects.filter(workspace=workspace, name=source).values_list("mapping", flat=True).first()
+    if said:
+        mapping = kept_mapping(said).mapping
+        if not set(mapping.columns) - set(header):
+            return mapping
+    guessed: MappingFile = guess_or_nothing(header)
+    return guessed.mapping
+
+
+def _about(given: Mapping[str, str]) -> dict[str, Any]:
+    """What is said of the source, as far as anything is."""
+    told_so = source_in(given)
+    kept: dict[str, Any] = {}
+    if given["category"] in CATEGORIES:
+        kept["category"] = given["category"]
+    for name in ("campaign", "vendor", "consent"):
+        if told_so[name] not in (None, ""):
+            kept[name] = told_so[name]
+    return kept
+
+
+def _shown(seen: Preview) -> list[str]:
+    """The fields that the first rows have, in the order of the form."""
+    there = {name for row in seen.rows for name in row.fields}
+    return [name for name in _TARGETS if name in there]
+
+
+def _rows(seen: Preview) -> int:
+    return sum(seen.counts.values())
+
+
+def _doubt(flag: str) -> str:
+    return flagged(flag) if flag else ""
+
+
+@require_GET
+@page(Action.IMPORT_LEADS)
+def one(visit: Visit, import_id: UUID) -> HttpResponse:
+    """One import: how far it is, what became of its rows, what was refused, and the way back."""
+    card = import_of(visit.caller.workspace_id, import_id)
+    if card is None:
+        raise Http404
+    refused = refusals_of(visit.caller.workspace_id, import_id, limit=_REFUSED) if card.counts.get("refused") else []
+    return visit.show(
+        "imports/import.html",
+        tab="imports",
+        card=card,
+        outcomes=[(name, card.counts.get(name, 0)) for name in OUTCOMES],
+        refused=refused,
+        doubt=_doubt,
+        problem=_problem(card.problem),
+        told=told,
+    )
+
+
+def _problem(code: str) -> str:
+    return str(told.PROBLEMS.get(code) or told.FILES.get(code) or told.MAPPINGS.get(code) or "") if code else ""
+
+
+@require_GET
+@page(Action.IMPORT_LEADS)
+def progress(visit: Visit, import_id: UUID) -> HttpResponse:
+    """How far an import is, for the page that shows it; once it is through, the page is to be read anew."""
+    card = import_of(visit.caller.workspace_id, import_id)
+    if card is None:
+        raise Http404
+    answer = visit.part("imports/progress.html", card=card, told=told)
+    if card.state not in {"running", "undoing"}:
+        answer["HX-Refresh"] = "true"
+    return answer
+
+
+@require_GET
+@page(Action.IMPORT_LEADS)
+def refused_file(visit: Visit, import_id: UUID) -> HttpResponse:
+    """The refused rows as a file, to be mended."""
+    card = import_of(visit.caller.workspace_id, import_id)
+    if card is None:
+        raise Http404
+    lines = refusals_file(visit.caller.workspace_id, import_id)
+    answer = HttpResponse("".join(lines), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="refused-{import_id}.csv"'
+    return answer
+
+
+@require_POST
+@page(Action.IMPORT_LEADS)
+def undo(visit: Visit, import_id: UUID) -> HttpResponse:
+    """Take an import back as a whole."""
+    done = undoing.ask_to_undo(visit.caller, import_id, visit.now)
+    if done is None:
+        raise Http404
+    if not isinstance(done, Import):
+        if done.touched is not None:
+            count = done.touched.count
+            visit.bad(
+                ngettext(
+                    "Somebody has touched %(n)s of its leads, so it stays.",
+                    "Somebody has touched %(n)s of its leads, so it stays.",
+                    count,
+                )
+                % {"n": count}
+            )
+        else:
+            visit.bad(str(told.PROBLEMS[done.code]))
+    return redirect("import", import_id)
