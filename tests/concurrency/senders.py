@@ -20,6 +20,10 @@ def work(job: tuple[str, UUID, Any]) -> Any:
 
         return [(one.outcome, one.lead_id) for one in receive(workspace, given, now=now(), source="web")]
     enter(workspace)
+    if what == "undo":
+        from dibs.intake.undoing import undo
+
+        return undo(workspace, given, now())
     user, one, other = given
     caller = caller_of(User.objects.get(id=user))
     if what == "claim":
