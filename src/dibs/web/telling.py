@@ -20,6 +20,8 @@ from dibs.web.visit import Visit
 _FOUND = frozenset(
     {"no_domain", "no_account", "matched_account", "in_family", "near_account", "in_territory", "in_territory_of"}
 )
+#: Kinds of entries that were not decided but written down.
+_WRITTEN = frozenset({"noted", "activity"})
 #: Codes that say where a lead came to be, the headline of a placement.
 _WHERE = frozenset({"pooled", "offered", "chosen", "in_review", "in_nurture", "no_policy", "back_in_pool"})
 
@@ -65,6 +67,9 @@ def steps_of(visit: Visit, story: Iterable[Entry], seen: SeenLead) -> Iterable[S
     """The story in the reader's words: what a decision found out, the score, then where the lead went and why."""
     names, language = visit.names, active_language()
     for entry in story:
+        if entry.kind in _WRITTEN:
+            yield _written(visit, entry)
+            continue
         said = [(reason, say(reason, language, names, visit.timezone)) for reason in entry.reasons]
         found = [text for reason, text in said if reason["code"] in _FOUND]
         if entry.kind == "placed":
@@ -106,6 +111,14 @@ def steps_of(visit: Visit, story: Iterable[Entry], seen: SeenLead) -> Iterable[S
         if entry.by and entry.by != entry.who and entry.by not in step.headline:
             step.details.append(_("By %(name)s") % {"name": entry.by})
         yield step
+
+
+def _written(visit: Visit, entry: Entry) -> Step:
+    """What was written down: by whom, and under it the words."""
+    (reason,) = entry.reasons
+    note = str(reason["params"].get("note") or "")
+    bare = {**reason, "params": {**reason["params"], "note": ""}}
+    return Step(entry.at, say(bare, active_language(), visit.names, visit.timezone), [note] if note else [])
 
 
 def _headline(entry: Entry, rest: list[tuple[Mapping[str, Any], str]]) -> str | None:
