@@ -151,6 +151,10 @@ class LeadOut(Outgoing):
     escalated: int | None = None
     reassigned: int | None = None
     policy_version: int | None = None
+    assessment: int | None = Field(None, description="The score of its last assessment, 0..100.")
+    assessed: str | None = Field(
+        None, description="What its last assessment led to: pursue, follow_up, hand_over or retire."
+    )
     likelihood: float | None = Field(
         None, description="To be won, 0..1, as the model says that is switched on; in full only."
     )

@@ -404,6 +404,8 @@ def _value(fact: str, value: str) -> str:
     """A value in a condition, as people call it."""
     if fact == "lead.rank":
         return word("rank", value)
+    if fact == "lead.assessed":
+        return word("verdict", value)
     if fact == "rep.conversion_rate" and re.fullmatch(r"\d*\.?\d+", value):
         return percent(float(value))
     if fact == "lead.country":

@@ -265,6 +265,8 @@ FIELDS: Mapping[str, str] = {
     "consent": _("Consent"),
     "do_not_contact": _("Must not be contacted"),
     "campaign": _("Campaign"),
+    "assessment": _("Score of the assessment"),
+    "assessed": _("Outcome of the assessment"),
     "attributes": _("Other facts"),
     "score": _("Score"),
     "rank": _("Rank"),

@@ -7,7 +7,7 @@ all that comes of it is one transaction: the lead is scored anew, and stays, goe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +30,10 @@ from dibs.people.caller import Caller
 from dibs.people.tenancy import enter
 
 __all__ = ["Incomplete", "UnknownAssessment", "drop_draft", "finish", "grade", "keep_draft"]
+
+
+#: Within this time the same answers of the same rep are the same assessment.
+TWICE = timedelta(minutes=1)
 
 
 class UnknownAssessment(LookupError):
@@ -91,7 +95,9 @@ def finish(
     Raises `UnknownAssessment`, `assess.UnknownAnswer` and `Incomplete`; then nothing is written.
     """
 
-    def decide(scene: Scene) -> Outcome:
+    def decide(scene: Scene) -> Outcome | None:
+        if _just_done(scene, template, answers):
+            return None
         graded = assess.grade(_questionnaire(scene, template), answers)
         if graded.missing:
             raise Incomplete(graded.missing)
@@ -99,6 +105,18 @@ def finish(
         return _assessed(scene, template, graded)
 
     return act(caller, lead_id, now, decide, kind="assessed", claim=claim)
+
+
+def _just_done(scene: Scene, template: str, answers: Mapping[str, str]) -> bool:
+    """Whether the caller has finished the very same a moment ago: a button pressed twice is one assessment."""
+    # Compared here, not there: what is sent may hold what the database keeps in no text.
+    lately = Assessed.objects.filter(
+        workspace_id=scene.caller.workspace_id,
+        lead_id=scene.row["id"],
+        by_id=scene.caller.user_id,
+        finished_at__gt=scene.now - TWICE,
+    )
+    return any(each.template == template and each.answers == answers for each in lately)
 
 
 def _questionnaire(scene: Scene, template: str) -> Assessment:

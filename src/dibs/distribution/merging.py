@@ -41,6 +41,7 @@ _FURTHEST = ("working", "owned", "offered", "review", "pooled", "nurture", "new"
 _TAKEN = (
     "name", "title", "email", "phone", "company", "domain", "industry", "employees", "country", "region", "city", "postal_code",
     "language", "product", "use_case", "deal_value", "currency", "message", "consent", "campaign", "account_id", "contact_id",
+    "assessment", "assessed",
 )  # fmt: skip
 #: What is the lead's for ever, whatever is undone.
 _FOR_EVER = frozenset({"id", "workspace_id", "external_id", "received_at", "created_at", "version", "policy_version"})

@@ -78,6 +78,8 @@ HISTORY_FIELDS = (
     "pages",
     "last_touch_at",
     "likelihood",
+    "assessment",
+    "assessed",
     "follow_up_at",
     "side",
     "sequence",

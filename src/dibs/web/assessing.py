@@ -149,11 +149,8 @@ def assess(visit: Visit, lead_id: UUID, template: str) -> HttpResponse:
     if isinstance(answer, acting.Refused):
         visit.bad(*visit.refusal(answer.refusal))
     elif isinstance(answer, acting.Acted):
-        verdict = next(reason.params["verdict"] for reason in answer.reasons if reason.code == "assessed")
-        score = next(reason.params["score"] for reason in answer.reasons if reason.code == "assessed")
-        visit.good(
-            _("Assessed: %(score)s of 100, %(verdict)s.") % {"score": score, "verdict": word("verdict", verdict)}
-        )
+        said = {"score": answer.lead["assessment"], "verdict": word("verdict", answer.lead["assessed"])}
+        visit.good(_("Assessed: %(score)s of 100, %(verdict)s.") % said)
     else:
         return redirect(there)
     if lead_in_sight(visit.caller, lead_id, visit.now) is None:

@@ -185,6 +185,18 @@ def test_a_way_may_give_it_up_too(scene: Scene, direct: Caller) -> None:
     assert_true(scene.workspace.id)
 
 
+def test_a_button_pressed_twice_is_one_assessment_and_later_it_is_another(scene: Scene, lead: UUID) -> None:
+    assessing.finish(scene.aiko, lead, "call", PURSUED, after(5))
+    version = scene.lead(lead).version
+    again = assessing.finish(scene.aiko, lead, "call", PURSUED, after(5.5))
+    assert isinstance(again, Acted)
+    assert (again.lead["assessment"], again.reasons, scene.lead(lead).version) == (75, (), version)
+    assert len(on_record(scene, lead)) == 1
+    assessing.finish(scene.aiko, lead, "call", PURSUED, after(8))
+    assert len(on_record(scene, lead)) == 2
+    assert_true(scene.workspace.id)
+
+
 # Drafts.
 
 
