@@ -76,7 +76,7 @@ class RefusedOut(Outgoing):
 
 
 @router.get("/do-not-contact", auth=_PRIVACY, response=reads(RefusalPage), summary="List who must not be contacted")
-def list_refusals(request: HttpRequest, asked: Query[RefusalQuestion]) -> HttpResponse:
+def list_not_contacted(request: HttpRequest, asked: Query[RefusalQuestion]) -> HttpResponse:
     """The latest first. The list keeps hashes and can be searched by a whole address or number alone."""
     check_query(request, RefusalQuestion)
     caller: Caller = request.auth  # type: ignore[attr-defined]
