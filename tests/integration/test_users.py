@@ -10,6 +10,7 @@ from typing import Protocol
 
 import pytest
 
+from dibs.crm.models import Opportunity
 from dibs.distribution.joining import Known, first_workspace, join
 from dibs.distribution.models import Standing
 from dibs.people.caller import caller_with
@@ -163,6 +164,29 @@ def test_somebody_seen_off_can_neither_log_in_nor_call_nor_get_leads(command: Co
     assert "deactivated" in command("token", "create", "aiko@example.com").stderr
     nobody = command("user", "deactivate", "nobody@example.com")
     assert (nobody.returncode, nobody.stderr.startswith("Error: Nobody here")) == (1, True)
+
+
+def test_the_opportunities_of_who_leaves_go_to_another(command: Command) -> None:
+    for name in ("aiko", "budi"):
+        command("user", "add", f"{name}@example.com", "--role", "rep", "--team", "closers")
+    enter(first_workspace().id)
+    aiko, budi = (Rep.objects.get(handle=name) for name in ("aiko", "budi"))
+    for n in range(3):
+        state = "open" if n else "won"
+        Opportunity.objects.create(
+            workspace_id=aiko.workspace_id, owner=aiko, name=f"No {n}", stage="qualified", state=state
+        )
+
+    told = command("user", "deactivate", "aiko@example.com")
+    assert "Opportunities still theirs: 2." in told.stdout
+    nobody = command("user", "deactivate", "aiko@example.com", "--opportunities-to", "aiko")
+    assert (nobody.returncode, "no other active rep called aiko" in nobody.stderr) == (1, True)
+    told = command("user", "deactivate", "aiko@example.com", "--opportunities-to", "budi", "--json")
+    answer = json.loads(told.stdout)
+    assert (answer["opportunities_handed"], answer["opportunities_open"]) == (2, 0)
+    enter(aiko.workspace_id)
+    assert set(Opportunity.objects.filter(state="open").values_list("owner_id", flat=True)) == {budi.id}
+    assert Opportunity.objects.get(state="won").owner_id == aiko.id
 
 
 @pytest.mark.django_db

@@ -148,9 +148,12 @@ def list_(workspace: str | None, as_json: bool) -> None:
 )
 @to_option
 @by_option
+@click.option("--opportunities-to", metavar="HANDLE", help="The rep who gets the opportunities that are open.")
 @click.option("--yes", is_flag=True, help="Do not ask before it is done.")
 @_json_option
-def deactivate(email: str, redistribute: bool, to: str, by: str, yes: bool, as_json: bool) -> None:
+def deactivate(
+    email: str, redistribute: bool, to: str, by: str, opportunities_to: str | None, yes: bool, as_json: bool
+) -> None:
     """See somebody off: no login, no calls by token, and for a rep no more leads.
 
     Their tokens are deleted. What they did stays in their name. With --redistribute you see who would get their leads before anything
@@ -160,19 +163,70 @@ def deactivate(email: str, redistribute: bool, to: str, by: str, yes: bool, as_j
         from dibs.distribution.joining import leave
 
         somebody = _somebody(email)
+        if opportunities_to is not None:
+            _check_heir(somebody, opportunities_to)
         if redistribute:
             _see_off(somebody, to, by, yes=yes, as_json=as_json)
+            _pass_on(somebody, opportunities_to, quiet=as_json)
             return
         held = leave(somebody)
+        handed, left = _pass_on(somebody, opportunities_to, quiet=True)
     if as_json:
-        answer = {"id": str(somebody.id), "email": somebody.email, "active": False, "leads_held": held}
+        answer = {
+            "id": str(somebody.id), "email": somebody.email, "active": False, "leads_held": held,
+            "opportunities_handed": handed, "opportunities_open": left,
+        }  # fmt: skip
         click.echo(json.dumps(answer, ensure_ascii=False))
         return
     click.echo(f"{somebody.name} <{somebody.email}> can't log in any more, and has no tokens.")
+    _say_passed_on(somebody, opportunities_to, handed, left)
     if held:
         click.echo(
             f"Leads still theirs: {held}. Claims run out by themselves. Hand on the others with: "
             f"dibs user deactivate {somebody.email} --redistribute"
+        )
+
+
+def _check_heir(somebody: User, handle: str) -> None:
+    """Refuse before anything is done, if the opportunities cannot go to this rep."""
+    from dibs.people.models import Rep
+    from dibs.people.tenancy import within
+
+    with within(somebody.workspace_id):
+        there = Rep.objects.filter(workspace_id=somebody.workspace_id, handle=handle, active=True)
+        if not there.exclude(user=somebody).exists():
+            raise click.ClickException(f"There is no other active rep called {handle}.")
+
+
+def _pass_on(somebody: User, to: str | None, *, quiet: bool) -> tuple[int, int]:
+    """Hand the open opportunities of who was a rep to another, if one is named; how many went, and how many are theirs still."""
+    from django.utils.timezone import now
+
+    from dibs.crm.models import Opportunity
+    from dibs.distribution.moving import operator
+    from dibs.distribution.opportunities import hand_all
+    from dibs.people.models import Rep
+    from dibs.people.tenancy import within
+
+    with within(somebody.workspace_id):
+        rep = Rep.objects.filter(user=somebody).first()
+        if rep is None:
+            return 0, 0
+        caller = operator(somebody.workspace_id, somebody.workspace.timezone)
+        handed = hand_all(caller, rep.handle, to, now()) if to is not None else 0
+        left = Opportunity.objects.filter(workspace_id=somebody.workspace_id, owner=rep, state="open").count()
+    if not quiet:
+        _say_passed_on(somebody, to, handed, left)
+    return handed, left
+
+
+def _say_passed_on(somebody: User, to: str | None, handed: int, left: int) -> None:
+    if handed:
+        click.echo(f"Opportunities handed to {to}: {handed}.")
+    if left:
+        click.echo(
+            f"Opportunities still theirs: {left}. Hand them on with: "
+            f"dibs user deactivate {somebody.email} --opportunities-to HANDLE"
         )
 
 
