@@ -18,7 +18,12 @@ SOURCE = Path(__file__).parents[2] / "src" / "dibs"
 LOCALE = SOURCE / "locale"
 TONGUES = ("ja", "es", "id")
 
-_METHODS = [("delivery/**.py", "python"), ("web/**.py", "python"), ("web/jinja2/**.html", "jinja2")]
+_METHODS = [
+    ("delivery/**.py", "python"),
+    ("intake/told.py", "python"),
+    ("web/**.py", "python"),
+    ("web/jinja2/**.html", "jinja2"),
+]
 _OPTIONS = {"web/jinja2/**.html": {"extensions": "jinja2.ext.do", "newstyle_gettext": "true", "silent": "false"}}
 _KEYWORDS = {
     "_": None,

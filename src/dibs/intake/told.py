@@ -123,18 +123,19 @@ def titles() -> dict[str, str]:
 def as_page(document: Mapping[str, Any], language: str = "en") -> str:
     """The same as a page of its own, with nothing in it that is somewhere else: no script, no picture, no address to fetch."""
     with override(language_of(language)):
-        names = titles()
+        names, title = titles(), _("What is known of you")
+        listed = _("You are on the list of those who must not be contacted.")
         parts = [
             "<!doctype html>",
             f'<html lang="{language_of(language)}"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{_text(_('What is known of you'))}</title></head><body>",
-            f"<h1>{_text(_('What is known of you'))}</h1>",
+            f"<title>{_text(title)}</title></head><body>",
+            f"<h1>{_text(title)}</h1>",
             f"<p>{_text(document['company'])}, {_text(document['made_at'])}</p>",
             _list(document["known_as"], language),
         ]
         if document["on_the_list"]:
-            parts.append(f"<p>{_text(_('You are on the list of those who must not be contacted.'))}</p>")
+            parts.append(f"<p>{_text(listed)}</p>")
         for called, rows in document["rows"].items():
             parts.append(f"<h2>{_text(names[called])} ({len(rows)})</h2>")
             parts += [_list(row, language) + "<hr>" for row in rows]
