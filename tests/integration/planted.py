@@ -5,16 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.utils.timezone import now
 
-from dibs.crm.models import Account, NearMiss, Touch
+from dibs.crm.models import (
+    Account,
+    Activity,
+    Appointment,
+    Assessed,
+    Campaign,
+    NearMiss,
+    Note,
+    Opportunity,
+    Piece,
+    Sent,
+    Touch,
+)
+from dibs.delivery.models import Mail
 from dibs.distribution import acting, claiming, moving
 from dibs.distribution.placing import place
+from dibs.intake.models import Import, ImportRefusal, RawPayload, Source, Upload
 from dibs.people.access import SCOPES
 from dibs.people.caller import Caller, caller_of
 from dibs.people.models import Rep, User, Workspace
@@ -110,6 +124,8 @@ class Company:
     account: UUID | None = None
     matches: tuple[UUID, ...] = ()
     move: UUID | None = None
+    #: What belongs to leads and has an address of its own, by the name of the address's parameter.
+    things: dict[str, tuple[UUID, ...]] = field(default_factory=dict)
 
     def shown(self, who: Someone, lead: Planted) -> frozenset[str]:
         """The fields that this viewer may see of the lead."""
@@ -177,7 +193,7 @@ def plant() -> Company:
         Someone("integration without scopes", token=make_token(integration), nothing=True),
         Someone(
             "integration that reads no leads",
-            token=make_token(integration, scopes=sorted(SCOPES - {"leads:read", "pools:read"})),
+            token=make_token(integration, scopes=sorted(SCOPES - {"leads:read", "pools:read", "deals:read"})),
             nothing=True,
         ),
         Someone("another company's operations", stranger, nothing=True),
@@ -205,8 +221,55 @@ def _put_beside(company: Company, ops: Caller) -> None:
         of_one = NearMiss.objects.create(workspace=workspace, lead_id=lead.id, account=account, score=0.7, at=at)
         matches += [near.id, of_one.id]
     company.matches = tuple(matches)
+    _put_work(company, ops, at)
     there = [lead.id for lead in company.leads if lead.id is not None]
     company.move = moving.plan(ops, moving.Wanted(), at, there).id
+
+
+def _put_work(company: Company, ops: Caller, at: datetime) -> None:
+    """What is written of each lead as it is worked: notes, what was done and is to be, meetings, what was sent, questionnaires, mails; and
+    what its source sent, as it sent it."""
+    workspace, by = company.workspace, ops.user_id
+    rep = Rep.objects.get(handle="budi")
+    things: dict[str, list[UUID]] = {name: [] for name in ("note_id", "activity_id", "appointment_id")}
+    batch = Import.objects.create(workspace=workspace, source="web", file_name="leads.csv", state="done", by_id=by)
+    for lead in company.leads:
+        said = lead.value("note")
+        mine: dict[str, Any] = {"workspace": workspace, "lead_id": lead.id}
+        note = Note.objects.create(**mine, by_id=by, at=at, text=said)
+        activity = Activity.objects.create(**mine, by_id=by, rep=rep, kind="call", text=said, due_at=at)
+        appointment = Appointment.objects.create(
+            **mine, rep=rep, title=said, place=said, text=said, starts_at=at, ends_at=at + timedelta(hours=1)
+        )
+        Sent.objects.create(**mine, title=said, text=said, url=f"https://{said}.example", at=at)
+        Assessed.objects.create(
+            **mine, template="call", answers={"need": said}, score=50, verdict="pursue", at=at, finished_at=at
+        )
+        Mail.objects.create(
+            **mine, sequence="slow", step=1, began_at=at, mail="hello", language="en", address=lead.value("email"), subject=said,
+            text=said, state="sent", sent_at=at,
+        )  # fmt: skip
+        RawPayload.objects.create(
+            workspace=workspace,
+            source="web",
+            external_id=lead.value("external_id"),
+            digest=b"x" * 32,
+            payload={"said": said},
+            lead=lead.id,
+        )
+        ImportRefusal.objects.create(workspace=workspace, batch=batch, row=lead.number, line=1, code="empty", raw=said)
+        for name, made in (("note_id", note), ("activity_id", activity), ("appointment_id", appointment)):
+            things[name].append(made.id)
+    source = Source.objects.get_or_create(workspace=workspace, name="web", defaults={"kind": "api"})[0]
+    campaign = Campaign.objects.create(workspace=workspace, key="spring", name="Spring")
+    piece = Piece.objects.create(workspace=workspace, campaign=campaign, title="Brochure")
+    content = f"name,email\n{company.leads[0].value('name')},a@b.example\n".encode()
+    upload = Upload.objects.create(workspace=workspace, name="leads.csv", content=content, size=len(content), by_id=by)
+    deals = Opportunity.objects.filter(workspace=workspace).values_list("id", flat=True)
+    company.things = {name: tuple(ids) for name, ids in things.items()} | {
+        "opportunity_id": tuple(deals), "import_id": (batch.id,), "source_id": (source.id,), "campaign_id": (campaign.id,),
+        "piece_id": (piece.id,), "upload_id": (upload.id,),
+    }  # fmt: skip
 
 
 def _leads() -> Iterator[Planted]:

@@ -41,6 +41,10 @@ BODIES: dict[str, Any] = {
 }
 
 
+#: What stands for a parameter of a page that no lead of the walk has.
+PLACES = {"template": "call", "token": "made-up", "mail": "hello", "language": "en", "number": "1", "to": "on"}
+
+
 @pytest.fixture
 def company(db: Any) -> Company:
     return plant()
@@ -100,13 +104,19 @@ def filled(path: str, company: Company, lead: Planted, pool: str) -> str:
     values |= {"account_id": str(company.account), "move_id": str(company.move), "merge_id": str(uuid4())}
     # Comparisons have a walk of their own: here one that there is not.
     values["comparison_id"] = str(uuid4())
+    values |= {name: str(ids[0]) for name, ids in company.things.items() if ids} | {"template": "call"}
     return path.format_map(values)
 
 
 def every(path: str, company: Company) -> list[str]:
     """The path for each thing that it can be about and that is neither a lead nor a pool."""
-    matches = company.matches if "{match_id}" in path else ("",)
-    return [filled(path.replace("{match_id}", str(match)), company, company.leads[0], "inbound") for match in matches]
+    things = {**company.things, "match_id": company.matches}
+    paths = [path]
+    for name, ids in things.items():
+        paths = [
+            each.replace(f"{{{name}}}", str(one)) for each in paths for one in (ids if f"{{{name}}}" in each else ("",))
+        ]
+    return [filled(each, company, company.leads[0], "inbound") for each in paths]
 
 
 def lead_paths(paths: list[str]) -> tuple[list[str], list[str], list[str]]:
@@ -173,8 +183,9 @@ def addresses(pattern: URLPattern, company: Company) -> Iterator[str]:
     """The page's addresses, one for each lead or pool that it can be about. A parameter of a new kind fails here."""
     route = str(pattern.pattern)
     known = {"lead_id", "name", "field", "handle", "act", "comparison_id", "match_id", "move_id", "what", "change"}
+    known |= {*company.things, *PLACES}
     assert set(pattern.pattern.converters) <= known, f"{route} has no place in this walk"
-    for kind in ("uuid:", "slug:"):
+    for kind in ("uuid:", "slug:", "str:", "int:"):
         route = route.replace(f"<{kind}", "<")
     pools = list(PREVIEW) if "<name>" in route else [""]
     leads = [str(lead.id) for lead in company.leads] if "<lead_id>" in route else [""]
@@ -187,8 +198,17 @@ def addresses(pattern: URLPattern, company: Company) -> Iterator[str]:
                 path = route.replace("<name>", pool).replace("<lead_id>", lead).replace("<field>", name)
                 path = path.replace("<handle>", "aiko").replace("<act>", "contact").replace("<what>", "bulk")
                 path = path.replace("<change>", "hours").replace("<comparison_id>", str(uuid4()))
-                for match in company.matches[:2] if "<match_id>" in path else (None,):
-                    yield "/" + path.replace("<match_id>", str(match)).replace("<move_id>", str(company.move))
+                for kind, value in PLACES.items():
+                    path = path.replace(f"<{kind}>", value)
+                path = path.replace("<move_id>", str(company.move))
+                paths = [path]
+                for kind, ids in {**company.things, "match_id": company.matches[:2]}.items():
+                    paths = [
+                        each.replace(f"<{kind}>", str(one))
+                        for each in paths
+                        for one in (ids if f"<{kind}>" in each else ("",))
+                    ]
+                yield from ("/" + each for each in paths)
 
 
 @pytest.mark.parametrize("name", WHO)
