@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -150,11 +150,15 @@ def percent(share: float) -> str:
 
 
 def money(amount: str, currency: str | None) -> str:
-    """An amount as a log keeps it, with its currency: "1,200.50 EUR"; without cents where there are none."""
-    value = Decimal(amount)
-    whole = value == value.to_integral_value()
-    said = number_format(value, decimal_pos=0 if whole else 2, use_l10n=True, force_grouping=True)
-    return f"{said} {currency or ''}".strip()
+    """An amount as a log keeps it, with its currency: "1,200.50 EUR"; without cents where there are none. What is no number stays as it
+    is: logs outlive the program that wrote them."""
+    try:
+        value = Decimal(amount)
+        whole = value == value.to_integral_value()
+        amount = number_format(value, decimal_pos=0 if whole else 2, use_l10n=True, force_grouping=True)
+    except InvalidOperation:
+        pass
+    return f"{amount} {currency or ''}".strip()
 
 
 def figure(value: str | float) -> str:
@@ -380,6 +384,13 @@ def condition_in_words(text: str | None, language: str) -> list[Part]:
     """A condition, part by part: simple comparisons in words, everything else as it is written."""
     with override(language_of(language)):
         return _parts(text) if text else []
+
+
+def points_in_words(part: Mapping[str, Any], language: str) -> list[Part]:
+    """What a part of a score is given for: a condition, or the answer to a standard question."""
+    if part.get("question"):
+        return [Part(f"{titled(str(part['question']))}: {str(part.get('answer')).replace('_', ' ')}", True)]
+    return condition_in_words(part.get("when"), language)
 
 
 def _parts(text: str) -> list[Part]:
