@@ -17,11 +17,12 @@ from django.views.decorators.http import require_POST
 
 from dibs.distribution import acting, helping
 from dibs.distribution.consenting import set_consent
-from dibs.distribution.setting_aside import reopen
+from dibs.distribution.setting_aside import nurture, reopen
 from dibs.insight.sight import lead_in_sight, may_know_of
 from dibs.people.access import Action
 from dibs.web import work
 from dibs.web.filled_in import Unfit, amount_in, currency_in, day_in, text_in
+from dibs.web.questions import answered
 from dibs.web.visit import Visit, page
 
 
@@ -82,6 +83,13 @@ def _retire(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
     if why not in acting.RETIRE_REASONS:
         raise Unfit(_("Say why it is given up."))
     return acting.retire(visit.caller, lead, visit.now, why=why, note=_note(form), claim=lease(form))
+
+
+def _nurture(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
+    try:
+        return nurture(visit.caller, lead, visit.now, form.get("sequence") or None, why=_note(form, "why"))
+    except LookupError:
+        raise Unfit(_("Choose which mails it gets.")) from None
 
 
 def _assign(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
@@ -146,6 +154,8 @@ ACTS: Mapping[str, Act] = {
         lambda visit, lead, form: reopen(visit.caller, lead, visit.now, why=_note(form, "why")),
         gettext_noop("Reopened, and placed as if it had just come."),
     ),
+    "answer": Act(Action.WORK_LEADS, answered, gettext_noop("Written down, and counted.")),
+    "nurture": Act(Action.WORK_LEADS, _nurture, gettext_noop("Away from sales for now.")),
     "retire": Act(Action.WORK_LEADS, _retire, gettext_noop("Given up, with the reason on record.")),
     "consent": Act(Action.WORK_LEADS, _consent, gettext_noop("Written down.")),
     "note": Act(Action.WORK_LEADS, work.DOES["note"], gettext_noop("Note kept.")),

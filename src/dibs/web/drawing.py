@@ -81,6 +81,30 @@ def _runs(notes: Sequence[PoolNote]) -> list[Sequence[PoolNote]]:
 
 
 @dataclass(frozen=True, slots=True)
+class Stairs:
+    """A value of 0..100 that stays as it is until it changes, from left to right: the path, its first and its last value."""
+
+    path: str
+    first: int
+    last: int
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+def stairs(values: Sequence[tuple[datetime, int]], until: datetime) -> Stairs:
+    """The steps of these values, oldest first, up to a moment."""
+    since = values[0][0]
+    whole = max((until - since).total_seconds(), 1.0)
+
+    def x(at: datetime) -> float:
+        return WIDTH * min(max((at - since).total_seconds() / whole, 0.0), 1.0)
+
+    first, *rest = values
+    path = f"M0 {HEIGHT - first[1]}" + "".join(f"H{x(at):.1f}V{HEIGHT - value}" for at, value in rest) + f"H{WIDTH}"
+    return Stairs(path, first[1], values[-1][1])
+
+
+@dataclass(frozen=True, slots=True)
 class Against:
     """Two counts beside each other: as long as they are of the longest of all, 0..100."""
 

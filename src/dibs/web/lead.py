@@ -27,6 +27,7 @@ from dibs.web.assessing import assess_part
 from dibs.web.desk import CHOICES
 from dibs.web.opportunities import becoming_of, opportunity_part
 from dibs.web.pool import CONTACT, skips_left
+from dibs.web.questions import questions_part, score_part
 from dibs.web.scoring import prediction_part
 from dibs.web.shown import value_of
 from dibs.web.telling import steps_of
@@ -87,6 +88,9 @@ def _acts(visit: Visit, seen: SeenLead) -> dict[str, Any]:
     return {
         "helps": helps,
         "becoming": becoming_of(visit, seen),
+        "may_nurture": seen["state"] in {"pooled", "offered", "owned", "review", "working"}
+        and (leads_it or (visit.has(seen) and seen["state"] != "pooled")),
+        "sequences": list(book.policy.nurture.sequences) if book else [],
         "may_reopen": seen["state"] == "retired" and (leads_it or visit.has(seen)),
         "reps": list(active.values_list("handle", "name")) if leads_it else [],
         "pools": [name for name, _mode in visit.pools] if leads_it else [],
@@ -175,6 +179,7 @@ def next_in_words(why: str) -> str | None:
         "escalate": _("Goes on by itself, if nobody takes it by then"),
         "age_cap": _("Is given to somebody, if nobody takes it by then"),
         "stale": _("Is looked at again, if nothing happens until then"),
+        "unready": _("Is given up, if it is not ready for sales by then"),
     }.get(why)
 
 
@@ -193,11 +198,13 @@ SIDE: Sequence[tuple[str, Shows]] = (
     ("clock", _clock_part),
     ("opportunity", opportunity_part),
     ("facts", _facts),
+    ("score", score_part),
     ("prediction", prediction_part),
     ("team", _team),
     ("consent", _consent),
 )
 MAIN: Sequence[tuple[str, Shows]] = (
+    ("questions", questions_part),
     ("assess", assess_part),
     ("to_do", to_do_part),
     ("notes", notes_part),

@@ -123,6 +123,7 @@ def _notice_title(kind: str) -> str:
         "tier_changed": _("Another tier"),
         "below_floor": _("Fewer claims than expected"),
         "lead_touched": _("A lead came again"),
+        "lead_qualified": _("A lead is ready for sales"),
         "lead_warned": _("Time runs out"),
         "rep_away": _("Taken for away"),
         "work_due": _("It is time"),

@@ -10,7 +10,17 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from dibs.delivery.wording import active_language, condition_in_words, field_name, figure, percent, say, titled, word
+from dibs.delivery.wording import (
+    active_language,
+    condition_in_words,
+    field_name,
+    figure,
+    percent,
+    points_in_words,
+    say,
+    titled,
+    word,
+)
 from dibs.insight.sight import SeenLead
 from dibs.insight.story import Entry
 from dibs.web.shown import value_of
@@ -23,7 +33,9 @@ _FOUND = frozenset(
 #: Kinds of entries that were not decided but written down.
 _WRITTEN = frozenset({"noted", "activity"})
 #: Codes that say where a lead came to be, the headline of a placement.
-_WHERE = frozenset({"pooled", "offered", "chosen", "in_review", "in_nurture", "no_policy", "back_in_pool"})
+_WHERE = frozenset(
+    {"pooled", "offered", "chosen", "in_review", "in_nurture", "retired_by_policy", "no_policy", "back_in_pool"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +92,7 @@ def steps_of(visit: Visit, story: Iterable[Entry], seen: SeenLead) -> Iterable[S
         for reason, text in said:
             if reason["code"] == "scored":
                 points = [
-                    (condition_in_words(part["when"], language), part["add"])
+                    (points_in_words(part, language), part["add"])
                     for part in reason["params"].get("parts") or ()
                 ]
                 yield Step(entry.at, text, points=points, version=entry.policy_version)
