@@ -163,6 +163,7 @@ def _events_written() -> set[str]:
         text = source.read_text(encoding="utf-8")
         events |= set(re.findall(r"\(\s*\"((?:lead|policy|rep|person)\.[a-z_]+)\",\s", text))
         if source.parent.name == "distribution":
+            events |= set(re.findall(r"\"(opportunity\.[a-z_]+)\"", text))
             events |= {f"lead.{kind}" for kind in re.findall(r"\bkind=\"([a-z_]+)\"", text)}
     return events
 

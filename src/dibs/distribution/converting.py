@@ -131,11 +131,11 @@ def _converted(scene: Scene, wanted: Becoming, note: str) -> Outcome | Refusal:
     if made.contact:
         reasons.append(Reason("contact_made"))
     rep = _named(scene)
-    events = [event("created", opportunity, None, rep)]
+    events = [event("opportunity.created", opportunity, None, rep)]
     if wanted.close:
         reasons.append(Reason("opportunity_won", {"amount": said, "currency": currency}, "opportunities.close_at_once"))
         reasons += buys_now(opportunity)
-        events.append(event("won", opportunity, "open", rep))
+        events.append(event("opportunity.won", opportunity, "open", rep))
     done = scene.still_with("converted", consequences.ended(scene.clock, "converted"), *reasons)
     done.changes = {**done.changes, "account_id": made.account_id, "contact_id": made.contact_id}
     done.also = tuple(events)
@@ -149,7 +149,7 @@ def _named(scene: Scene) -> tuple[str, str]:
     return handle, scene.known.names[handle]
 
 
-def event(what: str, opportunity: Opportunity, was: str | None, rep: tuple[str, str]) -> Event:
+def event(name: str, opportunity: Opportunity, was: str | None, rep: tuple[str, str]) -> Event:
     """What is told of an opportunity: where it stands and whose it is, and nothing of what is in it. ``was``: its state before."""
     payload = {
         "opportunity": str(opportunity.id),
@@ -160,7 +160,7 @@ def event(what: str, opportunity: Opportunity, was: str | None, rep: tuple[str, 
         "rep": rep[0],
         "rep_name": rep[1],
     }
-    return f"opportunity.{what}", opportunity.lead_id, payload
+    return name, opportunity.lead_id, payload
 
 
 def buys_now(opportunity: Opportunity) -> list[Reason]:

@@ -52,9 +52,9 @@ Answer = Done | Refused | None
 
 @dataclass(slots=True)
 class _Change:
-    """What is to be written. ``what`` is told of it, as the last part of an event's name; ``newly``: who comes to have it."""
+    """What is to be written. ``event``: its name; ``newly``: who comes to have it."""
 
-    what: str
+    event: str
     values: dict[str, Any] = field(default_factory=dict)
     reasons: list[Reason] = field(default_factory=list)
     newly: Rep | None = None
@@ -73,14 +73,14 @@ def change(
         if "amount" in wanted:
             wanted["amount"] = money(wanted["amount"])
         changed = {name: value for name, value in wanted.items() if value != getattr(deal, name)}
-        done = _Change("changed", dict(changed))
+        done = _Change("opportunity.changed", dict(changed))
         if changed:
             done.reasons.append(Reason("opportunity_changed", {"fields": list(changed)}))
         stage = given.get("stage") or deal.stage
         if stage != deal.stage:
             if stage not in rules_of(policies.active(caller.workspace_id)).stages:
                 raise UnknownStage(stage)
-            done.what = "moved"
+            done.event = "opportunity.moved"
             done.values |= {"stage": stage, "staged_at": now}
             done.reasons.append(Reason("opportunity_moved", {"stage_before": deal.stage, "stage": stage}))
         if done.values and deal.state != "open":
@@ -92,7 +92,7 @@ def change(
             done.newly = Rep.objects.filter(workspace_id=caller.workspace_id, handle=owner, active=True).first()
             if done.newly is None:
                 raise UnknownRep(owner)
-            done.what = "handed"
+            done.event = "opportunity.handed"
             done.values["owner_id"] = done.newly.id
             done.reasons.append(Reason("opportunity_handed", {"rep": owner, "by": caller.name}))
         return done
@@ -118,7 +118,7 @@ def win(
         won: dict[str, Any] = {"amount": worth, "currency": currency or deal.currency}
         said = {"amount": None if worth is None else str(worth), "currency": won["currency"]}
         values = {**won, "state": "won", "ended_at": now}
-        return _Change("won", values, [Reason("opportunity_won", said), *buys_now(deal)])
+        return _Change("opportunity.won", values, [Reason("opportunity_won", said), *buys_now(deal)])
 
     return _act(caller, opportunity_id, now, decide, version)
 
@@ -130,7 +130,7 @@ def lose(caller: Caller, opportunity_id: UUID, now: datetime, *, why: str = "", 
         if deal.state != "open":
             return Refusal((Reason("opportunity_ended", {"ended": deal.state}),), remedy=Reason("reopen_first"))
         values = {"state": "lost", "ended_at": now, "lost_why": why[:300]}
-        return _Change("lost", values, [Reason("opportunity_lost", {"why": why[:300]})])
+        return _Change("opportunity.lost", values, [Reason("opportunity_lost", {"why": why[:300]})])
 
     return _act(caller, opportunity_id, now, decide, version)
 
@@ -142,7 +142,7 @@ def reopen(caller: Caller, opportunity_id: UUID, now: datetime, *, version: int 
         if deal.state == "open":
             return Refusal((Reason("opportunity_open"),), remedy=Reason("look_again"))
         values = {"state": "open", "ended_at": None, "lost_why": ""}
-        return _Change("reopened", values, [Reason("opportunity_reopened", {"stage": deal.stage})])
+        return _Change("opportunity.reopened", values, [Reason("opportunity_reopened", {"stage": deal.stage})])
 
     return _act(caller, opportunity_id, now, decide, version)
 
@@ -209,7 +209,7 @@ def _write(caller: Caller, deal: Opportunity, decided: _Change, row: Row | None,
                 defaults={"by_id": None if caller.user_id == OPERATOR else caller.user_id, "at": now},
             )
     deal.save(update_fields=[*decided.values, "version"])
-    told = event(decided.what, deal, was, (deal.owner.handle, deal.owner.name))
+    told = event(decided.event, deal, was, (deal.owner.handle, deal.owner.name))
     if row is None:
         post(caller.workspace_id, [told], now)
         transaction.on_commit(lambda: wake(caller.workspace_id))
