@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from django.utils.timezone import now
 from playwright.sync_api import Page, expect
 
 from dibs.crm.models import Assessed, Lead
 from dibs.distribution.claiming import Claimed, claim_lead
 from dibs.people.caller import caller_of
+from dibs.people.models import User
 from dibs.people.tenancy import enter
 from tests.api.conftest import POLICY, Company
 from tests.browser.conftest import LogIn
+from tests.browser.test_look import _FAINT, _NAMELESS
 from tests.making import publish
 
 SAMPLE = Path(__file__).parents[2] / "policies" / "sample.yaml"
@@ -67,15 +70,31 @@ def test_digits_answer_and_the_score_follows(company: Company, log_in: LogIn) ->
     assert Lead.objects.get(company="Obra Grande").state == "working"
 
 
-def test_it_fits_a_telephone_and_is_quiet_without_a_score(company: Company, log_in: LogIn) -> None:
-    page = log_in(company.aiko, viewport={"width": 360, "height": 780})
-    page.goto(mine(company))
-    assert fits(page)
-    page.locator("details.sheet summary").first.click()
-    assert fits(page)
-    page.get_by_text("It costs them every day").click()
-    expect(page.locator("#graded-first_call")).to_contain_text("38 of 100")
-    assert fits(page)
+@pytest.mark.parametrize(
+    ("language", "much", "score"),
+    [
+        ("en", "It costs them every day", "38 of 100"),
+        ("ja", "毎日損をしている", "38"),
+        ("es", "Les cuesta cada día", "38 de 100"),
+        ("id", "Merugikan setiap hari", "38 dari 100"),
+    ],
+)
+def test_it_fits_a_telephone_and_can_be_read_in_every_language(
+    company: Company, log_in: LogIn, language: str, much: str, score: str
+) -> None:
+    where = mine(company)
+    User.objects.update(language=language)
+    for scheme in ("light", "dark"):
+        page = log_in(company.aiko, viewport={"width": 360, "height": 780}, color_scheme=scheme)
+        page.goto(where)
+        page.locator("details.sheet:not([open]) summary").first.click()
+        page.get_by_text(much).click()
+        expect(page.locator("#graded-first_call")).to_contain_text(score)
+        assert fits(page)
+        assert page.evaluate(_FAINT) == []
+        assert page.evaluate(_NAMELESS) == []
+        page.goto("/mine/")
+        Assessed.objects.all().delete()
 
 
 def test_without_scripts_it_is_filled_in_as_well(company: Company, log_in: LogIn) -> None:

@@ -26,6 +26,7 @@ from dibs.engine import (
     timeline,
 )
 from dibs.engine import claim as judge
+from dibs.engine.assess import Graded
 from dibs.engine.decision import Assigned, Due, Grant, InPool, Placement, Reason, Refusal
 from dibs.engine.due import due_in_pool, due_of_marketing, due_when_stale, sooner
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
@@ -150,7 +151,7 @@ class Floor(Ground):
         self.give_waiting(now)
         return None
 
-    def _assessed(self, lead: FloorLead, template: str, graded: assess.Graded, now: datetime) -> None:
+    def _assessed(self, lead: FloorLead, template: str, graded: Graded, now: datetime) -> None:
         """Given up, or handed over, as the verdict says."""
         scored = qualify.qualify(self.book, lead.facts, lead.account, now)
         lead.facts = lead.facts.qualified(scored.score, scored.rank, scored.likelihood)
