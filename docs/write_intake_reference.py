@@ -36,6 +36,11 @@ CSV with any of the usual separators (comma, semicolon, tab, bar) and in any of 
 UTF-16, Shift_JIS, Windows-1252 and Latin-1, and others by statistics): both are told from the file, shown in the summary, and can be
 named. Rows are counted from 1 after the header, blank ones too, as a spreadsheet counts them less one.
 
+Or a workbook (`.xlsx`): the first sheet with rows that is not hidden, or the one that is named. Numbers, days, moments and yes or no are
+read as the cells hold them, whatever the mapping says of decimal marks and date formats. Formulas are never worked out: the value that
+the workbook keeps is read. At most 1 GB unpacked, 30 million cells and 1,000 columns are read of one, by a process of its own with
+limits, so that a hostile one harms nothing.
+
 Without a mapping file, columns called like a field, or nearly (`E-mail`, `会社名`, `Correo electrónico`), fill it, and the others become
 attributes, as text: what a policy compares as a number needs a mapping that says so (`as: number`).
 
