@@ -26,6 +26,7 @@ def test_each_model_has_its_page() -> None:
             "pool",
             "cherry_pick",
             "hot_push_warm_pull",
+            "marketing_then_sales",
             "named_accounts",
             "territories",
             "best_match",
