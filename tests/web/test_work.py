@@ -74,9 +74,7 @@ def test_what_is_planned_is_dropped_and_what_has_no_moment_was_done(company: Com
     post(company.aiko, lead, "plan", kind="task", at="2031-03-04T10:00")
     enter(company.workspace.id)
     assert "Not planned any more." in post(company.aiko, lead, "drop-activity", id=Activity.objects.get().id)
-    assert "Aiko: task. “Read their site”" in post(
-        company.aiko, lead, "plan", kind="task", at="", text="Read their site"
-    )
+    assert "Aiko: task Read their site" in post(company.aiko, lead, "plan", kind="task", at="", text="Read their site")
     assert "Say what is to be done." in post(company.aiko, lead, "plan", kind="nap", at="")
     assert "That is no moment." in post(company.aiko, lead, "plan", kind="task", at="soon")
     assert "That is no moment." in post(company.aiko, lead, "plan", kind="task", at="9999-12-31T23:59")

@@ -89,7 +89,9 @@ def contact(
     if outcome and outcome not in OUTCOMES:
         raise ValueError(f"outcome is one of {', '.join(OUTCOMES)}")
 
-    def decide(scene: Scene) -> Outcome:
+    def decide(scene: Scene) -> Outcome | None:
+        if planned is not None and not Activity.objects.filter(id=planned, done_at__isnull=True).exists():
+            return None  # done from another window, a moment ago
         after = consequences.contacted(scene.clock, now, _due_when_idle(scene))
         said = {"kind": kind, "note": note} | ({"outcome": outcome} if outcome else {})
         done = scene.still_with("contacted", after, Reason("contacted", said))
