@@ -75,6 +75,8 @@ def _sample(name: str, code: str) -> object:
         return 0.25 if name == "conversion_rate" else 3
     if code == "best_match" and name != "rep":
         return [] if name == "candidates" else 0.25
+    if name == "likelihood":
+        return 0.25
     if name == "per":
         return 3600 if code == "claim_rate" else "day"
     return {

@@ -222,7 +222,9 @@ class Ground:
         """The lead goes to other hands, or to none."""
         worth = judge.chosen_score(self.book, lead.facts, lead.clock.pool)
         if placement.score is not None:
-            lead.facts = replace(lead.facts, score=placement.score, rank=placement.rank)
+            lead.facts = replace(
+                lead.facts, score=placement.score, rank=placement.rank, likelihood=placement.likelihood
+            )
         lapsed = moved.lapsed if moved is not None else None
         if lapsed is not None:
             lead.had_at[lapsed] = lead.behind_at[lapsed] = consequences.lapsed_at(lead.clock, now)

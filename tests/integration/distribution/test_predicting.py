@@ -13,13 +13,18 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from dibs.crm.arrival import Enrichment, Touching
 from dibs.crm.models import Lead
 from dibs.delivery.models import Outbox
-from dibs.distribution import endings, policies, predictions, tasks
+from dibs.distribution import comparing, drafts, endings, learning, policies, predictions, tasks
 from dibs.distribution.models import Decision, ScoreModel
 from dibs.distribution.placing import Placed, enrich, place
 from dibs.distribution.predictions import NotReady, UnknownModel
+from dibs.engine.prediction import Model
+from dibs.insight.dry_run import try_arrival
+from dibs.people.caller import caller_of
 from dibs.people.models import Rep, Workspace
 from dibs.people.tenancy import enter
-from tests.making import MONDAY, make_arrival, make_rep, make_workspace, publish
+from tests.integration.distribution.endings_made import past as made
+from tests.integration.distribution.endings_made import truth
+from tests.making import MONDAY, make_arrival, make_rep, make_user, make_workspace, publish
 
 pytestmark = pytest.mark.django_db
 
@@ -294,3 +299,34 @@ def test_the_jobs_do_it_and_survive_a_workspace_that_is_gone() -> None:
     gone = str(UUID(int=1))
     assert tasks.learn_scores(gone, gone) == "gone"
     assert tasks.rescore_leads(gone, gone) == 0
+
+
+# Where policies are tried, the model is asked too.
+
+
+def test_drafts_versions_and_past_leads_are_tried_with_the_model_that_is_on() -> None:
+    past = Past()
+    past.learn()
+    assert drafts.draft(past.workspace.id, PREDICTED).book.model is None
+    predictions.switch_on(past.workspace.id, 1, "Ops", MONDAY)
+    tried = drafts.draft(past.workspace.id, PREDICTED)
+    ops = caller_of(make_user(past.workspace, "ops"))
+    dry = try_arrival(ops, tried, make_arrival(source="pricing", employees=500), MONDAY)
+    assert dry.becomes["likelihood"] > 0.5
+    assert dry.becomes["rank"] == "hot"
+    assert "predicted" in {reason.code for reason in dry.reasons}
+    begun = comparing.begin(past.workspace.id, tried, BEFORE, MONDAY, draft=PREDICTED)
+    result = comparing.go_through(begun).result
+    assert result["rescored"] > 300
+    assert result["teams"]["closers"][1] > result["teams"]["closers"][0]
+    assert drafts.version(past.workspace.id, 1).book.model is not None
+
+
+def test_a_calibration_by_steps_is_as_likely_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "way_for", lambda sums, won: "isotonic")
+    learnt = learning.learn(made(6_000))
+    assert learnt.measures["calibration"] == "isotonic"
+    model = Model(1, learnt.document)
+    off = [abs(model.predict(lead.facts).likelihood - truth(lead.facts)) for lead in made(2_000, seed=2)]
+    assert sum(off) / len(off) < 0.06
+    assert 0 < min(model._likelihoods) <= max(model._likelihoods) < 1
