@@ -56,6 +56,15 @@ def test_the_form_says_what_will_be_made_and_makes_it(company: Company) -> None:
     assert str(deal.close_on) == "2026-12-01"
 
 
+def test_the_form_promises_no_account_where_none_will_be_made(company: Company) -> None:
+    publish(company.workspace, POLICY + "matching: {make: conversion}\n")
+    page = as_(company.aiko).get(f"/leads/{claimed(company, company='Acme', domain=None)}/")
+    assert "The account Acme is made, if there is none yet." in words(page)
+    publish(company.workspace, POLICY + "matching: {make: never}\n")
+    page = as_(company.aiko).get(f"/leads/{claimed(company, company='Bolt', domain=None)}/")
+    assert "The account" not in words(page)
+
+
 @pytest.mark.parametrize(
     ("form", "said"),
     [

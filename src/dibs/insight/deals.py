@@ -16,6 +16,7 @@ from django.db import connection
 
 from dibs.crm.customers import Customer
 from dibs.distribution import policies
+from dibs.distribution.belonging import accounts_asked_about
 from dibs.distribution.converting import name_of, rules_of
 from dibs.engine import closing
 from dibs.engine.policy_deals import CloseAtOnce, Opportunities
@@ -189,7 +190,8 @@ def owners(caller: Caller, now: datetime) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Becoming:
-    """What a lead would become. ``account``: the one it belongs to, else ``new_account``; ``at_once``: which may be closed on the spot."""
+    """What a lead would become. ``account``: the one it belongs to, else ``new_account``, where one is made of it; ``at_once``: which may
+    be closed on the spot."""
 
     name: str
     amount: Decimal | None
@@ -208,6 +210,8 @@ def becoming(caller: Caller, seen: SeenLead) -> Becoming | None:
         return None
     rules, customer = rules_of(_active(caller)), Customer.of(row)
     new = row["company"] or customer.domain if customer.account_id is None else None
+    if new and (_people_make_them(caller) or accounts_asked_about(caller.workspace_id, [row["id"]])):
+        new = None
     return Becoming(
         name=name_of(row),
         amount=row["deal_value"],
@@ -218,6 +222,12 @@ def becoming(caller: Caller, seen: SeenLead) -> Becoming | None:
         contact=row["name"] or customer.email or row["phone"],
         at_once=rules.close_at_once,
     )
+
+
+def _people_make_them(caller: Caller) -> bool:
+    """Whether people alone make accounts."""
+    active = _active(caller)
+    return active is not None and active.book.policy.matching.make == "never"
 
 
 def stages(caller: Caller) -> Opportunities:
