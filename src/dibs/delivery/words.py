@@ -305,6 +305,8 @@ FLAGS: Mapping[str, str] = {
     "consent_unclear": _("Consent is neither yes nor no, so it counts as unknown"),
     "received_at_invalid": _("The date could not be read; the time of arrival was taken"),
     "received_at_future": _("The date lies ahead; the time of arrival was taken"),
+    "answers_invalid": _("An answer to a standard question could not be read; it is kept as sent"),
+    "answers_unknown": _("An answer that the policy does not know; it counts nothing"),
     "attribute_invalid": _("An attribute could not be read as the mapping says; it is kept as sent"),
     "formula": _("One field holds a spreadsheet formula; it is kept as text"),
     "cut": _("A text was too long and was cut"),
