@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -24,8 +25,9 @@ from dibs.cli.demo import (
     sample_logins,
     sample_policy,
 )
-from dibs.crm.models import Account, Lead, Touch
+from dibs.crm.models import Account, Appointment, Assessed, Lead, Note, Opportunity, Touch
 from dibs.delivery import notices
+from dibs.delivery.models import Mail
 from dibs.distribution import rulebooks
 from dibs.distribution.claiming import Claimed, claim_lead
 from dibs.distribution.models import Choice, Credit, Decision, PolicyVersion, PoolSample, RepEntry, Standing
@@ -83,6 +85,22 @@ def test_there_is_something_to_see_on_every_page(filled: Filled) -> None:
         "assigned",
     }
     assert Lead.objects.filter(state="owned", lock_expires_at__gt=NOW).exists()
+
+
+def test_leads_are_talked_with_assessed_and_become_opportunities(filled: Filled) -> None:
+    assert Note.objects.count() > 20
+    assert Assessed.objects.filter(finished_at__isnull=False).count() > 20
+    assert Appointment.objects.filter(starts_at__gt=NOW).exists()
+    assert Lead.objects.filter(follow_up_at__isnull=False).exists()
+    states = Counter(Opportunity.objects.values_list("state", flat=True))
+    assert min(states[state] for state in ("open", "won", "lost")) >= 3, states
+    assert Opportunity.objects.filter(state="open").values("stage").distinct().count() >= 2
+    assert Opportunity.objects.count() == Lead.objects.filter(state="converted").count()
+
+
+def test_mails_of_the_past_are_sent_and_none_waits_to_be(filled: Filled) -> None:
+    assert set(Mail.objects.values_list("state", flat=True)) == {"sent"}
+    assert not Mail.objects.filter(sent_at__gt=NOW).exists()
 
 
 def test_leads_wait_for_different_times_and_some_are_about_to_escalate(filled: Filled) -> None:

@@ -20,6 +20,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from dibs.cli.conversations import Conversations
 from dibs.crm.arrival import Arrival
 from dibs.distribution import acting, choices, claiming, floors, placing, policies, results, samples, ticking, tiering
 from dibs.engine import claim as judge
@@ -109,6 +110,7 @@ class Playback:
         active = policies.active(workspace_id)
         assert active is not None
         self._book = active.book
+        self._talks = Conversations(active.book.policy, self.random)
         self._queues = {name for name, pool in active.book.policy.pools.items() if pool.mode == "queue"}
         self._opened = {name for name, pool in active.book.policy.pools.items() if pool.mode == "cherry_pick"}
         #: Of the pools that each rep may claim from, the scores that the rep's tier shows.
@@ -138,6 +140,7 @@ class Playback:
                 then += self._a_while()
             self._claim(moment - before, then)
             self._notice(then)
+        self._talks.go_on([player.caller for player in self.players.values()], until)
         choices.watch(self.workspace_id, until)
         return self.played
 
@@ -273,7 +276,8 @@ class Playback:
                 continue  # it lapsed, or a manager was quicker
             if plan.act == "contact":
                 self.played.contacted += 1
-                self._plan_the_end(plan)
+                if self._talks.after_contact(plan.player.caller, plan.lead, plan.at):
+                    self._plan_the_end(plan)
             elif plan.act in {"convert", "retire"}:
                 self.played.ended += 1
 
@@ -292,7 +296,7 @@ class Playback:
                 return acting.retire(caller, lead, at, why=self._one_of(_RETIRE))
             case _:
                 amount = Decimal(round(self.random.lognormvariate(8, 0.9), -2))
-                return acting.convert(caller, lead, at, amount=amount, currency="USD")
+                return self._talks.convert(caller, lead, at, amount)
 
     def _plan_the_end(self, contacted: _Plan) -> None:
         player, lead = contacted.player, contacted.lead
