@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.making import MONDAY
 
 from dibs.engine.facts import LeadFacts
 from dibs.engine.policy import read
@@ -14,6 +14,7 @@ from dibs.engine.prediction import NAMED, Model, NotAModel, band, bands
 from dibs.engine.qualify import qualify
 from dibs.engine.rulebook import Rulebook
 
+MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 #: A lead from the pricing page, or of more than 50 employees, is likelier to be won.
 DOCUMENT: dict[str, Any] = {
     "format": 1,

@@ -149,7 +149,7 @@ def test_a_lead_says_how_likely_it_is_to_be_won_and_what_moved_it(company: Compa
     assert said is not None
     assert float(said[1]) > 40
     assert re.search(r'<th scope="row">Source</th><td>pricing</td><td class="num good">×[\d.]+</td>', page)
-    assert '<a href="/score/1/">model 1</a>' in page
+    assert re.search(r'<a class="soft" href="/score/1/">place \d+ of 100, says model 1</a>', page)
 
 
 def test_who_may_not_see_a_lead_in_full_is_not_told_what_moved_it(company: Company, learnt: learning.Learnt) -> None:
