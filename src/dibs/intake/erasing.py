@@ -192,7 +192,7 @@ def count(workspace_id: UUID, person: Person) -> dict[str, int]:
                 continue
             where, params = whose(own, person)
             cursor.execute(
-                f"SELECT count(*) FROM {table_of(own.model)} WHERE workspace_id = %(workspace)s AND ({where}) AND {said_in(columns)} ILIKE ANY(%(texts)s)",
+                f"SELECT count(*) FROM {table_of(own.model)} WHERE workspace_id = %(workspace)s AND ({where}) AND {said_in(columns)} LIKE ANY(%(texts)s)",
                 {**params, "workspace": workspace_id, "texts": patterns(texts)},
             )
             mentioned -= cursor.fetchone()[0]

@@ -92,7 +92,7 @@ def take_out(
     table = table_of(model)
     given = {**params, "workspace": workspace_id, "texts": patterns(texts)}
     mine = "workspace_id = %(workspace)s AND " if workspace_id else ""
-    held = f"{mine}({where}) AND {said_in(columns)} ILIKE ANY(%(texts)s)"
+    held = f"{mine}({where}) AND {said_in(columns)} LIKE ANY(%(texts)s)"
     with connection.cursor() as cursor:
         if tell:
             cursor.execute(f"SELECT count(*) FROM {table} WHERE {held}", given)
@@ -116,15 +116,21 @@ def take_out(
 
 
 def said_in(columns: Sequence[str]) -> str:
-    """All texts of a row as one, to be looked through."""
+    """All texts of a row as one, folded once, to be looked through: a comparison that folds would do so for each text that is sought."""
     texts = ", ".join(f'"{column}"::text' for column in columns)
-    return f"concat_ws(chr(31), {texts})"
+    return f"lower(concat_ws(chr(31), {texts}))"
 
 
 def patterns(texts: Sequence[str]) -> list[str]:
-    """Texts as ILIKE wants them, with what JSON writes otherwise."""
-    ways = {way for text in texts for way in (text, text.lower(), text.upper(), _in_json(text), _in_ascii(text))}
-    return sorted("%" + re.sub(r"([\\%_])", r"\\\1", way) + "%" for way in ways)
+    """Texts as LIKE wants them, in the case that `said_in` gives them, with what JSON writes otherwise. What a database folds beyond
+    ASCII depends on how it was made, so that those letters are looked for in either case."""
+    ways = {way for text in texts for way in (text, _in_json(text), _in_ascii(text))}
+    cases = {case for way in ways for case in (way.lower(), _ascii_lower(way), _ascii_lower(way.upper()))}
+    return sorted("%" + re.sub(r"([\\%_])", r"\\\1", case) + "%" for case in cases)
+
+
+def _ascii_lower(text: str) -> str:
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
 
 
 def _in_json(text: str) -> str:
