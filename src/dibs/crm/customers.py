@@ -9,7 +9,7 @@ nine rows for each, and an import does not wait for them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -264,6 +264,19 @@ def _by_lead(workspace_id: UUID, known: Sequence[Known]) -> dict[Known, UUID]:
             [[one.value for one in known], [one.name for one in known], workspace_id],
         )
         return {Known(value, name): contact for value, name, contact in cursor.fetchall()}
+
+
+def still_here(workspace_id: UUID, accounts: Iterable[UUID]) -> bool:
+    """Whether these accounts are all here still; they are kept from being deleted until the transaction ends."""
+    wanted = sorted(set(accounts))
+    if not wanted:
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM crm_account WHERE workspace_id = %s AND id = ANY(%s) ORDER BY id FOR KEY SHARE",
+            [workspace_id, wanted],
+        )
+        return len(cursor.fetchall()) == len(wanted)
 
 
 def mark_all_made(workspace_id: UUID) -> int:

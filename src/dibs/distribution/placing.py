@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 
 from dibs.crm import do_not_contact
 from dibs.crm.arrival import Arrival, Enrichment
-from dibs.crm.customers import Customer, make_customers
+from dibs.crm.customers import Customer, make_customers, still_here
 from dibs.crm.lookup import lookup_of
 from dibs.crm.persons import Known
 from dibs.delivery.wake import wake
@@ -226,6 +226,8 @@ def _flag_refused(workspace_id: UUID, rows: Sequence[Row]) -> None:
 
 def _make_customers(workspace_id: UUID, looked: Sequence[Looked], outcomes: Sequence[Outcome], now: datetime) -> None:
     """Give the new leads their account and contact, and say which were made. Rules were asked of who was known before."""
+    if not still_here(workspace_id, (one.match.account_id for one in looked if one.match.account_id is not None)):
+        raise AlreadyHere  # The import that one was made by was undone meanwhile: look again.
     customers = [Customer.of(one.row, asked=one.match.near_id is not None) for one in looked]
     for outcome, made in zip(outcomes, make_customers(workspace_id, customers, now), strict=True):
         outcome.lead |= {"account_id": made.account_id, "contact_id": made.contact_id}
