@@ -113,6 +113,8 @@ def _passes(before: Policy, after: Policy, now: datetime) -> list[tuple[str, str
     marketings = _marketings(before, after)
     if marketings is not None:
         passes.append((_FIND_MARKETINGS, _SOONER_MARKETINGS, {**marketings, "now": now}))
+    if after.nurture.sequences != before.nurture.sequences:
+        passes.append((_FIND_MAILED, _SOONER_MAILED, {"now": now}))
     return passes
 
 
@@ -224,4 +226,15 @@ _SOONER_HELD = f"""
         SELECT lead.id, {_ALONE_AT} AS at {_ALONE} AND lead.id = ANY(%(ids)s) ORDER BY lead.id FOR NO KEY UPDATE OF lead
     )
     UPDATE crm_lead lead SET due_at = wanted.at, due_for = 'idle' FROM wanted WHERE wanted.id = lead.id
+"""
+
+# Leads in the middle of mails: each is asked about at once, and put off to when its next mail is due by now.
+_MAILED = """
+    FROM crm_lead lead WHERE lead.workspace_id = %(workspace)s AND lead.state = 'nurture' AND lead.sequence IS NOT NULL
+      AND (lead.due_at IS NULL OR lead.due_at > %(now)s)
+"""
+_FIND_MAILED = f"SELECT lead.id {_MAILED} AND lead.id > %(beyond)s ORDER BY lead.id LIMIT %(page)s"
+_SOONER_MAILED = f"""
+    WITH wanted AS (SELECT lead.id {_MAILED} AND lead.id = ANY(%(ids)s) ORDER BY lead.id FOR NO KEY UPDATE OF lead)
+    UPDATE crm_lead lead SET due_at = %(now)s, due_for = 'mail' FROM wanted WHERE wanted.id = lead.id
 """

@@ -18,10 +18,11 @@ from dibs.crm.do_not_contact import entries_of
 from dibs.crm.models import DoNotContact, Lead
 from dibs.delivery import mailing, unsubscribing
 from dibs.delivery.models import Mail, Notice
-from dibs.distribution import acting, nurturing, refusing
+from dibs.distribution import acting, nurturing, refusing, sooner
 from dibs.distribution.models import Decision
 from dibs.distribution.placing import enrich, place
 from dibs.distribution.ticking import tick
+from dibs.engine.policy import read as policy_of
 from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
 from tests.integration.distribution.scene import Scene
@@ -309,6 +310,18 @@ def test_a_worker_that_dies_leaves_the_mail_to_be_sent_under_the_same_name(nurtu
     assert outgoing.outbox[0].extra_headers["Message-ID"] == taken[0].message_id
 
 
+def test_a_policy_with_shorter_delays_counts_for_leads_that_are_in_the_middle(nurturing_scene: Scene) -> None:
+    lead = arrives(nurturing_scene)
+    tick(days(1))
+    publish(nurturing_scene.workspace, POLICY.replace("after: 3d, mail: more", "after: 2d, mail: more"))
+    sooner.bring_forward(
+        nurturing_scene.workspace.id, policy_of(POLICY), policy_of(POLICY.replace("3d", "2d")), days(1.5)
+    )
+    tick(days(1.5))
+    assert nurturing_scene.lead(lead.id).due_at == days(3)
+    assert tick(days(3)).moved["mailed"] == 1
+
+
 # -- who must not be contacted ----------------------------------------------------------------------------------------
 
 
@@ -433,7 +446,15 @@ def test_nobody_makes_a_link(nurturing_scene: Scene) -> None:
     lead = arrives(nurturing_scene)
     good = unsubscribing.token(nurturing_scene.workspace.id, lead.id, str(lead.email))
     assert unsubscribing.read(good) is not None
-    for bad in ["", "x", good[:-4], good[1:], "A" + good[1:] if good[0] != "A" else "B" + good[1:], good + "A" * 300, "ü"]:
+    for bad in [
+        "",
+        "x",
+        good[:-4],
+        good[1:],
+        "A" + good[1:] if good[0] != "A" else "B" + good[1:],
+        good + "A" * 300,
+        "ü",
+    ]:
         assert unsubscribing.read(bad) is None, bad
     other = make_workspace()
     moved = unsubscribing.token(other.id, UUID(int=1), "a@b.example")
