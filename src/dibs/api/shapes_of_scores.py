@@ -28,7 +28,7 @@ class OfferOut(Outgoing):
     add: int | None = Field(None, description="Its points, for who may see the policy.")
 
 
-class QuestionOut(Outgoing):
+class StandardQuestionOut(Outgoing):
     """A standard question that is asked of the lead."""
 
     name: str
@@ -38,7 +38,7 @@ class QuestionOut(Outgoing):
 
 
 class QuestionsOut(Outgoing):
-    items: list[QuestionOut] = Field(description="In the policy's order. None, of a lead that is seen masked.")
+    items: list[StandardQuestionOut] = Field(description="In the policy's order. None, of a lead that is seen masked.")
 
 
 class PartOut(Outgoing):

@@ -150,6 +150,26 @@ class BecomesOut(Outgoing):
     lock_expires_at: datetime | None
     sla_at: datetime | None
     awaits: str | None
+    side: Literal["marketing", "sales"]
+    sequence: str | None = Field(description="The mails that it would get.")
+    retired_why: str | None = Field(description="Why the policy would give it up; null: it would not.")
+
+
+class RepliedOut(Outgoing):
+    """An answer to a standard question, and its points."""
+
+    question: str
+    answer: str
+    add: int
+
+
+class GateOut(Outgoing):
+    """What is asked before any rule: may the person be contacted, and is the lead ready for sales?"""
+
+    side: Literal["marketing", "sales"] = Field(description="Whose it would be to bring on.")
+    open: bool = Field(description="Whether the route says where it goes; if not, no rule is reached.")
+    ready: ConditionOut | None = Field(description="Why it is ready or not; null: the policy does not say which are.")
+    reasons: list[ReasonOut]
 
 
 class DryRunOut(Outgoing):
@@ -164,6 +184,8 @@ class DryRunOut(Outgoing):
     account: AccountTried | None
     matching: list[ReasonOut]
     points: list[PointsOut]
+    answers: list[RepliedOut] = Field(description="Answers to the standard questions that count.")
+    gate: GateOut
     territory: TerritoryOut | None
     rules: list[RuleTried] = Field(description="Every rule in its order.")
     attempts: list[AttemptOut]

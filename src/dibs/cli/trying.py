@@ -280,7 +280,11 @@ def _lines(told: Mapping[str, Any]) -> Iterator[str]:
     yield f"score {becomes['score']}, {becomes['rank']}"
     for point in told["points"]:
         yield f"    {point['add']:+d}  {'yes' if point['holds'] else 'no '}  {point['when']}{_why(point)}"
+    for one in told["answers"]:
+        yield f"    {one['add']:+d}  yes  {one['question']}: {one['answer']}"
     for reason in told["matching"]:
+        yield reason["text"]
+    for reason in told["gate"]["reasons"]:
         yield reason["text"]
     if told["territory"]:
         yield f"territory {' › '.join(told['territory']['path'])}"

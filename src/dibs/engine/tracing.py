@@ -14,6 +14,7 @@ from typing import Literal
 from dibs.engine.decision import Placement, Reason
 from dibs.engine.explaining import Explained, explain
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
+from dibs.engine.gate import Gate, gate
 from dibs.engine.policy_model import Rule
 from dibs.engine.roster import Roster
 from dibs.engine.route import Case, Given, by_rule, place
@@ -33,8 +34,17 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
+class Replied:
+    """An answer to a standard question, and its points."""
+
+    question: str
+    answer: str
+    add: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tried:
-    """A rule of the route. ``not_reached``: one before it took the lead. ``why`` its condition holds or not, also then; ``None``: it asks
+    """A rule of the route. ``not_reached``: one before it took the lead, or none is asked. ``why`` its condition holds or not, also then; ``None``: it asks
     nothing. ``given``: where it puts the lead, or would put it if it were reached; ``None`` where its condition does not hold.
     """
 
@@ -71,10 +81,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What `trace` found. ``lead`` carries its score and rank; ``roster`` is the one after the placement."""
+    """What `trace` found. ``lead`` carries its score and rank; ``roster`` is the one after the placement. ``gate``: what is asked before
+    any rule; where it is not open, no rule is reached. ``ready``: why the lead is for sales or not, where the policy says which are."""
 
     lead: LeadFacts
     points: tuple[Counted, ...]
+    answers: tuple[Replied, ...]
+    gate: Gate
+    ready: Explained | None
     territory: Lies | None
     rules: tuple[Tried, ...]
     attempts: tuple[Attempt, ...]
@@ -98,24 +112,30 @@ def trace(
     points = tuple(Counted(when, add, explain(when, lead, account, now=now)) for _, add, when in book.points)
     qualified = lead.qualified(placement.score, placement.rank, placement.likelihood)
     case = Case.of(book, qualified, account, clock, now, seed)
+    passed = gate(book, qualified, case.activation)
+    ready, questions = book.policy.qualify.ready, book.policy.qualify.questions
+    _, answered = book.scored(lead, account, now)
     return Trace(
         lead=qualified,
         points=points,
+        answers=tuple(Replied(name, given, questions[name].answers[given].add) for name, given in answered),
+        gate=passed,
+        ready=None if ready is None else explain(ready.when, qualified, account, now=now),
         territory=case.territory,
-        rules=tuple(_tried(case, roster)),
+        rules=tuple(_tried(case, roster, passed)),
         attempts=tuple(attempts(placement.reasons, roster)),
         placement=placement,
         roster=after,
     )
 
 
-def _tried(case: Case, roster: Roster) -> Iterable[Tried]:
-    matched = case.book.first(case.activation)
+def _tried(case: Case, roster: Roster, passed: Gate) -> Iterable[Tried]:
+    matched = case.book.first(case.activation) if passed.is_open else None
     for route in case.book.routes:
         why = None
         if route.rule.when is not None:
             why = explain(route.rule.when, case.lead, case.account, now=case.now)
-        verdict: Verdict = "not_matched"
+        verdict: Verdict = "not_matched" if passed.is_open else "not_reached"
         if matched is not None and route.index >= matched.index:
             verdict = "matched" if route.index == matched.index else "not_reached"
         holds = why is None or why.holds is True

@@ -18,7 +18,8 @@ from dibs.people.caller import Caller
 
 #: Where the lead would be, and when it would be looked at again.
 _BECOMES = (
-    "state", "pool", "review", "score", "rank", "territory", "due_at", "due_for", "lock_expires_at", "sla_at", "awaits",
+    "state", "pool", "review", "score", "rank", "territory", "due_at", "due_for", "lock_expires_at", "sla_at", "awaits", "side",
+    "sequence", "retired_why",
 )  # fmt: skip
 #: What is told of another lead that this one has to do with.
 _LEAD = ("id", "state", "pool", "owner", "owner_name", "review", "name", "company")
@@ -51,6 +52,15 @@ def shown(run: DryRun, caller: Caller, timezone: str) -> dict[str, Any]:
         else {name: getattr(account, name) for name in type(account).__dataclass_fields__},
         "matching": teller.reasons(run.match.judged.reasons),
         "points": [{"add": counted.add, **teller.condition(counted.why)} for counted in run.trace.points],
+        "answers": [
+            {"question": one.question, "answer": one.answer, "add": one.add} for one in run.trace.answers
+        ],
+        "gate": {
+            "side": run.trace.gate.side,
+            "open": run.trace.gate.is_open,
+            "ready": None if run.trace.ready is None else teller.condition(run.trace.ready),
+            "reasons": teller.reasons(run.trace.gate.reasons),
+        },
         "territory": None
         if lies is None
         else {
