@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,33 +28,39 @@ from dibs.engine.prediction import ANSWERS, ATTRIBUTES
 
 #: The latest so many endings are learnt from.
 MOST = 100_000
+#: Whoever has neither won nor given up a lead for so long has not won it. Without these, a team that never writes down what it lost
+#: would have nothing to learn from, and one that does so late would learn from its quick losses alone.
+OPEN_FOR = timedelta(days=180)
 _PAGE = 2_000
 _FACTS = tuple(known.name for known in fields(LeadFacts))
 _COLUMNS = ("id", *_FACTS, "account_id", "state")
 _COUNTS = ("touches", "pages", "opens")
 
 
-def endings(workspace_id: UUID, active: Active | None) -> Iterator[Past]:
-    """The latest `MOST` leads that were converted or retired, with their score by the points of ``active``. A duplicate says nothing: how
-    its person's interest ended, another lead says. Nor does one whose person was erased.
+def endings(workspace_id: UUID, active: Active | None, now: datetime) -> Iterator[Past]:
+    """The latest `MOST` leads that were converted or retired, or that have been open for `OPEN_FOR` and so were not won, with their score by
+    the points of ``active``. A duplicate says nothing: how its person's interest ended, another lead says. Nor does one whose person
+    was erased.
 
     Points may ask about the account: they get it as it is today, in which there may be more than was known then.
     """
     book = active.book.with_model(None) if active is not None else None
-    for row, account in _ended(workspace_id):
+    for row, account in _ended(workspace_id, now):
         # These are of the work on a lead, and not of the lead.
-        facts = replace(lead_facts(row), assessment=None, assessed=None, do_not_contact=None).qualified(None, None, None)
+        facts = replace(lead_facts(row), assessment=None, assessed=None, do_not_contact=None).qualified(
+            None, None, None
+        )
         at = row["received_at"]
         points = qualify.qualify(book, facts, account, at).score if book is not None else None
         yield Past(facts, row["state"] == "converted", at, points)
 
 
-def count(workspace_id: UUID) -> tuple[int, int]:
-    """How many leads have ended, and how many of them by a conversion."""
+def count(workspace_id: UUID, now: datetime) -> tuple[int, int]:
+    """How many leads there are whose ending says something, and how many of them were converted."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT count(*), count(*) FILTER (WHERE state = 'converted') FROM crm_lead lead WHERE {_ENDED}",
-            [workspace_id],
+            [workspace_id, now - OPEN_FOR],
         )
         ended, won = cursor.fetchone()
     return ended, won
@@ -61,17 +68,17 @@ def count(workspace_id: UUID) -> tuple[int, int]:
 
 #: Leads whose ending says something.
 _ENDED = (
-    "lead.workspace_id = %s AND lead.ended_at IS NOT NULL AND "
-    "(lead.state = 'converted' OR lead.state = 'retired' AND lead.retired_why IS DISTINCT FROM 'duplicate') "
+    "lead.workspace_id = %s AND (lead.state = 'converted' OR lead.state = 'retired' AND lead.retired_why IS DISTINCT FROM 'duplicate' "
+    "OR lead.state NOT IN ('converted', 'retired', 'merged') AND lead.received_at <= %s) "
     f"AND NOT lead.flags @> ARRAY['{ERASED}']::varchar[]"
 )
 
 
-def _ended(workspace_id: UUID) -> Iterator[tuple[dict[str, Any], AccountFacts | None]]:
+def _ended(workspace_id: UUID, now: datetime) -> Iterator[tuple[dict[str, Any], AccountFacts | None]]:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT lead.id FROM crm_lead lead WHERE {_ENDED} ORDER BY lead.ended_at DESC, lead.id LIMIT {MOST}",
-            [workspace_id],
+            f"SELECT lead.id FROM crm_lead lead WHERE {_ENDED} ORDER BY lead.received_at DESC, lead.id LIMIT {MOST}",
+            [workspace_id, now - OPEN_FOR],
         )
         ids = [row[0] for row in cursor.fetchall()]
     for start in range(0, len(ids), _PAGE):
@@ -105,7 +112,8 @@ def as_it_came(row: dict[str, Any], later: frozenset[str], touched: Mapping[str,
 def _rows(workspace_id: UUID, ids: Sequence[UUID]) -> list[dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {', '.join(_COLUMNS)} FROM crm_lead WHERE workspace_id = %s AND id = ANY(%s)", [workspace_id, list(ids)]
+            f"SELECT {', '.join(_COLUMNS)} FROM crm_lead WHERE workspace_id = %s AND id = ANY(%s)",
+            [workspace_id, list(ids)],
         )
         rows = [dict(zip(_COLUMNS, values, strict=True)) for values in cursor.fetchall()]
     for row in rows:

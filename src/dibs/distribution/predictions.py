@@ -99,7 +99,7 @@ def learn(
     try:
         ScoreModel.objects.filter(id=model_id).update(state="learning")
         step("reading")
-        past = list(endings.endings(workspace_id, policies.active(workspace_id)))
+        past = list(endings.endings(workspace_id, policies.active(workspace_id), now()))
         learnt = learning.learn(past, without, step)
     except TooLittle as little:
         lacking = {"without": without, "lacks": {"code": little.code, "have": little.have, "need": little.need}}

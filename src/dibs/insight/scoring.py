@@ -42,10 +42,10 @@ class Enough:
         return self.ended >= self.least_ended and self.won >= self.least_won and self.ended - self.won >= self.least_won
 
 
-def enough(caller: Caller) -> Enough:
+def enough(caller: Caller, now: datetime) -> Enough:
     """What there is to learn from in the caller's workspace."""
     enter(caller.workspace_id)
-    return Enough(*endings.count(caller.workspace_id))
+    return Enough(*endings.count(caller.workspace_id, now))
 
 
 def models(caller: Caller) -> list[ScoreModel]:

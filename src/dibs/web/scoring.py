@@ -80,7 +80,7 @@ def scores(visit: Visit) -> HttpResponse:
         "scoring/scoring.html",
         tab="scoring",
         models=models,
-        enough=scoring.enough(visit.caller),
+        enough=scoring.enough(visit.caller, visit.now),
         going=any(model.state in ("waiting", "learning") for model in models),
         on=next((model for model in models if model.active), None),
         by=_qualified_by(visit),

@@ -214,10 +214,10 @@ def test_what_goes_wrong_is_noted_and_raised(monkeypatch: pytest.MonkeyPatch) ->
 def test_another_workspaces_leads_and_models_are_not_learnt_from() -> None:
     past, other = Past(leads=30), make_workspace()
     publish(other, "policy: Other\nroute: [{name: All, review: managers}]")
-    assert endings.count(other.id) == (0, 0)
+    assert endings.count(other.id, MONDAY) == (0, 0)
     assert predictions.latest(other.id) == []
     enter(past.workspace.id)
-    assert endings.count(past.workspace.id)[0] == 30
+    assert endings.count(past.workspace.id, MONDAY)[0] == 30
 
 
 def test_a_model_of_another_version_counts_as_none_and_leads_keep_coming_in() -> None:
@@ -240,7 +240,7 @@ def test_a_model_of_another_version_counts_as_none_and_leads_keep_coming_in() ->
 def known(past: Past) -> dict[UUID, Any]:
     """What is learnt from of each lead, by its external id."""
     active = policies.active(past.workspace.id)
-    return {str(one.facts.email): one for one in endings.endings(past.workspace.id, active)}
+    return {str(one.facts.email): one for one in endings.endings(past.workspace.id, active, MONDAY)}
 
 
 def test_facts_that_came_while_a_lead_was_worked_on_are_not_learnt_from() -> None:
@@ -275,8 +275,18 @@ def test_duplicates_and_erased_people_say_nothing() -> None:
     past = Past(leads=10)
     past.end(past.lost[:1], "retired", retired_why="duplicate")
     past.end(past.lost[1:2], "retired", flags=["erased"])
-    assert endings.count(past.workspace.id) == (8, len(past.won))
+    assert endings.count(past.workspace.id, MONDAY) == (8, len(past.won))
     assert len(known(past)) == 8
+
+
+def test_a_lead_that_was_open_for_half_a_year_was_not_won_and_a_younger_one_may_yet_be() -> None:
+    past = Past(leads=10)
+    past.arrives("list", MONDAY - endings.OPEN_FOR, email="old@acme.example")
+    past.arrives("list", email="young@acme.example")
+    found = known(past)
+    assert not found["old@acme.example"].won
+    assert "young@acme.example" not in found
+    assert endings.count(past.workspace.id, MONDAY) == (11, len(past.won))
 
 
 def test_the_points_of_past_leads_are_counted_by_the_policy_in_force_and_never_predicted() -> None:
