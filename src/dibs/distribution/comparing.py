@@ -293,6 +293,7 @@ def _rows(workspace_id: UUID, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]
         )
         rows = [dict(zip(_COLUMNS, values, strict=True)) for values in cursor.fetchall()]
     for row in rows:
-        if isinstance(row["attributes"], str):
-            row["attributes"] = json.loads(row["attributes"])
+        for name in ("attributes", "answers"):
+            if isinstance(row[name], str):
+                row[name] = json.loads(row[name])
     return {row["id"]: row for row in rows}

@@ -57,7 +57,7 @@ _BACK: Order = tuple((name, not down) for name, down in _ALONG)
 _HELD = ("id", "score", "received_at", "waiting_since", "employees", "deal_value", "rank", "territory", "lookup")
 _WAITING = ("lead.state = 'pooled'", "lead.state = 'owned' AND lead.lock_expires_at <= %s")
 
-_UNKNOWN: Row = dict.fromkeys(LEAD_COLUMNS) | {"attributes": {}}
+_UNKNOWN: Row = dict.fromkeys(LEAD_COLUMNS) | {"attributes": {}, "answers": {}}
 _NULLABLE = frozenset({"score", "employees", "deal_value"})
 
 
@@ -251,8 +251,9 @@ class Question:
             )
             rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
         for row in rows:
-            if isinstance(row.get("attributes"), str):
-                row["attributes"] = json.loads(row["attributes"])
+            for name in ("attributes", "answers"):
+                if isinstance(row.get(name), str):
+                    row[name] = json.loads(row[name])
         return [_UNKNOWN | row for row in rows]
 
     def line(self, anchor: Row | None, columns: Sequence[str], limit: int) -> Said:
