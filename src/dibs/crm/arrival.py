@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from dibs.engine.decision import Reason
-from dibs.engine.decision import Reason
 from dibs.people.tenancy import new_id
 
 
