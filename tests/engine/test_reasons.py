@@ -11,7 +11,7 @@ import pytest
 from dibs.engine import reasons
 
 ROOMS = Path(__file__).parents[2] / "src" / "dibs"
-FILES = sorted(path for room in ("engine", "distribution") for path in (ROOMS / room).glob("*.py"))
+FILES = sorted(path for room in ("engine", "distribution", "intake", "insight") for path in (ROOMS / room).glob("*.py"))
 #: Functions that make a reason, or a refusal of one: code first, then parameters.
 MAKERS = {"Reason", "_no"}
 
@@ -64,5 +64,9 @@ def test_every_cause_of_no_mails_is_given_by_somebody() -> None:
 
 
 def test_a_code_belongs_to_one_group() -> None:
-    groups = [value for name, value in vars(reasons).items() if name.isupper() and name not in {"CODES", "CAUSES", "NOT_MAILED"}]
+    groups = [
+        value
+        for name, value in vars(reasons).items()
+        if name.isupper() and name not in {"CODES", "CAUSES", "NOT_MAILED"}
+    ]
     assert sum(map(len, groups)) == len(reasons.CODES)
