@@ -6,7 +6,7 @@ show. What a part needs it finds in the template as ``part``; what all need (``l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -34,10 +34,11 @@ from dibs.web.telling import steps_of
 from dibs.web.visit import Visit, page
 from dibs.web.work import notes_part, sent_part, to_do_part
 
-#: The facts in the order they are shown.
+#: The facts in the order they are shown: what who speaks with them needs, then the others.
+AT_HAND = ("name", "title", "phone", "email", "company", "product", "use_case", "deal_value", "message")
 SHOWN = (
-    "name", "title", "phone", "email", "company", "industry", "employees", "country", "region", "city", "postal_code", "source",
-    "product", "use_case", "deal_value", "language", "territory", "account", "domain", "consent", "campaign", "received_at", "touches", "pages", "mails_opened", "last_touch_at", "message",
+    "industry", "employees", "country", "region", "city", "postal_code", "source", "language", "territory", "account", "domain",
+    "consent", "campaign", "received_at", "touches", "pages", "mails_opened", "last_touch_at",
 )  # fmt: skip
 
 #: What a part of the page shows of a lead to who looks; ``None``: nothing.
@@ -51,11 +52,14 @@ def lead(visit: Visit, lead_id: UUID) -> HttpResponse:
     seen = lead_in_sight(visit.caller, lead_id, visit.now)
     if seen is None:
         raise Http404
+    main = list(_parts(visit, seen, MAIN))
     return visit.show(
         "lead/lead.html",
         tab="mine" if visit.has(seen) else "",
-        side=list(_parts(visit, seen, SIDE)),
-        main=list(_parts(visit, seen, MAIN)),
+        top=list(_parts(visit, seen, TOP)),
+        main=main,
+        rest=list(_parts(visit, seen, REST)),
+        jumps=_jumps({part["name"] for part in main}),
         **about(visit, seen),
         **_acts(visit, seen),
     )
@@ -76,7 +80,21 @@ def _parts(visit: Visit, seen: SeenLead, parts: Sequence[tuple[str, Shows]]) -> 
     for name, shows in parts:
         shown = shows(visit, seen)
         if shown is not None:
-            yield {"template": f"lead/parts/{name}.html", **shown}
+            yield {"name": name, "template": f"lead/parts/{name}.html", **shown}
+
+
+def _jumps(there: Collection[str]) -> list[tuple[str, str]]:
+    """Where on the page to go at once, where there is much on it: anchors, each with what is there."""
+    known = {
+        "assess": ("assess", _("Assessment")),
+        "questions": ("questions", _("Standard questions")),
+        "notes": ("notes", _("Notes")),
+        "to_do": ("to-do", _("What comes next")),
+        "sent": ("sent", _("What they were sent")),
+        "story": ("why", _("Its story")),
+    }
+    found = [known[name] for name, _shows in MAIN if name in there]
+    return [*found, ("more", _("More facts"))] if len(found) > 2 else []
 
 
 def _acts(visit: Visit, seen: SeenLead) -> dict[str, Any]:
@@ -108,8 +126,14 @@ def _clock_part(visit: Visit, seen: SeenLead) -> Mapping[str, Any]:
 
 def _facts(visit: Visit, seen: SeenLead) -> Mapping[str, Any]:
     return {
-        "facts": [(name, value) for name in SHOWN if (value := value_of(seen, name))],
+        "facts": [(name, value) for name in AT_HAND if (value := value_of(seen, name))],
         "hidden": [name for name in CONTACT if name in seen.hidden],
+    }
+
+
+def _more_facts(visit: Visit, seen: SeenLead) -> Mapping[str, Any]:
+    return {
+        "facts": [(name, value) for name in SHOWN if (value := value_of(seen, name))],
         "extra": [
             (titled(str(key)), value)
             for key, value in (seen.get("attributes") or {}).items()
@@ -192,22 +216,26 @@ def _becomes(visit: Visit, seen: SeenLead) -> tuple[datetime, str] | None:
     return (at, said) if said else None
 
 
-#: The parts at the side, and those in the middle, from the top.
-SIDE: Sequence[tuple[str, Shows]] = (
+#: The parts, each group from the top. On a narrow screen they follow each other in this order, so that who speaks with a person finds
+#: what they need first; on a wide one the first and the last are at the side.
+TOP: Sequence[tuple[str, Shows]] = (
     ("refused", _refused),
     ("clock", _clock_part),
     ("opportunity", opportunity_part),
     ("facts", _facts),
+)
+MAIN: Sequence[tuple[str, Shows]] = (
+    ("assess", assess_part),
+    ("questions", questions_part),
+    ("notes", notes_part),
+    ("to_do", to_do_part),
+    ("sent", sent_part),
+    ("story", _story),
+)
+REST: Sequence[tuple[str, Shows]] = (
+    ("more_facts", _more_facts),
     ("score", score_part),
     ("prediction", prediction_part),
     ("team", _team),
     ("consent", _consent),
-)
-MAIN: Sequence[tuple[str, Shows]] = (
-    ("questions", questions_part),
-    ("assess", assess_part),
-    ("to_do", to_do_part),
-    ("notes", notes_part),
-    ("sent", sent_part),
-    ("story", _story),
 )
