@@ -396,6 +396,10 @@ def test_the_list_is_filtered_searched_and_sorted(company: Company, five: list[s
     assert mine(due="true") == []
     company.call(company.budi, "PUT", f"/leads/{five[1]}/follow-up", {"at": soon(minutes=-1)})
     assert mine(due="true") == [five[1]]
+    at_noon(company.budi)
+    meets = {"title": "Talk", "starts_at": soon(hours=1), "ends_at": soon(hours=2)}
+    company.post(company.budi, f"/leads/{five[2]}/appointments", meets)
+    assert set(mine(due="true")) == {five[1], five[2]}
     assert company.get(company.aiko, "/me/leads").json()["items"] == []
 
 
@@ -448,10 +452,10 @@ def test_what_is_due_today_has_everything_in_its_order_and_nothing_of_tomorrow(c
     make(company, claimed, starts_at=soon(hours=2), ends_at=soon(hours=3))
     offered = company.lead(source="demo")
     due = company.get(company.aiko, "/me/due").json()["items"]
-    assert [item["what"] for item in due] == ["follow_up", "offer", "lock", "activity", "appointment"]
-    assert [item["overdue"] for item in due] == [True, False, False, False, False]
-    assert due[1]["lead"]["id"] == str(offered)
-    assert (due[3]["kind"], due[3]["title"]) == ("mail", "Offer")
+    assert [item["what"] for item in due] == ["offer", "lock", "appointment", "follow_up", "activity"]
+    assert [item["overdue"] for item in due] == [False, False, False, True, False]
+    assert due[0]["lead"]["id"] == str(offered)
+    assert (due[4]["kind"], due[4]["title"]) == ("mail", "Offer")
     assert company.get(company.budi, "/me/due").json()["items"] == []
     company.post(company.aiko, f"/leads/{claimed}/retire", {"why": "other"})
     assert [item["what"] for item in company.get(company.aiko, "/me/due").json()["items"]] == ["offer", "appointment"]

@@ -57,7 +57,7 @@ _MOST_DUE = 200
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What the rep wants to see. ``fields``: of `FIELDS`, each with a value; ``idle_days``: left alone for so many days at least;
-    ``due``: with a moment today or before. ``sort``: of `ORDERS`, "" for the view's own."""
+    ``due``: with something of `my_due`. ``sort``: of `ORDERS`, "" for the view's own."""
 
     view: View = "open"
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -153,8 +153,8 @@ def my_counts(caller: Caller, asked: Asked, now: datetime) -> Counts:
 
 
 def my_due(caller: Caller, now: datetime) -> list[DueToday]:
-    """What the rep has to do until their midnight, the most urgent first: locks, offers and first contacts, follow-ups, what they planned,
-    appointments. What is overdue is among it."""
+    """What the rep has to do until their midnight: first what a clock runs on (locks, offers, first contacts) and appointments, then
+    follow-ups and what they planned; each by its moment. What is overdue is among it."""
     if caller.rep_id is None:
         return []
     enter(caller.workspace_id)
@@ -214,7 +214,7 @@ _DUE = f"""
         WHERE meeting.workspace_id = %(workspace)s AND meeting.rep_id = %(rep)s AND meeting.cancelled_at IS NULL
           AND meeting.starts_at < %(ends)s AND meeting.starts_at > %(starts)s - interval '7 days' AND meeting.ends_at > %(now)s
           AND meeting.lead_id IS NOT NULL
-    ) due ORDER BY at, lead, id LIMIT %(most)s
+    ) due ORDER BY what IN ('follow_up', 'activity'), at, lead, id LIMIT %(most)s
 """
 
 
@@ -246,9 +246,11 @@ def _narrowed(caller: Caller, asked: Asked, now: datetime) -> tuple[str, list[An
         said += (
             f" AND (({_RUNS_OUT} < %s) OR (lead.follow_up_at < %s) OR EXISTS (SELECT FROM crm_activity activity "
             "WHERE activity.workspace_id = lead.workspace_id AND activity.lead_id = lead.id AND activity.done_at IS NULL "
-            "AND activity.due_at < %s))"
+            "AND activity.due_at < %s) OR EXISTS (SELECT FROM crm_appointment meeting WHERE meeting.workspace_id = lead.workspace_id "
+            "AND meeting.lead_id = lead.id AND meeting.rep_id = %s AND meeting.cancelled_at IS NULL AND meeting.starts_at < %s "
+            "AND meeting.ends_at > %s))"
         )
-        values += [ends, ends, ends]
+        values += [ends, ends, ends, caller.rep_id, ends, now]
     for word in words_of(asked.words[:200]):
         # Who has a lead sees it in full: every field is looked through.
         said += " AND strpos(lead.lookup, %s) > 0"

@@ -78,7 +78,7 @@ def state_in_words(state: str) -> str:
         "owned": _("To contact"),
         "working": _("Being worked on"),
         "converted": pgettext("state", "Converted"),
-        "retired": _("Given up"),
+        "retired": pgettext("state", "Given up"),
     }.get(state, titled(state))
 
 
