@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from dibs.crm.models import Opportunity
 from dibs.distribution import acting, answering, appointments, assessing, converting, follow_ups, notes, opportunities
@@ -47,10 +48,10 @@ class Conversations:
             asked = self.policy.qualify.questions
             answers = {name: self.random.choice(list(question.answers)) for name, question in asked.items()}
             answering.answer(caller, lead, answers, now)
-        if chance() < 0.12:
-            follow_ups.follow_up(caller, lead, now + timedelta(hours=self.random.uniform(4, 60)), now)
+        if chance() < 0.15:
+            follow_ups.follow_up(caller, lead, self._at_work(caller, now), now)
         if chance() < 0.08:
-            starts = (now + timedelta(days=self.random.randint(1, 4))).replace(minute=0, second=0, microsecond=0)
+            starts = self._at_work(caller, now)
             appointments.make_appointment(
                 caller,
                 lead,
@@ -62,6 +63,11 @@ class Conversations:
         if chance() < 0.2:
             return self._assess(caller, lead, now)
         return True
+
+    def _at_work(self, caller: Caller, now: datetime) -> datetime:
+        """A full hour in the rep's next days, from nine to five."""
+        here = now.astimezone(ZoneInfo(caller.timezone)) + timedelta(days=self.random.randint(1, 4))
+        return here.replace(hour=self.random.randint(9, 16), minute=0, second=0, microsecond=0)
 
     def _assess(self, caller: Caller, lead: UUID, now: datetime) -> bool:
         template = next(iter(self.policy.assessments))
