@@ -7,9 +7,12 @@ from typing import Any
 
 from django.http import HttpResponse
 
+from dibs.distribution.scene import Refused
 from dibs.insight.pages import Page
 from dibs.insight.plain import to_json
 from dibs.insight.sight import SeenLead
+from dibs.insight.story import told
+from dibs.people.caller import Caller
 
 
 def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
@@ -24,3 +27,13 @@ def lead(seen: SeenLead) -> dict[str, Any]:
 
 def page(found: Page[Any], show: Callable[[Any], Any]) -> HttpResponse:
     return answer({"items": [show(item) for item in found.items], "next": found.next})
+
+
+def not_done(caller: Caller, answer: Refused | None) -> dict[str, Any]:
+    """One of several that was not done: with what would make it a yes, or not even known of."""
+    if answer is None:
+        return {"outcome": "not_found"}
+    refusal = answer.refusal
+    reasons = told(refusal.reasons, caller.language, timezone=caller.timezone)
+    remedy = told([refusal.remedy], caller.language, timezone=caller.timezone)[0] if refusal.remedy else None
+    return {"outcome": "refused", "code": refusal.code, "reasons": list(reasons), "remedy": remedy}

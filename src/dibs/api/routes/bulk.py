@@ -17,7 +17,6 @@ from dibs.api.tokens import Token
 from dibs.distribution import bulk
 from dibs.distribution.acting import Refused
 from dibs.insight.leads import leads_in_sight
-from dibs.insight.story import told
 from dibs.people.access import Action
 from dibs.people.caller import Caller
 
@@ -56,12 +55,7 @@ def act_on_leads(request: HttpRequest, body: BulkIn) -> HttpResponse:
 
 def _told(caller: Caller, answer: bulk.Answer) -> dict[str, Any]:
     """What became of one lead."""
-    if answer is None:
-        return {"outcome": "not_found"}
-    if isinstance(answer, Refused):
-        refusal = answer.refusal
-        reasons = told(refusal.reasons, caller.language, timezone=caller.timezone)
-        remedy = told([refusal.remedy], caller.language, timezone=caller.timezone)[0] if refusal.remedy else None
-        return {"outcome": "refused", "code": refusal.code, "reasons": list(reasons), "remedy": remedy}
+    if answer is None or isinstance(answer, Refused):
+        return answers.not_done(caller, answer)
     outcome = "done" if answer.changed else "unchanged"
     return {"outcome": outcome, "state": answer.state, "pool": answer.pool, "owner": answer.owner}

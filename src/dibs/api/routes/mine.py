@@ -20,7 +20,6 @@ from dibs.distribution.acting import Answer, Refused
 from dibs.insight.my_list import FIELDS, Asked, DueToday, my_due, my_list
 from dibs.insight.pages import Page
 from dibs.insight.sight import may_know_of
-from dibs.insight.story import told
 from dibs.people.access import Action
 from dibs.people.caller import Caller
 
@@ -87,12 +86,7 @@ def _due(item: DueToday) -> dict[str, Any]:
 
 def _told(caller: Caller, answer: Answer) -> dict[str, Any]:
     """What became of one lead."""
-    if answer is None:
-        return {"outcome": "not_found"}
-    if isinstance(answer, Refused):
-        refusal = answer.refusal
-        reasons = told(refusal.reasons, caller.language, timezone=caller.timezone)
-        remedy = told([refusal.remedy], caller.language, timezone=caller.timezone)[0] if refusal.remedy else None
-        return {"outcome": "refused", "code": refusal.code, "reasons": list(reasons), "remedy": remedy}
+    if answer is None or isinstance(answer, Refused):
+        return answers.not_done(caller, answer)
     outcome = "done" if answer.reasons else "unchanged"
     return {"outcome": outcome, "state": answer.state, "pool": answer.lead["pool"], "owner": answer.owner}
