@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -24,7 +23,8 @@ from dibs.insight.sight import SeenLead, may_know_of
 from dibs.people.access import Action
 from dibs.web.desk import CHOICES
 from dibs.web.filled_in import Unfit
-from dibs.web.shown import called, value_of
+from dibs.web.several import Result, Told, in_all, told_of
+from dibs.web.shown import value_of
 from dibs.web.visit import Visit, page
 from dibs.web.work import local, moment, tomorrow_morning
 
@@ -33,25 +33,6 @@ ROWS = 50
 
 #: Left alone for so many days, to choose among.
 _IDLE = (1, 3, 7, 14, 30)
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What became of one lead, in words; ``link``: the visitor may still open it."""
-
-    lead: UUID
-    name: str
-    text: str
-    done: bool
-    link: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of an act on several: how it went in one sentence, then each lead, what did not go as wanted first."""
-
-    headline: str
-    told: Sequence[Told]
 
 
 @require_http_methods(["GET", "POST"])
@@ -127,23 +108,14 @@ def _wanted(visit: Visit, form: Mapping[str, str]) -> several.Wanted:
 
 
 def _told(visit: Visit, lead: UUID, seen: SeenLead | None, answer: acting.Answer, link: bool) -> Told:
-    name = called(seen) if seen is not None else _("Lead")
-    if answer is None:
-        return Told(lead, name, _("There is no such lead here any more."), False, False)
-    if isinstance(answer, acting.Refused):
-        return Told(lead, name, " ".join(visit.refusal(answer.refusal)), False, link)
-    if not answer.reasons:
-        return Told(lead, name, _("It was so already."), True, link)
-    return Told(lead, name, visit.tell(answer.reasons[0]), True, link)
+    if isinstance(answer, acting.Acted):
+        return told_of(visit, lead, seen, visit.tell(answer.reasons[0]) if answer.reasons else "", link=link)
+    return told_of(visit, lead, seen, answer, link=link)
 
 
-def _result(told: Sequence[Told]) -> Result:
-    done = sum(each.done for each in told)
-    left = len(told) - done
-    said = ngettext("Done with %(n)s lead.", "Done with %(n)s leads.", done) % {"n": done} if done else ""
-    refused = ngettext("%(n)s could not be.", "%(n)s could not be.", left) % {"n": left} if left else ""
-    joint = "" if active_language() == "ja" else " "
-    return Result(joint.join(part for part in (said, refused) if part), sorted(told, key=lambda each: each.done))
+def _result(each: Sequence[Told]) -> Result:
+    done = sum(one.done for one in each)
+    return in_all(each, ngettext("Done with %(n)s lead.", "Done with %(n)s leads.", done) % {"n": done})
 
 
 def _shown(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -16,7 +15,6 @@ from django.views.decorators.http import require_http_methods
 
 from dibs.delivery.wording import active_language, field_name, say, sentence, titled, word
 from dibs.distribution import bulk
-from dibs.distribution.acting import Refused
 from dibs.distribution.overseeing import ANY_MANAGER
 from dibs.insight.leads import leads_in_sight
 from dibs.insight.matches import matches_page
@@ -27,7 +25,8 @@ from dibs.people.access import Action
 from dibs.people.models import Rep
 from dibs.web.desk import CHOICES
 from dibs.web.moves import CannotMove, planned
-from dibs.web.shown import called, value_of
+from dibs.web.several import Result, Told, in_all, told_of
+from dibs.web.shown import value_of
 from dibs.web.visit import Visit, page
 
 #: Rows of a page, so that all of them can be decided about at once.
@@ -36,25 +35,6 @@ ROWS = 100
 _MOST = 1_000
 #: Near misses that are counted for the link to them.
 _NEAR = 99
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What became of one lead, in words; ``link`` if the visitor may still open it."""
-
-    lead: UUID
-    name: str
-    text: str
-    done: bool
-    link: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of a decision about many: how it went in one sentence, then each lead."""
-
-    headline: str
-    told: Sequence[Told]
 
 
 @require_http_methods(["GET", "POST"])
@@ -86,7 +66,7 @@ def _decide(visit: Visit, form: QueryDict) -> HttpResponse:
         _told(visit, lead, known.get(lead), answer, link=lead in still)
         for lead, answer in zip(leads, answers, strict=True)
     ]
-    return _shown(visit, form, result=_result(visit, wanted, told))
+    return _shown(visit, form, result=_result(wanted, told))
 
 
 def _look_first(visit: Visit, form: QueryDict, leads: Sequence[UUID]) -> HttpResponse:
@@ -127,35 +107,27 @@ def _wanted(form: Mapping[str, str]) -> bulk.Wanted | str:
 
 
 def _told(visit: Visit, lead: UUID, seen: SeenLead | None, answer: bulk.Answer, *, link: bool) -> Told:
-    name = called(seen) if seen is not None else _("Lead")
-    if answer is None:
-        return Told(lead, name, _("There is no such lead here any more."), False, False)
-    if isinstance(answer, Refused):
-        return Told(lead, name, " ".join(visit.refusal(answer.refusal)), False, link)
+    if not isinstance(answer, bulk.Done):
+        return told_of(visit, lead, seen, answer, link=link)
     if not answer.changed:
-        return Told(lead, name, _("It was so already."), True, link)
-    if answer.owner and answer.state == "owned":
+        text = ""
+    elif answer.owner and answer.state == "owned":
         text = _("Now with %(name)s.") % {"name": visit.names.get(answer.owner, answer.owner)}
     elif answer.state == "pooled":
         text = _("Now in %(pool)s, where its wait begins anew.") % {"pool": titled(answer.pool or "")}
     else:
         text = sentence(word("state", answer.state)[:1].upper() + word("state", answer.state)[1:], active_language())
-    return Told(lead, name, text, True, link)
+    return told_of(visit, lead, seen, text, link=link)
 
 
-def _result(visit: Visit, wanted: bulk.Wanted, told: Sequence[Told]) -> Result:
-    done = sum(each.done for each in told)
-    left = len(told) - done
+def _result(wanted: bulk.Wanted, each: Sequence[Told]) -> Result:
+    done = sum(one.done for one in each)
     said = {
         "assign": ngettext("%(n)s lead handed over.", "%(n)s leads handed over.", done),
         "return": ngettext("%(n)s lead sent back.", "%(n)s leads sent back.", done),
         "retire": ngettext("%(n)s lead given up.", "%(n)s leads given up.", done),
     }[wanted.act] % {"n": done}
-    refused = ngettext("%(n)s could not be.", "%(n)s could not be.", left) % {"n": left} if left else ""
-    joint = "" if active_language() == "ja" else " "
-    headline = joint.join(part for part in (said if done else "", refused) if part)
-    # What did not go as wanted is what there is to read.
-    return Result(headline, sorted(told, key=lambda each: each.done))
+    return in_all(each, said)
 
 
 def _shown(
