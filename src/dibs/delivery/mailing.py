@@ -174,13 +174,18 @@ def _why_not(workspace_id: UUID, letter: Letter, nurture: Nurture) -> str | None
     """Why a mail is not to be sent any more, as everything stands now."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT state, sequence, email, consent, do_not_contact FROM crm_lead WHERE workspace_id = %s AND id = %s",
-            [workspace_id, letter.lead_id],
+            "SELECT lead.state, lead.sequence, lead.mailed < mail.step, "
+            "(SELECT max(began_at) FROM delivery_mail WHERE workspace_id = mail.workspace_id AND lead_id = lead.id "
+            "AND sequence = mail.sequence) > mail.began_at, lead.email, lead.consent, lead.do_not_contact "
+            "FROM delivery_mail mail JOIN crm_lead lead ON lead.id = mail.lead_id "
+            "WHERE mail.workspace_id = %s AND mail.id = %s",
+            [workspace_id, letter.id],
         )
         row = cursor.fetchone()
-    if row is None or row[0] != "nurture" or row[1] != letter.sequence:
+    # Gone from the sequence, or come into it again since: then what it gets is another mail.
+    if row is None or row[0] != "nurture" or row[1] != letter.sequence or row[2] or row[3]:
         return LEFT
-    _, _, email, consent, refused = row
+    *_, email, consent, refused = row
     why = why_not_mailed(nurture, LeadFacts(email=email, consent=consent, do_not_contact=refused))
     if why is not None:
         return why

@@ -29,6 +29,7 @@ from dibs.engine import consequences, counters, fairplay, timeline
 from dibs.engine.decision import Assigned, Due, InPool, Placement, Reason, Refusal
 from dibs.engine.due import due_in_pool, due_when_idle, due_when_owned, with_marketings
 from dibs.engine.facts import LeadClock
+from dibs.engine.gate import goes_back
 from dibs.engine.policy_terms import RetireWhy
 from dibs.people.caller import Caller
 from dibs.people.tenancy import enter, new_id
@@ -82,8 +83,8 @@ def contact(
     new: UUID | None = None,
 ) -> Answer:
     """The rep did something real: the clock stops and the lead stays theirs. ``kind`` is one of `CONTACT_KINDS`, ``outcome`` one of
-    `OUTCOMES` or "". Kept as an activity too; ``planned``: the one that was planned for it, else ``new`` is to be its id. A follow-up that was due until the rep's
-    midnight is done with it."""
+    `OUTCOMES` or "". Kept as an activity too; ``planned``: the one that was planned for it, else ``new`` is to be its id: there
+    already, nothing is done twice. A follow-up that was due until the rep's midnight is done with it."""
     if kind not in CONTACT_KINDS:
         raise ValueError(f"kind is one of {', '.join(CONTACT_KINDS)}")
     if outcome and outcome not in OUTCOMES:
@@ -92,6 +93,8 @@ def contact(
     def decide(scene: Scene) -> Outcome | None:
         if planned is not None and not Activity.objects.filter(id=planned, done_at__isnull=True).exists():
             return None  # done from another window, a moment ago
+        if new is not None and Activity.objects.filter(id=new).exists():
+            return None  # sent twice
         after = consequences.contacted(scene.clock, now, _due_when_idle(scene))
         said = {"kind": kind, "note": note} | ({"outcome": outcome} if outcome else {})
         done = scene.still_with("contacted", after, Reason("contacted", said))
@@ -182,8 +185,10 @@ def release(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "", clai
         pool = scene.row["pool"]
         because = Reason("released", {"why": why})
         escalated = 0
-        if pool in scene.active.book.policy.pools:
-            back, escalated = timeline.back_in_pool(scene.active.book, scene.clock, scene.row["rank"], now)
+        book, facts, account = scene.active.book, lead_facts(scene.row), _account(scene)
+        goes = goes_back(book, facts, book.activation(facts, account, now=now), scene.clock)
+        if pool in book.policy.pools and goes:
+            back, escalated = timeline.back_in_pool(book, scene.clock, scene.row["rank"], now)
             placement = _with(back, because)
         else:
             handle = scene.known.handles[scene.held_by]

@@ -44,7 +44,7 @@ def nurture(caller: Caller, lead_id: UUID, now: datetime, sequence: str | None =
         because = Reason("nurtured_by", {"by": caller.name, "why": why})
         placement = placement_of(case, nurtured(case, sequence or True, roster, None), because)
         placement = replace(placement, side=side)  # type: ignore[arg-type]
-        return scene.goes_to("nurtured", placement, consequences.placed(scene.clock, placement, now))
+        return scene.goes_to("nurtured", placement, consequences.placed(scene.clock, placement, now, by_hand=True))
 
     return act(caller, lead_id, now, decide, kind="nurtured", claim=None)
 

@@ -197,7 +197,7 @@ _SOONER = f"""
 _MARKETINGS_STALE = "CASE WHEN lead.rank = %(rank)s AND lead.state IN ('owned', 'working') THEN lead.waiting_since + %(stale)s::interval END"
 _MARKETINGS_AT = f"greatest(least(lead.waiting_since + %(unready)s::interval, {_MARKETINGS_STALE}), %(now)s)"
 _MARKETINGS = f"""
-    FROM crm_lead lead WHERE lead.workspace_id = %(workspace)s AND lead.side = 'marketing' AND NOT lead.by_hand
+    FROM crm_lead lead WHERE lead.workspace_id = %(workspace)s AND lead.side = 'marketing' AND NOT (lead.by_hand AND lead.owner_id IS NOT NULL)
       AND lead.state IN ('pooled', 'nurture', 'review', 'owned', 'working') AND lead.lock_expires_at IS NULL
       AND (lead.due_at IS NULL OR {_MARKETINGS_AT} < lead.due_at)
       AND (%(unready)s::interval IS NOT NULL OR {_MARKETINGS_STALE} IS NOT NULL)

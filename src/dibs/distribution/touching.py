@@ -22,11 +22,12 @@ from dibs.distribution.writing import Outcome, placing, to_json, write, write_tu
 from dibs.engine import borders, consequences, qualify, reassign, route, waiting
 from dibs.engine import claim as judge
 from dibs.engine.decision import InPool, Moved, Reason
-from dibs.engine.facts import AccountFacts
+from dibs.engine.facts import AccountFacts, LeadClock
 from dibs.engine.forgetting import ERASED
 from dibs.engine.lifecycle import ENDED, HELD, WAITING
 from dibs.engine.policy_market import Matching
 from dibs.engine.roster import Roster
+from dibs.engine.staying import stayed, stays
 from dibs.people.bulk import insert_rows
 from dibs.people.models import Rep
 
@@ -264,7 +265,8 @@ def looked_at(
     """What comes of what is new of one lead, and the roster after that."""
     given = new.given
     if active and "answers" in given and not active.book.knows_answers(given["answers"]):
-        given = {**given, "flags": [*dict.fromkeys([*given.get("flags", row["flags"]), UNKNOWN_ANSWERS])]}
+        flags: list[str] = given["flags"] if "flags" in given else row["flags"]
+        given = {**given, "flags": [*dict.fromkeys([*flags, UNKNOWN_ANSWERS])]}
     facts = lead_facts(row | given)
     seed = seed_for(row, active.digest) if active else ""
     because = _because(row, new)
@@ -273,20 +275,26 @@ def looked_at(
         outcome.kind = "touched"
     if active and row["state"] in WAITING:
         clock = lead_clock(row, None, skipped)
-        placement, routed = route.place(active.book, facts, account, clock, roster, now, seed)
-        if any(touch.kind in MEANT for touch in new.touches):
-            placement, routed = waiting.answered(active.book, facts, account, clock, placement, routed, now, seed)
-        if row["state"] != "pooled":
-            placement = waiting.new_wait(active.book, placement, now)
-        # In the same line still, its steps so far stay.
-        stays = row["state"] == "pooled" and placement.to == InPool(row["pool"])
-        after = consequences.placed(clock, placement, now, escalated=row["escalated"] if stays else 0)
-        outcome.changes = given | placing(placement, after, known, by="assigned")
-        if not stays:
-            outcome.kind = "requalified"
-        outcome.reasons = (*because, *placement.reasons)
-        outcome.felt = consequences.felt(clock, after, now, known.day)
-        roster = routed
+        answered = any(touch.kind in MEANT for touch in new.touches)
+        stood = account if row["account_id"] else None
+        judged = route.judge(active.book, facts, account, clock, now, seed)
+        if stays(active.book, lead_facts(row), stood, clock, judged, now, seed, answered=answered):
+            _stays(outcome, clock, judged, active, given, because, now)
+        else:
+            placement, routed = route.place_judged(judged, roster)
+            if answered:
+                placement, routed = waiting.answered(active.book, facts, account, clock, placement, routed, now, seed)
+            if row["state"] != "pooled":
+                placement = waiting.new_wait(active.book, placement, now)
+            # In the same line still, its steps so far stay.
+            same = row["state"] == "pooled" and placement.to == InPool(row["pool"])
+            after = consequences.placed(clock, placement, now, escalated=row["escalated"] if same else 0)
+            outcome.changes = given | placing(placement, after, known, by="assigned")
+            if not same:
+                outcome.kind = "requalified"
+            outcome.reasons = (*because, *placement.reasons)
+            outcome.felt = consequences.felt(clock, after, now, known.day)
+            roster = routed
     elif active:
         scored = qualify.qualify(active.book, facts, account, now)
         outcome.changes = given | {"score": scored.score, "rank": scored.rank, "likelihood": scored.likelihood}
@@ -325,6 +333,29 @@ def looked_at(
     if not given.keys().isdisjoint(FIELDS):
         outcome.changes = {**outcome.changes, "lookup": lookup_of(row | given)}
     return outcome, roster
+
+
+def _stays(
+    outcome: Outcome,
+    clock: LeadClock,
+    judged: route.Judged,
+    active: Active,
+    given: Mapping[str, Any],
+    because: tuple[Reason, ...],
+    now: datetime,
+) -> None:
+    """The lead waits on where it is, scored anew."""
+    scored, after = judged.scored, stayed(active.book, clock, judged.scored.rank, now)
+    outcome.changes = {
+        **given,
+        "score": scored.score,
+        "rank": scored.rank,
+        "likelihood": scored.likelihood,
+        "territory": judged.case.territory_name,
+        "due_at": after.due_at,
+        "due_for": after.due_for,
+    }
+    outcome.reasons = (*because, *scored.reasons)
 
 
 def _because(row: Row, new: Told) -> tuple[Reason, ...]:

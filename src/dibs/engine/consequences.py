@@ -43,11 +43,11 @@ def placed(
 ) -> LeadClock:
     """The lead where the placement puts it, with the steps of its pool that it has behind it. Its place in line stays unless
     the placement begins a new one, or makes it the other side's; ``reassigned`` stays unless given. ``by_hand``: a manager gave it to
-    the rep by name."""
+    the rep by name, or somebody took it away from sales."""
     to, pool, since, awaits = placement.to, clock.pool, clock.waiting_since or now, placement.awaits
     side = placement.side or clock.side
     if side != clock.side:
-        since = now
+        pool, since = None, now  # the pool it came from is the other side's
     if isinstance(to, InPool):
         if clock.state == "pooled" and to == InPool(clock.pool or ""):
             awaits = awaits or clock.awaits  # in the same line still, and for the same team

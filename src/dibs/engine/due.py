@@ -10,6 +10,7 @@ from dibs.engine.calendar import after_working
 from dibs.engine.conditions import Activation
 from dibs.engine.decision import Due
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
+from dibs.engine.lifecycle import HELD
 from dibs.engine.rulebook import Rulebook
 
 
@@ -63,7 +64,7 @@ def due_when_unready(book: Rulebook, waiting_since: datetime, now: datetime) -> 
 def due_of_marketing(book: Rulebook, clock: LeadClock, rank: str | None, now: datetime, *, there: bool) -> Due | None:
     """When a lead that is marketing's goes on by itself, whoever has it: gone stale, unless it is ``there`` already where stale leads go
     (see `is_with_stale`), or given up. ``None`` for a lead of sales', and for one that a manager gave to its rep."""
-    if clock.side != "marketing" or clock.by_hand:
+    if clock.side != "marketing" or (clock.by_hand and clock.state in HELD):
         return None
     since = clock.waiting_since or now
     return sooner(None if there else due_when_stale(book, rank, since, now), due_when_unready(book, since, now))

@@ -12,7 +12,7 @@ from typing import Literal
 
 from dibs.engine.conditions import Activation
 from dibs.engine.decision import Reason
-from dibs.engine.facts import LeadFacts
+from dibs.engine.facts import LeadClock, LeadFacts
 from dibs.engine.policy_ways import Way
 from dibs.engine.rulebook import Rulebook
 
@@ -49,6 +49,15 @@ def gate(book: Rulebook, lead: LeadFacts, activation: Activation) -> Gate:
     if lead.consent is False and book.policy.privacy.no_consent is not None:
         return _no_consent(book)
     return _ready(book, book.is_ready(activation))
+
+
+def goes_back(book: Rulebook, lead: LeadFacts, activation: Activation, clock: LeadClock) -> bool:
+    """Whether a lead that somebody had may wait again in the pool it came from: not one that became ready for sales, or is not ready any
+    more, and not one whose person must not be contacted."""
+    passed = gate(book, lead, activation)
+    if passed.side != clock.side:
+        return False
+    return passed.is_open or passed.side == "marketing" or (passed.way is not None and passed.way.pool == clock.pool)
 
 
 # Leads of which the same is to be said share one answer, never changed: its reasons are written out once in the log.

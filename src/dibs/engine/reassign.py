@@ -15,7 +15,7 @@ from datetime import datetime
 
 from dibs.engine.decision import Assigned, InNurture, InPool, Moved, Placement, Reason, Retired
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
-from dibs.engine.gate import gate
+from dibs.engine.gate import gate, goes_back
 from dibs.engine.lifecycle import HELD
 from dibs.engine.policy_model import Pool
 from dibs.engine.policy_time import Sla
@@ -235,8 +235,10 @@ def _pushed_again(case: Case, roster: Roster) -> Given:
 
 
 def _waited_in(case: Case) -> Pool | None:
-    """The pool the lead came to its rep from, if the policy still has it."""
-    return case.book.policy.pools.get(case.clock.pool) if case.clock.pool is not None else None
+    """The pool the lead came to its rep from, if the policy still has it, and the lead may go back there."""
+    if case.clock.pool is None or not goes_back(case.book, case.lead, case.activation, case.clock):
+        return None
+    return case.book.policy.pools.get(case.clock.pool)
 
 
 def _because(placement: Placement, cause: Reason) -> Placement:

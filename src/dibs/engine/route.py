@@ -313,6 +313,8 @@ def by_rule(case: Case, rule: Rule, roster: Roster, path: str) -> Given:
 
 def _due_at(case: Case, to: Where, roster: Roster, escalated: int, awaits: str | None) -> Due | None:
     book, clock, now = case.book, case.clock, case.now
+    if clock.by_hand:
+        clock = replace(clock, by_hand=False)  # it was; wherever it goes now, it does not go there by a manager's hand
     match to:
         case InPool(pool=pool, since=since):
             return due_in_pool(

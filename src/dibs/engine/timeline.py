@@ -18,9 +18,9 @@ from dibs.engine.calendar import at_work
 from dibs.engine.decision import Due, InPool, Kept, Mailed, Moved, Placement, Reason, Warned
 from dibs.engine.due import due_in_pool, due_when_idle
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts, RepFacts
-from dibs.engine.gate import gate
+from dibs.engine.gate import gate, goes_back
 from dibs.engine.policy_ways import Push
-from dibs.engine.reassign import hand_on, sla_of
+from dibs.engine.reassign import hand_on, sla_of, without_owner
 from dibs.engine.roster import Roster
 from dibs.engine.rotate import cannot_take
 from dibs.engine.route import Case, Judged, judge, place, place_judged, push_to, somewhere
@@ -233,11 +233,17 @@ def _lock_lapsed(case: Case, ended: datetime, roster: Roster) -> Answer:
     after = roster.given_up(clock.owner) if clock.owner is not None else roster
     lapsed = Reason("lock_lapsed", {"rep": clock.owner, "at": ended.isoformat()}, f"pools.{clock.pool}.lock")
     since = clock.waiting_since or case.now
-    if clock.pool is not None and clock.pool in case.book.policy.pools:
+    goes = goes_back(case.book, case.lead, case.activation, clock)
+    if clock.pool is not None and clock.pool in case.book.policy.pools and goes:
         due = due_in_pool(case.book, clock.pool, since, clock.escalated, case.now, case.lead.rank, clock.side)
         back = Reason("back_in_pool", {"pool": clock.pool, "since": since.isoformat()})
         placement = Placement(InPool(clock.pool), due, (lapsed, back))
         return Moved("lapsed", placement, clock.owner, clock.escalated, clock.reassigned, off=clock.owner), after
+    if not goes:
+        seen = replace(without_owner(case, roster)[0].clock, state="pooled", pool=None)
+        placement, after = given_back(case.book, case.lead, case.account, seen, after, case.now, case.seed)
+        placement = replace(placement, reasons=(lapsed, *placement.reasons))
+        return Moved("lapsed", placement, clock.owner, 0, clock.reassigned, off=clock.owner), after
     given = somewhere(case, after)
     placement = placement_of(case, given, lapsed, Reason("pool_gone", {"pool": clock.pool}))
     return Moved("lapsed", placement, clock.owner, 0, clock.reassigned, off=clock.owner), given.roster
@@ -276,7 +282,9 @@ def _left_alone(case: Case, roster: Roster) -> Answer:
     reason = Reason("idle", params, path)
     if clock.by_hand:
         return Warned(None, (reason, _kept_by_hand(case)), over=True), roster
-    return hand_on(case, roster, reason, to=idle.then)
+    # Who is not for sales is not left to sales: where the policy says for such leads.
+    is_open = gate(case.book, case.lead, case.activation).is_open or idle.then.review is not None
+    return hand_on(case, roster, reason, to=idle.then if is_open else None)
 
 
 def _due_when_idle(case: Case, roster: Roster, *, warned: bool) -> Due | None:

@@ -24,7 +24,9 @@ _STALE_HERE = HELD | {"review"}
 def of_marketing(case: Case, roster: Roster) -> tuple[Moved, Roster] | None:
     """What becomes of a lead that marketing has had for long enough; ``None`` if it has not."""
     clock, qualify = case.clock, case.book.policy.qualify
-    if clock.side != "marketing" or clock.by_hand or clock.state not in _ASKED or clock.lock_expires_at is not None:
+    if clock.side != "marketing" or clock.state not in _ASKED or clock.lock_expires_at is not None:
+        return None
+    if clock.by_hand and clock.state in HELD:
         return None
     since = clock.waiting_since or case.now
     give_up = qualify.ready.give_up if qualify.ready is not None else None

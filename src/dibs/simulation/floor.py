@@ -24,6 +24,7 @@ from dibs.engine import (
     route,
     tiers,
     timeline,
+    waiting,
 )
 from dibs.engine import claim as judge
 from dibs.engine.assess import Graded
@@ -31,10 +32,12 @@ from dibs.engine.decision import Assigned, Due, Grant, InPool, Placement, Reason
 from dibs.engine.due import due_in_pool, due_of_marketing, due_when_stale, sooner
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
 from dibs.engine.floors import FloorLook
+from dibs.engine.gate import goes_back
 from dibs.engine.lifecycle import ENDED, HELD, WAITING
 from dibs.engine.policy import Policy
 from dibs.engine.results import Count, Results, kind_of
 from dibs.engine.rulebook import Rulebook
+from dibs.engine.staying import stayed, stays
 from dibs.engine.waiting import new_wait, placement_of
 from dibs.simulation.ground import Credited, Ground, with_record
 from dibs.simulation.on_floor import FloorLead, FloorRep
@@ -58,25 +61,36 @@ class Floor(Ground):
         self._take(lead, placement, consequences.placed(clock, placement, now), roster, now)
         return placement
 
-    def enrich(self, lead_id: str, given: Mapping[str, Any], now: datetime) -> None:
+    def enrich(self, lead_id: str, given: Mapping[str, Any], now: datetime, *, answered: bool = False) -> None:
         """New facts on a lead: one that waits is placed anew, another keeps its place and is scored anew, unless it lies in a territory of
-        somebody else's now, or is marketing's and ready for sales. Answers are added to those it has."""
+        somebody else's now, or is marketing's and ready for sales. Answers are added to those it has. ``answered``: its person wrote,
+        rang or came."""
         lead = self.leads[lead_id]
         if "answers" in given:
             given = {**given, "answers": {**lead.facts.answers, **given["answers"]}}
-        before = borders.Side(self.book, lead.facts, lead.account, now)
+        known, before = lead.facts, borders.Side(self.book, lead.facts, lead.account, now)
         clock, lead.facts = lead.clock, replace(lead.facts, **given)
         if clock.state not in WAITING:
             if not self._moved_by_facts(lead, before, now):
                 lead.version += 1
             return
-        placement, roster = route.place(
-            self.book, lead.facts, lead.account, clock, self.roster(now), now, self._seed(lead)
-        )
+        seed = self._seed(lead)
+        judged = route.judge(self.book, lead.facts, lead.account, clock, now, seed)
+        if stays(self.book, known, lead.account, clock, judged, now, seed, answered=answered):
+            scored = judged.scored
+            lead.facts = lead.facts.qualified(scored.score, scored.rank, scored.likelihood)
+            lead.clock = stayed(self.book, clock, scored.rank, now)
+            lead.version += 1
+            return
+        placement, roster = route.place_judged(judged, self.roster(now))
+        if answered:
+            placement, roster = waiting.answered(
+                self.book, lead.facts, lead.account, clock, placement, roster, now, seed
+            )
         if clock.state != "pooled":
             placement = new_wait(self.book, placement, now)
-        stays = clock.state == "pooled" and placement.to == InPool(clock.pool or "")
-        after = consequences.placed(clock, placement, now, escalated=clock.escalated if stays else 0)
+        same = clock.state == "pooled" and placement.to == InPool(clock.pool or "")
+        after = consequences.placed(clock, placement, now, escalated=clock.escalated if same else 0)
         self._take(lead, placement, after, roster, now)
 
     def _moved_by_facts(self, lead: FloorLead, before: borders.Side, now: datetime) -> bool:
@@ -210,7 +224,9 @@ class Floor(Ground):
         if refusal is not None:
             return refusal
         clock, roster, pool, standing = lead.clock, self.roster(now), lead.clock.pool, self.reps[handle].standing
-        if pool is not None and pool in self.book.policy.pools:
+        case = route.Case.of(self.book, lead.facts, lead.account, clock, now, self._seed(lead))
+        goes = goes_back(self.book, lead.facts, case.activation, clock)
+        if pool is not None and pool in self.book.policy.pools and goes:
             placement, escalated = timeline.back_in_pool(self.book, clock, lead.facts.rank, now)
             after = consequences.placed(clock, placement, now, escalated=escalated)
         else:
@@ -313,7 +329,7 @@ class Floor(Ground):
             case = case.on(side)  # type: ignore[arg-type]
             given = route.nurtured(case, sequence or True, self.roster(now), None)
             placement = replace(placement_of(case, given), side=side)  # type: ignore[arg-type]
-            after = consequences.placed(lead.clock, placement, now)
+            after = consequences.placed(lead.clock, placement, now, by_hand=True)
             self._take(lead, placement, after, given.roster, now, given_by=handle)
             self.give_waiting(now)
         return refusal
