@@ -11,6 +11,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -25,12 +26,12 @@ from django.utils.timezone import now as moment
 from dibs.api.models import KeyedWrite
 from dibs.api.urls import document
 from dibs.crm import do_not_contact
-from dibs.crm.models import Account, Contact, Lead, Note
+from dibs.crm.models import Account, Contact, Lead, Note, Opportunity, Touch
 from dibs.distribution import acting, claiming
 from dibs.distribution.models import Decision, Standing
 from dibs.distribution.placing import place
 from dibs.intake import erasing, receiving
-from dibs.intake.models import Erasure, RawPayload, Upload
+from dibs.intake.models import Erasure, RawPayload, Source, Upload
 from dibs.intake.persons import Asked, NotAPerson, asked_for, find
 from dibs.intake.whereabouts import ELSEWHERE, MENTIONS, OWN
 from dibs.people.caller import Caller, caller_of
@@ -72,6 +73,9 @@ class House:
         assert isinstance(claiming.claim_lead(self.aiko, lead, self.now), claiming.Claimed)
         assert isinstance(acting.contact(self.aiko, lead, self.now, note=f"spoke with {NAME}"), acting.Acted)
         return lead
+
+    def found(self, email: str) -> dict[str, int]:
+        return erasing.count(self.workspace.id, find(self.workspace.id, Asked(email=email)))
 
     def erase(self, **given: Any) -> erasing.Erased:
         done = erasing.erase(self.caller, Asked(email=EMAIL), self.now, **given)
@@ -443,6 +447,90 @@ def test_a_namesake_keeps_their_name(house: House) -> None:
     assert Note.objects.get(lead_id=namesake).text == f"{NAME} wants a demo"
 
 
+def test_what_others_said_of_them_as_they_came_in_goes_too(house: House) -> None:
+    """Who was sent by somebody says so in a form: in its message, in a field of its own, and in what the source sent."""
+    house.lead()
+    said = {"message": f"{NAME} ({EMAIL}) sent me", "use_case": f"as {NAME}", "attributes": {"sent_by": EMAIL}}
+    other = house.lead(name="Somebody Else", email="else@other.example", phone=None, **said)
+    house.lead(name="Somebody Else", email="else@other.example", phone=None, title=f"{NAME} again")
+    Touch.objects.update(detail={"title": f"{NAME} again"})
+    record = {"source": "crm", "external_id": "5", "email": "third@else.example", "message": f"from {EMAIL}"}
+    receiving.receive(house.workspace.id, [record], now=house.now)
+    before = house.found(EMAIL)
+    done = house.erase()
+    assert not _traces()
+    row = Lead.objects.get(id=other)
+    assert (row.message, row.use_case, row.attributes["sent_by"]) == ("… (…) sent me", "as …", "…")
+    assert "\nas ...\n" in row.lookup
+    assert done.rows["mentions"] == before["mentions"]
+
+
+def test_names_and_numbers_are_found_however_they_are_written(house: House) -> None:
+    other = house.lead(name="Somebody Else", email="else@other.example", phone=None)
+    house.lead()
+    ways = ("55-1234-5678", "(55) 1234-5678", "55.1234.5678", "+52 55 1234 5678", "Quixotte, Zelda", "Quixotte Zelda")
+    for way in ways:
+        Note.objects.create(workspace=house.workspace, lead_id=other, text=f"say {way}!")
+    house.erase()
+    assert {text.replace("(", "") for text in Note.objects.values_list("text", flat=True)} == {"say …!"}
+
+
+def test_who_is_only_called_or_reached_alike_is_left_alone(house: House) -> None:
+    other = house.lead(name="Somebody Else", email="else@other.example", phone=None)
+    texts = [
+        "rosana@mail.example and ana@mail.example.org",
+        "Diana Limantour",
+        "+1 551 234 5678, order 155123456789",
+    ]
+    for text in texts:
+        Note.objects.create(workspace=house.workspace, lead_id=other, text=text)
+    house.lead(name="Ana Li", email="ana@mail.example")
+    assert erasing.erase(house.caller, Asked(email="ana@mail.example"), house.now) is not None
+    enter(house.workspace.id)
+    assert sorted(Note.objects.values_list("text", flat=True)) == sorted(texts)
+
+
+@pytest.mark.parametrize(
+    "name", ["Ted", "Con", "Web", "Inbound", "Marketing", "Everyone Else", "Web Form", "Aiko Sato"]
+)
+def test_a_name_that_is_a_word_of_the_house_leaves_counts_and_stories_whole(house: House, name: str) -> None:
+    """*Ted* is in *converted*, and *Everyone Else* may be a rule: what a lead was counted by is still there."""
+    publish(house.workspace, POLICY.replace("name: All", "name: Everyone else"))
+    Source.objects.get_or_create(workspace=house.workspace, name="Web form", defaults={"kind": "api"})
+    colleague = make_user(house.workspace, "manager", name="Aiko Sato")
+    lead = house.worked(name=name, industry="Marketing", source="Web form")
+    assert isinstance(acting.convert(house.aiko, lead, house.now), acting.Acted)
+    other = house.lead(name="Somebody Else", email="else@other.example", phone=None)
+    Note.objects.create(workspace=house.workspace, lead_id=other, text=f"ask {colleague.name} about Everyone else")
+
+    def counted() -> list[Any]:
+        leads = Lead.objects.order_by("id").values_list("source", "industry", "state", "pool", "taken_by")
+        decided = Decision.objects.exclude(kind="erased").order_by("lead_id", "nth")
+        rules = [reason["rule"] for one in decided for reason in one.reasons]
+        codes = [(reason["code"], reason["params"].get("rule")) for one in decided for reason in one.reasons]
+        return [list(leads), list(decided.values_list("kind", "before", "after", "pool")), rules, codes]
+
+    before = counted()
+    house.erase()
+    assert counted() == before
+    assert Note.objects.get(lead_id=other).text == "ask Aiko Sato about Everyone else"
+    (erased,) = Decision.objects.filter(lead_id=lead, kind="erased")
+    assert erased.reasons[0]["params"] == {"why": "asked"}
+
+
+def test_who_bought_for_themselves_leaves_an_account_without_a_name(house: House) -> None:
+    """What was sold to them counts on."""
+    lead = house.worked(company=NAME, domain=None, email="zelda.quixotte@gmail.com")
+    assert isinstance(acting.convert(house.aiko, lead, house.now, amount=Decimal(100), currency="MXN"), acting.Acted)
+    Account.objects.update(customer=True, phone=PHONE)
+    assert Account.objects.get().name == NAME
+    assert erasing.erase(house.caller, Asked(email="zelda.quixotte@gmail.com"), house.now) is not None
+    enter(house.workspace.id)
+    assert not _traces()
+    assert (Account.objects.get().name, Account.objects.get().phone) == ("…", None)
+    assert Opportunity.objects.get().amount == 100
+
+
 def test_another_company_s_people_are_never_looked_at(house: House) -> None:
     other = House()
     theirs = other.lead()
@@ -474,6 +562,9 @@ def test_a_file_that_waits_to_be_imported_goes_if_they_are_in_it(house: House) -
         "utf-8": f"name,email\n{NAME},{EMAIL}\n".encode(),
         "utf-16": f"name,email\n{NAME},{EMAIL}\n".encode("utf-16"),
         "workbook": _workbook(f"<t>{EMAIL}</t>"),
+        "workbook in parts": _workbook("<si><r><t>zelda.quixotte</t></r><r><t>@canary-mail.example</t></r></si>"),
+        "number": b"phone\n(55) 1234-5678\n",
+        "workbook with a number": _workbook("<c><v>5512345678</v></c>"),
         "broken workbook": b"PK\x03\x04nonsense",
     }
     not_there = {"other": b"name,email\nA,a@b.example\n", "other workbook": _workbook("<t>a@b.example</t>")}

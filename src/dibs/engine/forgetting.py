@@ -34,7 +34,8 @@ THEIRS = frozenset(
     {"account", "answer", "answers", "campaign", "contact", "domain", "fields", "name", "note", "owner", "parent", "problem",
      "text", "through", "title", "value", "why"}
 )  # fmt: skip
-_WHYS = frozenset(get_args(RetireWhy))
+#: Why a lead was given up, and why its person was erased.
+_WHYS = frozenset(get_args(RetireWhy)) | {"asked", "ended", "open"}
 
 
 def without_person(reasons: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -12,7 +12,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -24,7 +23,7 @@ from dibs.distribution import forgetting
 from dibs.distribution.moving import OPERATOR
 from dibs.engine.forgetting import without_person
 from dibs.intake import mentions
-from dibs.intake.mentions import look_through, patterns, said_in, table_of, take_out, text_columns
+from dibs.intake.mentions import look_through, table_of, take_out, text_columns, whose
 from dibs.intake.models import Erasure
 from dibs.intake.persons import Asked, Person, again, entries_apart, find, of_leads, own_texts, told_apart
 from dibs.intake.whereabouts import MENTIONS, OWN, Own
@@ -61,7 +60,7 @@ def erase(caller: Caller, asked: Asked, now: datetime, *, listed: bool = True, w
     enter(caller.workspace_id)
     person = find(caller.workspace_id, asked)
     texts = told_apart(caller.workspace_id, person)
-    said = mentions.forget(caller.workspace_id, texts)
+    said = mentions.forget(caller.workspace_id, texts, person)
     done = _forget(caller, person, texts, said, now, listed=listed, why=why)
     return done if done.rows else None
 
@@ -105,7 +104,7 @@ def _forget(
         for own in OWN:
             _look_through_own(workspace_id, own, person)
         for model in _FRESH:
-            if texts and (count := look_through(workspace_id, model, MENTIONS[model], texts)):
+            if texts and (count := look_through(workspace_id, model, MENTIONS[model], texts, person)):
                 counts["mentions"] = counts.get("mentions", 0) + count
         was_listed = do_not_contact.forget_shown(workspace_id, entries) if entries and not alone else 0
         if was_listed:
@@ -183,31 +182,15 @@ def count(workspace_id: UUID, person: Person) -> dict[str, int]:
             if found := cursor.fetchone()[0]:
                 counts[own.called] = found
     texts = told_apart(workspace_id, person)
-    mentioned = sum(look_through(workspace_id, name, columns, texts, tell=True) for name, columns in MENTIONS.items())
-    # Of what is theirs itself, not again.
-    with connection.cursor() as cursor:
-        for own in OWN:
-            columns = MENTIONS.get(own.model, ())
-            if not columns or not texts or own.model not in MENTIONS:
-                continue
-            where, params = whose(own, person)
-            cursor.execute(
-                f"SELECT count(*) FROM {table_of(own.model)} WHERE workspace_id = %(workspace)s AND ({where}) AND {said_in(columns)} LIKE ANY(%(texts)s)",
-                {**params, "workspace": workspace_id, "texts": patterns(texts)},
-            )
-            mentioned -= cursor.fetchone()[0]
+    mentioned = sum(
+        look_through(workspace_id, name, columns, texts, person, tell=True) for name, columns in MENTIONS.items()
+    )
     if mentioned > 0:
         counts["mentions"] = mentioned
     return counts
 
 
 # -- what is theirs ---------------------------------------------------------------------------------------------------
-
-
-def whose(own: Own, person: Person) -> tuple[str, dict[str, Any]]:
-    """SQL that finds the rows of a person, and its parameters."""
-    where = " OR ".join(f"{column} = ANY(%({whose})s)" for column, whose in own.by)
-    return where, {whose: person.ids(whose) for _, whose in own.by}
 
 
 def _forget_own(workspace_id: UUID, own: Own, person: Person, now: datetime) -> int:
@@ -250,7 +233,7 @@ def _forget_own(workspace_id: UUID, own: Own, person: Person, now: datetime) -> 
 def _look_through_own(workspace_id: UUID, own: Own, person: Person) -> None:
     """Take the person's name, addresses and numbers out of every text that stays in their rows."""
     columns = text_columns(own.model)
-    texts = own_texts(person)
+    texts = own_texts(workspace_id, person)
     if own.gone == "true" or not columns or not texts:
         return
     where, params = whose(own, person)

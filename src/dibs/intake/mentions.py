@@ -1,11 +1,12 @@
 """Looking through texts for somebody, and taking them out: in what others wrote, in files that wait, in answers that are kept.
 
-A text is found whatever its case, and as JSON writes it. What is about the person alone (a refused row of a file, a kept answer, a file
-that holds them) goes whole; of the rest only the words that name them.
+A text is found whatever its case, and as JSON writes it (`dibs.intake.sought`). What is about the person alone (a refused row of a file, a
+kept answer, a file that holds them) goes whole; of the rest only the words that name them.
 """
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import re
@@ -20,9 +21,12 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.sessions.models import Session
 from django.db import connection, models, transaction
 
+from dibs.crm.lookup import FIELDS, lookup_of
 from dibs.engine.forgetting import GONE
 from dibs.intake.models import Upload
-from dibs.intake.whereabouts import MENTIONS
+from dibs.intake.persons import Person
+from dibs.intake.sought import BETWEEN, found_in, numbers, pattern, without
+from dibs.intake.whereabouts import MENTIONS, OWN, Own
 from dibs.people.models import User
 
 #: What a stored answer that spoke of somebody who was erased is answered with from then on, should it be asked for again.
@@ -39,21 +43,23 @@ ERASED_ANSWER = json.dumps(
 _UNPACKED = 400_000_000
 
 
-def forget(workspace_id: UUID, texts: Sequence[str]) -> int:
+def forget(workspace_id: UUID, texts: Sequence[str], person: Person) -> int:
     """Take what is said of the person out of the rows of others, a table at a time; returns how many rows."""
     found = 0
     for model, columns in MENTIONS.items():
         with transaction.atomic():
-            found += look_through(workspace_id, model, columns, texts)
+            found += look_through(workspace_id, model, columns, texts, person)
     return found
 
 
 def look_through(
-    workspace_id: UUID, model: str, columns: Sequence[str], texts: Sequence[str], *, tell: bool = False
+    workspace_id: UUID, model: str, columns: Sequence[str], texts: Sequence[str], person: Person, *, tell: bool = False
 ) -> int:
-    """Take these texts out of the columns of one table, or with ``tell`` only count the rows; returns how many rows held one."""
+    """Take these texts out of the columns of one table, in rows that are not the person's own, or with ``tell`` only count the rows;
+    returns how many held one."""
     if not texts:
         return 0
+    where, params = _of_others(model, person)
     match model:
         case "intake.Upload":
             return _files(workspace_id, texts, tell=tell)
@@ -62,19 +68,33 @@ def look_through(
         case "procrastinate.ProcrastinateJob":
             where, params = "args->>'workspace' = %(of)s", {"of": str(workspace_id)}
             return take_out(None, model, columns, texts, where, params, tell=tell)
+        case "crm.Account":
+            return _accounts(workspace_id, columns, texts, where, params, tell=tell)
         case "api.KeyedWrite":
             # A key may be made of an address. Without it the answer is not found again either.
             if not tell:
-                take_out(workspace_id, model, ("key",), texts, "true", {})
+                take_out(workspace_id, model, ("key",), texts, where, params)
             instead = {"answer": ERASED_ANSWER, "status": 410}
-            return take_out(workspace_id, model, ("answer",), texts, "true", {}, tell=tell, instead=instead)
-        case "intake.RawPayload":
-            return take_out(workspace_id, model, columns, texts, "lead IS NULL", {}, tell=tell)
+            return take_out(workspace_id, model, ("answer",), texts, where, params, tell=tell, instead=instead)
         case "intake.ImportRefusal":
             # A row of a file is all about somebody.
             instead = {"raw": "", "detail": ""}
-            return take_out(workspace_id, model, columns, texts, "true", {}, tell=tell, instead=instead)
-    return take_out(workspace_id, model, columns, texts, "true", {}, tell=tell)
+            return take_out(workspace_id, model, columns, texts, where, params, tell=tell, instead=instead)
+    return take_out(workspace_id, model, columns, texts, where, params, tell=tell)
+
+
+def whose(own: Own, person: Person) -> tuple[str, dict[str, Any]]:
+    """SQL that finds the rows of a person, and its parameters."""
+    where = " OR ".join(f"{column} = ANY(%({whose})s)" for column, whose in own.by)
+    return where, {whose: person.ids(whose) for _, whose in own.by}
+
+
+def _of_others(model: str, person: Person) -> tuple[str, dict[str, Any]]:
+    own = next((own for own in OWN if own.model == model), None)
+    if own is None:
+        return "true", {}
+    where, params = whose(own, person)
+    return f"({where}) IS NOT TRUE", params
 
 
 def take_out(
@@ -88,73 +108,95 @@ def take_out(
     tell: bool = False,
     instead: Mapping[str, Any] | None = None,
 ) -> int:
-    """Replace these texts in the columns of the rows that ``where`` names, or set the columns of ``instead``."""
-    table = table_of(model)
+    """Take these texts out of the columns of the rows that ``where`` names, or set the columns of ``instead``; returns how many rows."""
+    table, sought, kinds = table_of(model), pattern(tuple(texts)), kinds_of(model)
     given = {**params, "workspace": workspace_id, "texts": patterns(texts)}
     mine = "workspace_id = %(workspace)s AND " if workspace_id else ""
-    held = f"{mine}({where}) AND {said_in(columns)} LIKE ANY(%(texts)s)"
+    held = f"{said_in(columns)} LIKE ANY(%(texts)s)"
+    if digits := numbers(texts):
+        given |= {"between": BETWEEN, "digits": [f"%{each}%" for each in digits]}
+        held = f"({held} OR translate({_joined(columns)}, %(between)s, '') LIKE ANY(%(digits)s))"
+    named = [f'"{column}"' for column in columns]
+    found = 0
     with connection.cursor() as cursor:
-        if tell:
-            cursor.execute(f"SELECT count(*) FROM {table} WHERE {held}", given)
-            return int(cursor.fetchone()[0])
-        if instead:
-            changes = ", ".join(f"{column} = %({column})s" for column in instead)
-            cursor.execute(f"UPDATE {table} SET {changes} WHERE {held}", given | dict(instead))
-            return int(cursor.rowcount)
-        named = [f'"{column}"' for column in columns]
-        cursor.execute(f"SELECT id, {', '.join(named)} FROM {table} WHERE {held} ORDER BY id FOR UPDATE", given)
-        rows = cursor.fetchall()
-        kinds, pattern = kinds_of(model), _pattern(texts)
-        changes = ", ".join(f"{column} = %s" for column in named)
-        for row, *values in rows:
-            new = [
-                _written(kinds[column], _without(_read(kinds[column], value), pattern))
-                for column, value in zip(columns, values, strict=True)
-            ]
-            cursor.execute(f"UPDATE {table} SET {changes} WHERE id = %s", [*new, row])
-    return len(rows)
+        locked = "" if tell else " ORDER BY id FOR UPDATE"
+        cursor.execute(
+            f"SELECT id, {', '.join(named)} FROM {table} WHERE {mine}({where}) AND {held}{locked}",
+            given,
+        )
+        for row, *values in cursor.fetchall():
+            # What the database finds may be the beginning of something longer.
+            read = {column: _read(kinds[column], value) for column, value in zip(columns, values, strict=True)}
+            if not found_in(read, sought):
+                continue
+            found += 1
+            if tell:
+                continue
+            changes = dict(instead) if instead else {name: without(value, sought) for name, value in read.items()}
+            if model == "crm.Lead" and "lookup" not in changes and not FIELDS_OF_SEARCH.isdisjoint(changes):
+                changes |= _searched(cursor, row, changes)
+            assigned = ", ".join(f'"{column}" = %s' for column in changes)
+            written = [_written(kinds.get(column, ""), value) for column, value in changes.items()]
+            cursor.execute(f"UPDATE {table} SET {assigned} WHERE id = %s", [*written, row])
+    return found
+
+
+def _accounts(
+    workspace_id: UUID,
+    columns: Sequence[str],
+    texts: Sequence[str],
+    where: str,
+    params: Mapping[str, Any],
+    *,
+    tell: bool,
+) -> int:
+    """An account that is called after them, as somebody's who bought for themselves, stays for what was sold, and is found by it no more."""
+    found = take_out(workspace_id, "crm.Account", columns, texts, where, params, tell=tell)
+    if not tell:
+        with connection.cursor() as cursor:
+            # Its name is another now, and so are the marks that it is found by.
+            cursor.execute(
+                "UPDATE crm_account SET marked = false WHERE workspace_id = %s AND marked AND name_key LIKE %s",
+                [workspace_id, f"%{GONE}%"],
+            )
+            for column in ("phone", "external_id"):
+                cursor.execute(
+                    f"UPDATE crm_account SET {column} = NULL WHERE workspace_id = %s AND lower({column}) = ANY(%s)",
+                    [workspace_id, [text.lower() for text in texts]],
+                )
+    return found
+
+
+#: The columns of a lead that a search looks through.
+FIELDS_OF_SEARCH = frozenset(FIELDS)
+
+
+def _searched(cursor: Any, lead: UUID, changes: Mapping[str, Any]) -> dict[str, str]:
+    """What a search looks through in a lead after these changes."""
+    cursor.execute(f"SELECT {', '.join(FIELDS)} FROM crm_lead WHERE id = %s", [lead])
+    return {"lookup": lookup_of({**dict(zip(FIELDS, cursor.fetchone(), strict=True)), **changes})}
 
 
 def said_in(columns: Sequence[str]) -> str:
     """All texts of a row as one, folded once, to be looked through: a comparison that folds would do so for each text that is sought."""
+    return f"lower({_joined(columns)})"
+
+
+def _joined(columns: Sequence[str]) -> str:
     texts = ", ".join(f'"{column}"::text' for column in columns)
-    return f"lower(concat_ws(chr(31), {texts}))"
+    return f"concat_ws(chr(31), {texts})"
 
 
 def patterns(texts: Sequence[str]) -> list[str]:
     """Texts as LIKE wants them, in the case that `said_in` gives them, with what JSON writes otherwise. What a database folds beyond
     ASCII depends on how it was made, so that those letters are looked for in either case."""
-    ways = {way for text in texts for way in (text, _in_json(text), _in_ascii(text))}
+    ways = {way for text in texts for way in (text, json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(text)[1:-1])}
     cases = {case for way in ways for case in (way.lower(), _ascii_lower(way), _ascii_lower(way.upper()))}
     return sorted("%" + re.sub(r"([\\%_])", r"\\\1", case) + "%" for case in cases)
 
 
 def _ascii_lower(text: str) -> str:
     return "".join(letter.lower() if letter.isascii() else letter for letter in text)
-
-
-def _in_json(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)[1:-1]
-
-
-def _in_ascii(text: str) -> str:
-    return json.dumps(text)[1:-1]
-
-
-def _pattern(texts: Sequence[str]) -> re.Pattern[str]:
-    ways = {way for text in texts for way in (text, _in_json(text), _in_ascii(text))}
-    return re.compile("|".join(re.escape(way) for way in sorted(ways, key=lambda way: (-len(way), way))), re.IGNORECASE)
-
-
-def _without(value: Any, pattern: re.Pattern[str]) -> Any:
-    """The same without what matches, whatever it is made of."""
-    if isinstance(value, str):
-        return pattern.sub(GONE, value)
-    if isinstance(value, Mapping):
-        return {pattern.sub(GONE, str(name)): _without(each, pattern) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_without(each, pattern) for each in value]
-    return value
 
 
 def _read(kind: str, value: Any) -> Any:
@@ -173,7 +215,7 @@ def _files(workspace_id: UUID, texts: Sequence[str], *, tell: bool) -> int:
     found = []
     for upload, name in list(Upload.objects.filter(workspace_id=workspace_id).values_list("id", "name")):
         content = bytes(Upload.objects.values_list("content", flat=True).get(id=upload))
-        if _pattern(texts).search(name) or _holds(content, texts):
+        if pattern(tuple(texts)).search(name) or _holds(content, texts):
             found.append(upload)
     if not tell:
         Upload.objects.filter(id__in=found).delete()
@@ -193,35 +235,44 @@ def _holds(content: bytes, texts: Sequence[str]) -> bool:
                 continue
             if sought in lowered or text.encode(encoding) in content:
                 return True
-    return False
+    digits = numbers(texts)
+    # Without the zeros of UTF-16, and without what stands between the digits of a number.
+    bare = content.translate(None, BETWEEN.encode("ascii", "ignore") + b"\0") if digits else b""
+    return any(each.encode() in bare for each in digits)
 
 
 def _packed_holds(content: bytes, texts: Sequence[str]) -> bool:
-    """The same of a workbook. One that cannot be read, or unpacks to more than `_UNPACKED`, counts as holding them: it goes."""
-    left, pattern = _UNPACKED, _pattern([*texts, *(text.replace("&", "&amp;") for text in texts)])
+    """The same of a workbook, whose cells may be made of several parts. One that cannot be read, or unpacks to more than `_UNPACKED`,
+    counts as holding them: it goes."""
+    left, sought = _UNPACKED, pattern(tuple(texts))
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as book:
             for member in book.infolist():
                 with book.open(member) as packed:
                     part = packed.read(left + 1)
                 left -= len(part)
-                if left < 0 or pattern.search(part.decode("utf-8", "replace")):
+                if left < 0 or sought.search(_told(part.decode("utf-8", "replace"))):
                     return True
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError):
         return True
     return False
 
 
+def _told(part: str) -> str:
+    """What a part of a workbook says, a cell a line."""
+    return html.unescape(re.sub(r"<[^>]*>", "", re.sub(r"</(?:\w+:)?(?:si|c|v|is|comment|row)>", "\n", part)))
+
+
 def _sessions(workspace_id: UUID, texts: Sequence[str], *, tell: bool) -> int:
     """What a page was about to tell somebody of the staff at their next step may name the person: those words go."""
     users = {str(user) for user in User.objects.filter(workspace_id=workspace_id).values_list("id", flat=True)}
-    pattern, found = _pattern(texts), 0
+    sought, found = pattern(tuple(texts)), 0
     for session in Session.objects.all().iterator():
         said = session.get_decoded()
-        if said.get("_auth_user_id") in users and pattern.search(json.dumps(said, ensure_ascii=False, default=str)):
+        if said.get("_auth_user_id") in users and sought.search(json.dumps(said, ensure_ascii=False, default=str)):
             found += 1
             if not tell:
-                said = {name: _without(value, pattern) for name, value in said.items()}
+                said = {name: without(value, sought) for name, value in said.items()}
                 session.session_data = Session.objects.encode(said)
                 session.save(update_fields=["session_data"])
     return found

@@ -324,16 +324,18 @@ def told_apart(workspace_id: UUID, person: Person) -> tuple[str, ...]:
     for phone in person.phones:
         if phone not in shared:
             texts |= {text for text in _ways(phone) if sum(map(str.isdigit, text)) >= _SHORTEST_NUMBER}
-    for name in person.names:
-        if _tells(name) and not _namesakes(workspace_id, person, name):
-            texts.add(name)
-    return tuple(sorted(texts, key=lambda text: (-len(text), text)))
+    return _longest(texts | set(_telling_names(workspace_id, person)) - _namesakes(workspace_id, person))
 
 
-def own_texts(person: Person) -> tuple[str, ...]:
-    """The same for rows that are theirs, where it does not matter who else has them."""
+def own_texts(workspace_id: UUID, person: Person) -> tuple[str, ...]:
+    """The same for rows that are theirs, where it does not matter who else has them. A name of one word is not looked for there either:
+    *Ted* is in *converted*."""
+    mailboxes = {mailbox(email)[0] for email in person.emails if "@" in email}
     phones = {text for phone in person.phones for text in _ways(phone)}
-    texts = {*person.emails, *phones, *(name for name in person.names if len(name) >= _SHORTEST_NAME)}
+    return _longest({*person.emails, *mailboxes, *phones, *_telling_names(workspace_id, person)})
+
+
+def _longest(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(texts, key=lambda text: (-len(text), text)))
 
 
@@ -345,13 +347,49 @@ def _others(workspace_id: UUID, person: Person, mailboxes: Collection[str], phon
     }
 
 
-def _namesakes(workspace_id: UUID, person: Person, name: str) -> bool:
+def _telling_names(workspace_id: UUID, person: Person) -> list[str]:
+    """The names that tell them apart in a text, each as it may be written: without what the company calls something by itself, as a
+    form's *Web Form* or a rep of the same name."""
+    names = {way for name in person.names if _tells(name) for way in _orders(name)}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT EXISTS (SELECT FROM crm_lead WHERE workspace_id = %s AND lower(name) = lower(%s) AND NOT id = ANY(%s))",
-            [workspace_id, name, person.ids("lead")],
+            """
+            SELECT name FROM unnest(%(names)s::text[]) AS said(name) WHERE
+                EXISTS (SELECT FROM intake_source known WHERE known.workspace_id = %(workspace)s AND lower(known.name) = lower(said.name))
+                OR EXISTS (SELECT FROM crm_campaign known WHERE known.workspace_id = %(workspace)s
+                           AND lower(said.name) IN (lower(known.name), lower(known.key)))
+                OR EXISTS (SELECT FROM people_user known WHERE known.workspace_id = %(workspace)s AND lower(known.name) = lower(said.name))
+                OR EXISTS (SELECT FROM people_rep known WHERE known.workspace_id = %(workspace)s AND lower(known.name) = lower(said.name))
+                OR EXISTS (SELECT FROM people_team known WHERE known.workspace_id = %(workspace)s AND lower(known.name) = lower(said.name))
+                OR EXISTS (SELECT FROM distribution_policyversion known WHERE known.workspace_id = %(workspace)s
+                           AND position(lower(to_json(said.name)::text) IN lower(known.document::text)) > 0)
+            """,
+            {"workspace": workspace_id, "names": sorted(names)},
         )
-        return bool(cursor.fetchone()[0])
+        return sorted(names - {name for (name,) in cursor.fetchall()})
+
+
+def _orders(name: str) -> set[str]:
+    """A name of two words as people turn it round; of a script that needs no blank between them, without it."""
+    words = name.split()
+    if len(words) != 2:
+        return {name}
+    first, last = words
+    if name.isascii() or name[0].isupper():
+        return {name, f"{last} {first}", f"{last}, {first}"}
+    return {name, first + last, f"{first}\u3000{last}"}
+
+
+def _namesakes(workspace_id: UUID, person: Person) -> set[str]:
+    """Which of their names somebody else has who is known here, however it is turned round."""
+    orders = {way.lower(): name for name in person.names if _tells(name) for way in _orders(name)}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT lower(name) FROM crm_lead WHERE workspace_id = %s AND lower(name) = ANY(%s) AND NOT id = ANY(%s)",
+            [workspace_id, sorted(orders), person.ids("lead")],
+        )
+        theirs = {orders[name] for (name,) in cursor.fetchall() if name in orders}
+    return {way for name in theirs for way in _orders(name)}
 
 
 def _tells(name: str) -> bool:

@@ -22,8 +22,8 @@ from django.utils.translation import override
 
 from dibs.crm import do_not_contact
 from dibs.delivery.wording import field_name, language_of, say, titled
-from dibs.intake.erasing import count, whose
-from dibs.intake.mentions import columns_of, kinds_of, table_of
+from dibs.intake.erasing import count
+from dibs.intake.mentions import columns_of, kinds_of, table_of, whose
 from dibs.intake.persons import Person
 from dibs.intake.whereabouts import OWN
 from dibs.people.models import Workspace

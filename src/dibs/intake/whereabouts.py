@@ -96,18 +96,26 @@ OWN: tuple[Own, ...] = (
     # Made of this person's leads alone, and so as good as the person.
     Own("accounts", "crm.Account", (("id", "account"),), gone="true"),
     Own("moves", "distribution.MoveItem", _OF_LEAD, blank={"before": "before - 'columns'"}),
-    Own("imported", "intake.Changed", _OF_LEAD, gone="true"),
+    # Which touches came with which import stays: without them it could not be undone for the others.
+    Own("imported", "intake.Changed", _OF_LEAD, blank={"before": "'{}'", "after": "'{}'"}),
     Own("received", "intake.RawPayload", (("lead", "lead"),), gone="true"),
     Own("events", "delivery.Outbox", (("lead", "lead"),), blank={"last_error": "NULL"}),
 )
 
 #: The columns of other rows that are looked through for who was erased.
 MENTIONS: Mapping[str, tuple[str, ...]] = {
+    # What others said of them as they came in themselves: who sent them, whom they work for.
+    "crm.Lead": ("title", "company", "use_case", "message", "attributes", "answers"),
+    "crm.Touch": ("detail",),
+    "crm.Sent": ("title", "text", "url"),
+    "crm.Assessed": ("answers",),
+    "crm.Merge": ("before",),
+    "crm.Account": ("name", "name_key"),
     "crm.Note": ("text",),
     "crm.Activity": ("text",),
     "crm.Appointment": ("title", "place", "text"),
     "crm.Opportunity": ("name", "lost_why"),
-    "delivery.Mail": ("error",),
+    "delivery.Mail": ("subject", "text", "error"),
     "delivery.Notice": ("reasons",),
     "delivery.Outbox": ("payload", "last_error"),
     "distribution.Decision": ("reasons",),
@@ -119,7 +127,7 @@ MENTIONS: Mapping[str, tuple[str, ...]] = {
     "distribution.ScoreModel": ("document", "measures", "problem"),
     "intake.Import": ("file_name", "counts", "options", "problem"),
     "intake.ImportRefusal": ("detail", "raw"),
-    # Of a lead that was taken back since; all others are somebody's own.
+    "intake.Changed": ("before", "after"),
     "intake.RawPayload": ("external_id", "payload"),
     "intake.Upload": ("name", "content"),
     "api.KeyedWrite": ("key", "answer"),
