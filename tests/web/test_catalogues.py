@@ -54,8 +54,8 @@ def test_every_code_has_a_text() -> None:
     assert set(texts.TEXTS) | set(texts.COUNTED) | {"chosen", "claim_more"} == set(reasons.CODES)
 
 
-def test_every_cause_of_being_passed_over_has_a_word() -> None:
-    assert set(words.WORDS["because"]) == set(reasons.CAUSES)
+def test_every_cause_of_being_passed_over_and_of_not_being_mailed_has_a_word() -> None:
+    assert set(words.WORDS["because"]) == set(reasons.CAUSES) | set(reasons.NOT_MAILED)
 
 
 def _sample(name: str, code: str) -> object:

@@ -197,6 +197,30 @@ def test_nobody_but_operations_sees_these_pages(workspace: Workspace, browser: C
     assert Upload.objects.exists()
 
 
+def test_nobody_but_operations_sees_or_changes_a_single_one(workspace: Workspace, browser: Client) -> None:
+    upload = sent(browser)["Location"].partition("?")[0]
+    browser.post(f"{upload}", {"to-0": "name", "source": "fair", "act": "go"})
+    enter(workspace.id)
+    batch = Import.objects.get()
+    campaign = Campaign.objects.create(workspace=workspace, key="spring", name="Spring")
+    seen = (
+        f"/imports/{batch.id}/", f"/imports/{batch.id}/progress/", f"/imports/{batch.id}/refused.csv",
+        f"/campaigns/{campaign.id}/",
+    )  # fmt: skip
+    for address in seen:
+        assert browser.get(address).status_code == 200, address
+    for who in (make_user(workspace, "manager"), make_rep(workspace, "aiko").user):
+        client = Client()
+        client.force_login(who)
+        for address in seen:
+            assert client.get(address).status_code == 403, address
+        for address in (f"/imports/{batch.id}/undo/", f"/campaigns/{campaign.id}/delete/"):
+            assert client.post(address).status_code == 403, address
+    enter(workspace.id)
+    assert Campaign.objects.filter(id=campaign.id).exists()
+    assert Import.objects.get().undone_at is None
+
+
 def test_another_workspace_knows_nothing_of_it(workspace: Workspace, browser: Client) -> None:
     upload = sent(browser)["Location"].partition("?")[0]
     browser.post(f"{upload}", {"to-0": "name", "source": "fair", "act": "go"})

@@ -23,6 +23,7 @@ from dibs.delivery.wording import (
 )
 from dibs.engine.announcing import changes
 from dibs.engine.decision import Reason
+from dibs.engine.forgetting import ERASED
 from dibs.engine.policy_model import Policy
 from dibs.intake import cleaning
 
@@ -103,8 +104,8 @@ def test_a_reason_that_another_sentence_follows_ends_like_one() -> None:
     assert sentence("取得しました。", "ja") == "取得しました。"
 
 
-def test_every_flag_that_intake_puts_on_a_lead_has_words() -> None:
-    assert set(words.FLAGS) == {flag.replace("*_", "") for flag in cleaning.FLAGS}
+def test_every_flag_that_intake_or_an_erasure_puts_on_a_lead_has_words() -> None:
+    assert set(words.FLAGS) == {flag.replace("*_", "") for flag in cleaning.FLAGS} | {ERASED}
 
 
 def policy(**parts: object) -> Policy:
