@@ -26,6 +26,7 @@ from dibs.distribution.touching import look_again
 from dibs.distribution.writing import move_standings, write_turns
 from dibs.engine import counters, rotate
 from dibs.engine.decision import Reason
+from dibs.engine.forgetting import ERASED
 from dibs.engine.lifecycle import HELD
 from dibs.engine.roster import Roster
 from dibs.engine.rulebook import Rulebook
@@ -95,7 +96,7 @@ def take_back(
         restored = _restore(workspace_id, [each for each in changed if each.lead_id not in removed], now, because)
         for start in range(0, len(leads), _SOME):
             _remove(workspace_id, [lead["id"] for lead in leads[start : start + _SOME]])
-        accounts, contacts = _remove_customers(workspace_id, leads, since)
+        accounts, contacts = _remove_customers(workspace_id, [*leads, *(each.after for each in changed)], since)
         post(
             workspace_id,
             [
@@ -141,7 +142,10 @@ def _touched(workspace_id: UUID, batch: UUID, own: Sequence[UUID]) -> list[UUID]
                 lead.claimed_at IS NOT NULL OR lead.contacted_at IS NOT NULL OR lead.follow_up_at IS NOT NULL OR lead.mailed > 0
                 OR lead.state IN ('working', 'converted', 'merged')
                 OR EXISTS (SELECT FROM distribution_decision done WHERE done.workspace_id = lead.workspace_id
-                           AND done.lead_id = lead.id AND done.actor_id IS NOT NULL)
+                           AND done.lead_id = lead.id AND done.actor_id IS NOT NULL
+                           -- Who was erased since was not worked with: the lead was given up for that, and goes with the others.
+                           AND NOT EXISTS (SELECT FROM distribution_decision erased WHERE erased.workspace_id = done.workspace_id
+                                           AND erased.lead_id = done.lead_id AND erased.kind = 'erased' AND erased.at = done.at))
                 OR EXISTS (SELECT FROM crm_touch touch WHERE touch.workspace_id = lead.workspace_id
                            AND touch.lead_id = lead.id AND NOT touch.id = ANY(%(own)s))
                 OR EXISTS (SELECT FROM crm_lead gone WHERE gone.workspace_id = lead.workspace_id AND gone.merged_into_id = lead.id)
@@ -212,6 +216,12 @@ def _turn_back(roster: Roster, reasons: Any, handle: str, book: Rulebook | None)
 
 def _restore(workspace_id: UUID, changed: Sequence[Before], now: datetime, because: Reason) -> int:
     """Give leads that were here before what they said then, where it has not been said anew since; returns how many."""
+    gone = Lead.objects.filter(
+        workspace_id=workspace_id, id__in=[each.lead_id for each in changed], flags__contains=[ERASED]
+    )
+    erased = set(gone.values_list("id", flat=True))
+    # Of whom nothing is known any more, nothing is put back: how often they came stays as it is counted.
+    changed = [each for each in changed if each.lead_id not in erased]
     if not changed:
         return 0
     with connection.cursor() as cursor:
@@ -255,7 +265,7 @@ def _facts_before(lead: Lead, changed: Before) -> dict[str, Any]:
     """What of the lead goes back to how it was."""
     facts: dict[str, Any] = {}
     for name, after in changed.after.items():
-        if name not in _COLUMNS or name in {"account_id", "contact_id"}:
+        if name not in _COLUMNS:
             continue
         before, here = changed.before.get(name), getattr(lead, name)
         if name in _COUNTS:
@@ -292,18 +302,18 @@ def _remove(workspace_id: UUID, leads: Sequence[UUID]) -> None:
 
 
 def _remove_customers(workspace_id: UUID, leads: Sequence[Mapping[str, Any]], since: datetime) -> tuple[int, int]:
-    """Delete the accounts and contacts that were made of these leads and that nothing else belongs to; returns how many of each."""
-    contacts = sorted({lead["contact_id"] for lead in leads} - {None})
-    accounts = sorted({lead["account_id"] for lead in leads} - {None})
+    """Delete the accounts and contacts that were made of these leads, or of what was taken back of others, and that nothing else belongs to; returns how many of each."""
+    contacts = sorted({str(lead["contact_id"]) for lead in leads if lead.get("contact_id")})
+    accounts = sorted({str(lead["account_id"]) for lead in leads if lead.get("account_id")})
     with connection.cursor() as cursor:
         # Locked first: who is about to put a lead under one has it locked, too, and then has put it there.
         cursor.execute(
-            "SELECT id FROM crm_account WHERE workspace_id = %s AND id = ANY(%s) AND made AND created_at >= %s ORDER BY id FOR UPDATE",
+            "SELECT id FROM crm_account WHERE workspace_id = %s AND id = ANY(%s::uuid[]) AND made AND created_at >= %s ORDER BY id FOR UPDATE",
             [workspace_id, accounts, since],
         )
         made = [account for (account,) in cursor.fetchall()]
         cursor.execute(
-            "SELECT id FROM crm_contact WHERE workspace_id = %s AND id = ANY(%s) AND created_at >= %s ORDER BY id FOR UPDATE",
+            "SELECT id FROM crm_contact WHERE workspace_id = %s AND id = ANY(%s::uuid[]) AND created_at >= %s ORDER BY id FOR UPDATE",
             [workspace_id, contacts, since],
         )
         new = [contact for (contact,) in cursor.fetchall()]
@@ -316,6 +326,15 @@ def _remove_customers(workspace_id: UUID, leads: Sequence[Mapping[str, Any]], si
             [workspace_id, new],
         )
         people = int(cursor.rowcount)
+        # A contact that was here before took the account from what was said of it, unless a lead says the same still.
+        cursor.execute(
+            """
+            UPDATE crm_contact here SET account_id = NULL WHERE workspace_id = %s AND account_id = ANY(%s) AND created_at < %s
+            AND NOT EXISTS (SELECT FROM crm_lead lead WHERE lead.account_id = here.account_id)
+            AND NOT EXISTS (SELECT FROM crm_opportunity won WHERE won.account_id = here.account_id)
+            """,
+            [workspace_id, made, since],
+        )
         cursor.execute(
             """
             DELETE FROM crm_account gone WHERE workspace_id = %s AND id = ANY(%s)

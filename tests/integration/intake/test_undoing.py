@@ -12,13 +12,16 @@ from tests.making import MONDAY, make_rep, make_team, make_user, make_workspace,
 
 from dibs.crm.models import Account, Contact, KnownBy, Lead, Note, Touch
 from dibs.delivery.models import Outbox
+from dibs.distribution.claiming import Claimed, claim_lead
 from dibs.distribution.models import Decision, Rotation, Standing
+from dibs.intake.erasing import erase
 from dibs.intake.importing import Summary, import_file
 from dibs.intake.models import Changed, Import, RawPayload
+from dibs.intake.persons import Asked
 from dibs.intake.receiving import receive
 from dibs.intake.undoing import NotUndone, ask_to_undo, undo
 from dibs.people.caller import Caller, caller_of
-from dibs.people.models import Workspace
+from dibs.people.models import Rep, Workspace
 from dibs.people.tenancy import enter
 
 POLICY = """
@@ -152,11 +155,57 @@ def test_what_it_said_of_others_is_taken_back_and_what_was_said_since_is_not(
     assert "import_undone" in {reason["code"] for row in Decision.objects.filter(lead=lead) for reason in row.reasons}
 
 
+def test_an_account_that_was_made_of_what_it_said_of_others_goes_too(
+    workspace: Workspace, ops: Caller, tmp_path: Path
+) -> None:
+    receive(workspace.id, [{"source": "web", "name": "Cho Lim", "email": "cho@gmail.com"}], now=MONDAY)
+    before = everything()
+    summary = brought(workspace, tmp_path, "name,email,company\nCho Lim,cho@gmail.com,Nimbus\n", minutes=5)
+    assert list(Lead.objects.values_list("account__name", flat=True)) == ["Nimbus"]
+    assert list(Contact.objects.values_list("account__name", flat=True)) == ["Nimbus"]
+    undone(workspace, ops, summary)
+    assert list(Lead.objects.values_list("account", flat=True)) == [None]
+    assert Account.objects.count() == 0
+    after_it = everything()
+    assert {**after_it, "decisions": 0} == {**before, "decisions": 0}
+
+
 def test_accounts_that_others_use_stay(workspace: Workspace, ops: Caller, tmp_path: Path) -> None:
     summary = brought(workspace, tmp_path)
     receive(workspace.id, [{"source": "web", "email": "zoe@acme.example", "company": "Acme"}], now=after(5))
     undone(workspace, ops, summary)
     assert list(Account.objects.values_list("name", flat=True)) == ["Acme"]
+
+
+def test_somebody_who_was_erased_since_is_not_in_the_way(workspace: Workspace, ops: Caller, tmp_path: Path) -> None:
+    """What an import brought goes as a whole, a lead that says nothing of anybody any more too; of a lead that was here before, nothing
+    that was erased is put back."""
+    receive(
+        workspace.id, [{"source": "web", "external_id": "9", "email": "ben@apex.example", "city": "Leeds"}], now=MONDAY
+    )
+    summary = brought(workspace, tmp_path, FILE + "4,Ana Ruiz,ana@acme.example,Acme,6,erp\n", minutes=5)
+    assert (summary.placed, summary.touched) == (2, 2)
+    for email in ("ana@acme.example", "ben@apex.example"):
+        assert erase(ops, Asked(email=email), after(10)) is not None
+        enter(workspace.id)
+    batch = undone(workspace, ops, summary)
+    assert (batch.state, batch.counts["undone"]["leads"], batch.counts["undone"]["restored"]) == ("undone", 2, 0)
+    (left,) = Lead.objects.all()
+    assert (left.source, left.flags, left.state, left.product, left.touches) == ("web", ["erased"], "retired", "crm", 2)
+
+
+def test_somebody_who_was_worked_with_before_they_were_erased_keeps_all(
+    workspace: Workspace, ops: Caller, tmp_path: Path
+) -> None:
+    summary = brought(workspace, tmp_path)
+    lead = Lead.objects.get(external_id="1")
+    assert isinstance(claim_lead(caller_of(Rep.objects.get(handle="aiko").user), lead.id, after(5)), Claimed)
+    assert erase(ops, Asked(email="ana@acme.example"), after(10)) is not None
+    enter(workspace.id)
+    refused = ask_to_undo(ops, UUID(str(summary.import_id)), after(60))
+    assert isinstance(refused, NotUndone)
+    assert refused.touched is not None
+    assert refused.touched.leads == (lead.id,)
 
 
 def test_it_is_undone_once_and_not_while_it_runs(workspace: Workspace, ops: Caller, tmp_path: Path) -> None:
