@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -70,6 +71,9 @@ def test_the_form_promises_no_account_where_none_will_be_made(company: Company) 
     [
         ({"amount": "a lot"}, "The amount is not a number."),
         ({"amount": "1e15"}, "The amount is not a number."),
+        ({"amount": "-5"}, "The amount is not a number."),
+        ({"amount": "5-10"}, "The amount is not a number."),
+        ({"amount": "€5", "currency": "USD"}, "The amount is not a number."),
         ({"currency": "euros"}, "A currency has three letters"),
         ({"close_on": "soon"}, "A day is written like 2026-03-31."),
         ({"stage": "won"}, "Choose a stage."),
@@ -81,6 +85,23 @@ def test_a_form_filled_in_wrongly_makes_nothing(company: Company, form: dict[str
     assert said in words(as_(company.aiko).post(f"/leads/{lead}/convert/", form, follow=True))
     enter(company.workspace.id)
     assert not Opportunity.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("1,200", "1200"),
+        ("1.200", "1200"),
+        ("12,000", "12000"),
+        ("1.200,50", "1200.50"),
+        ("1,200.50", "1200.50"),
+        ("1200,5", "1200.50"),
+        ("1\u202f200", "1200"),
+        ("５００万", "5000000"),
+    ],
+)
+def test_an_amount_is_what_was_meant_however_thousands_are_written(company: Company, written: str, meant: str) -> None:
+    assert converted(company, {"amount": written, "currency": "EUR"}).amount == Decimal(meant)
 
 
 def test_the_board_shows_stages_with_what_they_come_to(company: Company) -> None:

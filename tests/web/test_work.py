@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -51,6 +52,29 @@ def test_a_note_is_kept_changed_put_on_top_and_taken_back(company: Company, lead
     assert "Note taken back." in post(company.aiko, lead, "delete-note", id=note.id)
     assert "That is not here any more." in post(company.aiko, lead, "delete-note", id=note.id)
     assert "A note has a text" in post(company.aiko, lead, "note", text="  ")
+
+
+@pytest.mark.parametrize(
+    ("act", "form", "made"),
+    [
+        ("note", {"text": "Once"}, Note),
+        ("contact", {"kind": "call", "note": "Once"}, Activity),
+        ("plan", {"kind": "call", "at": "2031-03-04T10:00"}, Activity),
+        ("plan", {"kind": "task"}, Activity),
+        ("appoint", {"title": "Once", "at": "2031-03-04T10:00", "minutes": "30"}, Appointment),
+    ],
+)
+def test_a_form_that_is_sent_twice_is_done_once_and_another_one_again(
+    company: Company, lead: UUID, act: str, form: dict[str, str], made: Any
+) -> None:
+    words_of_forms = set(
+        re.findall(r'name="once" value="([^"]+)"', as_(company.aiko).get(f"/leads/{lead}/").content.decode())
+    )
+    first, second, *_more = sorted(words_of_forms)
+    for once in (first, first, second):
+        post(company.aiko, lead, act, **form, once=once)
+    enter(company.workspace.id)
+    assert made.objects.count() == 2
 
 
 def test_something_is_planned_and_done_and_then_the_lead_was_contacted(company: Company, lead: UUID) -> None:

@@ -36,14 +36,15 @@ def log_activity(
     claim: UUID | None = None,
     new: UUID | None = None,
 ) -> Answer:
-    """Write down what was done just now. ``kind`` is one of `KINDS`, ``outcome`` one of `OUTCOMES` or "", ``new`` is to be its id. Raises
-    `ValueError` else."""
+    """Write down what was done just now. ``kind`` is one of `KINDS`, ``outcome`` one of `OUTCOMES` or "", ``new`` is to be its id: there already,
+    nothing is done twice. Raises `ValueError` else."""
     said = _fit(kind, text, outcome)
     if kind in acting.CONTACT_KINDS and _works_it(caller, lead_id):
         return acting.contact(caller, lead_id, now, kind=kind, note=said, outcome=outcome, claim=claim, new=new)
 
     def decide(scene: Scene) -> None:
-        acting.write_done(scene, kind, said, outcome, new=new)
+        if new is None or not Activity.objects.filter(id=new).exists():
+            acting.write_done(scene, kind, said, outcome, new=new)
 
     return act(caller, lead_id, now, decide, kind="noted", claim=claim)
 
@@ -65,6 +66,8 @@ def plan_activity(
     said = _fit(kind, text, "")
 
     def decide(scene: Scene) -> None:
+        if new is not None and Activity.objects.filter(id=new).exists():
+            return
         Activity.objects.create(
             id=new or new_id(),
             workspace_id=caller.workspace_id,

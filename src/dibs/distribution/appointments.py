@@ -33,8 +33,8 @@ def make_appointment(
     text: str = "",
     new: UUID | None = None,
 ) -> Answer:
-    """A meeting for who has the lead, else for the rep who makes it. Raises `ValueError` where it has no title, no length, or more than
-    `LONGEST`."""
+    """A meeting for who has the lead, else for the rep who makes it; ``new`` is to be its id: there already, it is not made
+    twice. Raises `ValueError` where it has no title, no length, or more than `LONGEST`."""
     said = _words(title=title, place=place, text=text)
     _span(starts_at, ends_at)
 
@@ -42,6 +42,8 @@ def make_appointment(
         rep = scene.held_by or caller.rep_id
         if rep is None:
             return Refusal((Reason("nobodys"),), remedy=Reason("choose_another"))
+        if new is not None and Appointment.objects.filter(id=new).exists():
+            return None
         Appointment.objects.create(
             id=new or new_id(),
             workspace_id=caller.workspace_id,

@@ -19,10 +19,12 @@ LONGEST = 5_000
 def write_note(
     caller: Caller, lead_id: UUID, text: str, now: datetime, *, pinned: bool = False, new: UUID | None = None
 ) -> Answer:
-    """Write a note down; ``new`` is to be its id. Raises `ValueError` for one without text, or longer than `LONGEST`."""
+    """Write a note down; ``new`` is to be its id: there already, it is not written twice. Raises `ValueError` for one without text, or longer than `LONGEST`."""
     said = _fit(text)
 
     def decide(scene: Scene) -> None:
+        if new is not None and Note.objects.filter(id=new).exists():
+            return
         Note.objects.create(
             id=new or new_id(),
             workspace_id=caller.workspace_id,

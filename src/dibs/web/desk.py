@@ -21,7 +21,7 @@ from dibs.distribution.setting_aside import nurture, reopen
 from dibs.insight.sight import lead_in_sight, may_know_of
 from dibs.people.access import Action
 from dibs.web import work
-from dibs.web.filled_in import Unfit, amount_in, currency_in, day_in, text_in
+from dibs.web.filled_in import Unfit, amount_in, currency_in, day_in, once_in, text_in
 from dibs.web.questions import answered
 from dibs.web.visit import Visit, page
 
@@ -55,7 +55,14 @@ def _contact(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer
     if outcome and outcome not in acting.OUTCOMES:
         raise Unfit(_("Say what came of it."))
     return acting.contact(
-        visit.caller, lead, visit.now, kind=kind, note=_note(form), outcome=outcome, claim=lease(form)
+        visit.caller,
+        lead,
+        visit.now,
+        kind=kind,
+        note=_note(form),
+        outcome=outcome,
+        claim=lease(form),
+        new=once_in(visit, lead, form),
     )
 
 

@@ -11,6 +11,7 @@ from jinja2 import Environment
 from lucide.jinja import lucide
 
 from dibs.delivery import wording
+from dibs.people.tenancy import new_token
 from dibs.web import shown
 
 
@@ -26,6 +27,7 @@ def environment(**options: Any) -> Environment:
         url=reverse,
         icon=lucide,
         word=wording.word,
+        new_token=new_token,
         field_name=lambda name: wording.field_name(name, wording.active_language()),
         in_words=lambda text: wording.condition_in_words(text, wording.active_language()),
     )

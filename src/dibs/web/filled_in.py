@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from uuid import UUID, uuid5
 
 from django.utils.translation import gettext as _
 
 from dibs.distribution.converting import HIGHEST_AMOUNT
+from dibs.intake.numbers import read_number
+from dibs.web.visit import Visit
+
+_AMOUNT = re.compile(r"[\d.,'’\s]+(?:k|mn?|千|万|億)?", re.IGNORECASE)
 
 
 class Unfit(Exception):
     """What was filled in cannot be used; the text says what to do."""
+
+
+def once_in(visit: Visit, about: UUID, form: Mapping[str, str]) -> UUID | None:
+    """The id of what a form makes, the same however often it is sent: each form that is shown carries a word of its own in ``once``."""
+    word = form.get("once", "")[:100]
+    return uuid5(about, f"{visit.caller.user_id} {word}") if word else None
 
 
 def text_in(form: Mapping[str, str], name: str, longest: int = 2000) -> str:
@@ -21,17 +34,16 @@ def text_in(form: Mapping[str, str], name: str, longest: int = 2000) -> str:
 
 
 def amount_in(form: Mapping[str, str], name: str = "amount") -> Decimal | None:
-    """An amount as people write one: 1,200.50 or 1200,50; ``None`` for none. Raises `Unfit`."""
-    text = "".join(form.get(name, "").split())
+    """An amount as people write one: 1,200.50 or 1.200,50 or 1200,50; 1,200 and 1.200 are twelve hundred. ``None`` for none. Raises
+    `Unfit`."""
+    text = unicodedata.normalize("NFKC", form.get(name, "")).strip()
     if not text:
         return None
-    try:
-        amount = Decimal(text.replace(",", "") if "." in text else text.replace(",", "."))
-    except InvalidOperation:
-        raise Unfit(_("The amount is not a number.")) from None
-    if not amount.is_finite() or not 0 <= amount < HIGHEST_AMOUNT:
+    # No sign of a currency: that has a field of its own, which it might contradict.
+    number = read_number(text) if _AMOUNT.fullmatch(text) else None
+    if number is None or number.is_range or not 0 <= number.value < HIGHEST_AMOUNT:
         raise Unfit(_("The amount is not a number."))
-    return amount
+    return number.value
 
 
 def currency_in(form: Mapping[str, str], name: str = "currency") -> str | None:

@@ -30,7 +30,7 @@ from dibs.insight.pages import BadCursor
 from dibs.insight.sight import SeenLead, lead_in_sight
 from dibs.people.access import Action
 from dibs.people.models import Rep
-from dibs.web.filled_in import Unfit, amount_in, currency_in, day_in, text_in
+from dibs.web.filled_in import Unfit, amount_in, currency_in, day_in, once_in, text_in
 from dibs.web.visit import Visit, page
 
 #: Lines of a list's page.
@@ -256,7 +256,9 @@ def _write_note(visit: Visit, deal: Deal, form: Form) -> None:
     if deal.lead is None or not visit.caller.may(Action.WORK_LEADS):
         raise PermissionDenied
     try:
-        answer = notes.write_note(visit.caller, deal.lead, form.get("text", ""), visit.now)
+        answer = notes.write_note(
+            visit.caller, deal.lead, form.get("text", ""), visit.now, new=once_in(visit, deal.lead, form)
+        )
     except ValueError:
         visit.bad(_("A note needs a text, of up to %(n)s characters.") % {"n": notes.LONGEST})
         return

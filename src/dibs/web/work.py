@@ -19,7 +19,7 @@ from dibs.engine.lifecycle import HELD
 from dibs.insight import calendar_file, work
 from dibs.insight.sight import SeenLead, lead_in_sight
 from dibs.people.access import Action
-from dibs.web.filled_in import Unfit
+from dibs.web.filled_in import Unfit, once_in
 from dibs.web.visit import Visit, page
 
 #: Moments that a form can name.
@@ -99,7 +99,7 @@ def appointment_file(visit: Visit, appointment_id: UUID) -> HttpResponse:
 
 
 def _note(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
-    return _fit(_("A note has a text, of 5,000 characters at most."), lambda: notes.write_note(visit.caller, lead, form.get("text", ""), visit.now))  # fmt: skip
+    return _fit(_("A note has a text, of 5,000 characters at most."), lambda: notes.write_note(visit.caller, lead, form.get("text", ""), visit.now, new=once_in(visit, lead, form)))  # fmt: skip
 
 
 def _change_note(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
@@ -119,10 +119,16 @@ def _plan(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
     """For a moment; without one it was done just now."""
     kind, text = form.get("kind", ""), form.get("text", "")
     unfit = _("Say what is to be done.")
+    new = once_in(visit, lead, form)
     if not form.get("at", "").strip():
-        return _fit(unfit, lambda: activities.log_activity(visit.caller, lead, visit.now, kind=kind, text=text))
+        return _fit(
+            unfit, lambda: activities.log_activity(visit.caller, lead, visit.now, kind=kind, text=text, new=new)
+        )
     at = moment(visit, form.get("at", ""))
-    return _fit(unfit, lambda: activities.plan_activity(visit.caller, lead, visit.now, kind=kind, due_at=at, text=text))
+    return _fit(
+        unfit,
+        lambda: activities.plan_activity(visit.caller, lead, visit.now, kind=kind, due_at=at, text=text, new=new),
+    )
 
 
 def _activity_done(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer:
@@ -150,6 +156,7 @@ def _appoint(visit: Visit, lead: UUID, form: Mapping[str, str]) -> acting.Answer
             ends_at=ends,
             place=form.get("place", ""),
             text=form.get("text", ""),
+            new=once_in(visit, lead, form),
         ),
     )
 
