@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -35,22 +36,19 @@ def relatives(workspace_id: UUID, ids: Iterable[UUID | None]) -> dict[UUID, Rela
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            WITH RECURSIVE up AS (
-                SELECT id AS of, id, parent_id, name, domain, owner_id, customer, 0 AS height
-                FROM crm_account WHERE workspace_id = %(workspace)s AND id = ANY(%(ids)s)
-                UNION ALL
-                SELECT up.of, above.id, above.parent_id, above.name, above.domain, above.owner_id, above.customer, up.height + 1
-                FROM up JOIN crm_account above ON above.id = up.parent_id AND above.workspace_id = %(workspace)s
-                WHERE up.height < %(highest)s AND above.id <> up.of
-            )
-            SELECT up.of, up.id, up.name, up.domain, owner.handle, up.customer, up.height
-            FROM up LEFT JOIN people_rep owner ON owner.id = up.owner_id ORDER BY up.of, up.height
+            SELECT one.id, one.id, one.name, one.domain, owner.handle, one.customer, 0, one.parent_id
+            FROM crm_account one LEFT JOIN people_rep owner ON owner.id = one.owner_id
+            WHERE one.workspace_id = %s AND one.id = ANY(%s)
             """,
-            {"workspace": workspace_id, "ids": wanted, "highest": _HIGHEST},
+            [workspace_id, wanted],
         )
         rows = cursor.fetchall()
+    # Most have nobody above them. Where all were asked for those, the planner took to reading every account there is.
+    children = [account for account, *_, parent in rows if parent is not None]
+    if children:
+        rows += _above(workspace_id, children)
     found: dict[UUID, Relative] = {}
-    for account, one, name, domain, owner, customer, height in rows:
+    for account, one, name, domain, owner, customer, height, _ in rows:
         if height == 0:
             found[account] = Relative(AccountFacts(name=name, domain=domain, owner=owner, customer=customer), str(one))
             continue
@@ -68,3 +66,28 @@ def relatives(workspace_id: UUID, ids: Iterable[UUID | None]) -> dict[UUID, Rela
             str(one),
         )
     return found
+
+
+def _above(workspace_id: UUID, accounts: list[UUID]) -> list[tuple[Any, ...]]:
+    """Who is above these, the nearest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH RECURSIVE up AS (
+                SELECT id AS of, id, parent_id, 0 AS height
+                FROM crm_account WHERE workspace_id = %(workspace)s AND id = ANY(%(ids)s)
+                UNION ALL
+                SELECT up.of, above.id, above.parent_id, up.height + 1
+                FROM up, LATERAL (
+                    SELECT id, parent_id FROM crm_account WHERE id = up.parent_id AND workspace_id = %(workspace)s LIMIT 1
+                ) above
+                WHERE up.height < %(highest)s AND above.id <> up.of
+            )
+            SELECT up.of, up.id, above.name, above.domain, owner.handle, above.customer, up.height, up.parent_id
+            FROM up JOIN crm_account above ON above.id = up.id AND above.workspace_id = %(workspace)s
+            LEFT JOIN people_rep owner ON owner.id = above.owner_id
+            WHERE up.height > 0 ORDER BY up.of, up.height
+            """,
+            {"workspace": workspace_id, "ids": accounts, "highest": _HIGHEST},
+        )
+        return list(cursor.fetchall())

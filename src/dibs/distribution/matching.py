@@ -29,6 +29,8 @@ _SAME = 8
 _LIKE = 12
 #: A mark that more accounts have than this says nothing about any of them.
 _COMMON = 64
+#: Accounts that are read for the marks of a batch in one go.
+_WALK = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,17 +215,7 @@ def _like(workspace_id: UUID, keys: set[str]) -> dict[str, list[Account]]:
     if not marks:
         return {}
     with connection.cursor() as cursor:
-        # In the order of the key, so that no plan looks for a common mark through the whole table.
-        cursor.execute(
-            f"""
-            SELECT said.mark, array_agg(kept.account_id) FROM unnest(%s::bigint[]) AS said(mark), LATERAL (
-                SELECT account_id FROM crm_accountmark WHERE mark = said.mark AND workspace_id = %s
-                ORDER BY mark, account_id LIMIT {_COMMON + 1}
-            ) kept GROUP BY said.mark HAVING count(*) <= {_COMMON}
-            """,
-            [marks, workspace_id],
-        )
-        kept: dict[int, list[UUID]] = dict(cursor.fetchall())
+        kept = _with_marks(cursor, workspace_id, marks)
         if not kept:
             return {}
         cursor.execute(
@@ -236,6 +228,32 @@ def _like(workspace_id: UUID, keys: set[str]) -> dict[str, list[Account]]:
         for key, several in sought.items()
         if (few := several & kept.keys())
     }
+
+
+def _with_marks(cursor: Any, workspace_id: UUID, marks: Sequence[int]) -> dict[int, list[UUID]]:
+    """The accounts with each of these marks, as far as it tells accounts apart. Of most there is none, and one walk along the key tells
+    so for all of them; where some of them are common it would find too many, and each is looked at up to there."""
+    cursor.execute(
+        f"SELECT mark, account_id FROM crm_accountmark WHERE mark = ANY(%s::bigint[]) AND workspace_id = %s LIMIT {_WALK}",
+        [marks, workspace_id],
+    )
+    found: dict[int, list[UUID]] = {}
+    rows = cursor.fetchall()
+    if len(rows) < _WALK:
+        for mark, account in rows:
+            found.setdefault(mark, []).append(account)
+        return {mark: accounts for mark, accounts in found.items() if len(accounts) <= _COMMON}
+    # In the order of the key, so that no plan looks for a common mark through the whole table.
+    cursor.execute(
+        f"""
+        SELECT said.mark, array_agg(kept.account_id) FROM unnest(%s::bigint[]) AS said(mark), LATERAL (
+            SELECT account_id FROM crm_accountmark WHERE mark = said.mark AND workspace_id = %s
+            ORDER BY mark, account_id LIMIT {_COMMON + 1}
+        ) kept GROUP BY said.mark HAVING count(*) <= {_COMMON}
+        """,
+        [marks, workspace_id],
+    )
+    return dict(cursor.fetchall())
 
 
 def _likest(key: str, accounts: Iterable[Account]) -> list[Account]:
