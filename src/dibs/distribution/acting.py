@@ -95,11 +95,8 @@ def contact(
             return None  # done from another window, a moment ago
         if new is not None and Activity.objects.filter(id=new).exists():
             return None  # sent twice
-        after = consequences.contacted(scene.clock, now, _due_when_idle(scene))
         said = {"kind": kind, "note": note} | ({"outcome": outcome} if outcome else {})
-        done = scene.still_with("contacted", after, Reason("contacted", said))
-        if _followed_up(scene):
-            done.changes = {**done.changes, "follow_up_at": None}
+        done = contacted(scene, Reason("contacted", said))
         write_done(scene, kind, note, outcome, planned=planned, new=new)
         return done
 
@@ -328,10 +325,13 @@ def return_to_pool(caller: Caller, lead_id: UUID, pool: str, now: datetime, *, w
 
 
 def contacted(scene: Scene, *because: Reason) -> Outcome:
-    """What comes of a contact."""
-    return scene.still_with(
+    """What comes of a contact. A follow-up that was due until the rep's midnight is done with it."""
+    done = scene.still_with(
         "contacted", consequences.contacted(scene.clock, scene.now, _due_when_idle(scene)), *because
     )
+    if _followed_up(scene):
+        done.changes = {**done.changes, "follow_up_at": None}
+    return done
 
 
 def retired(scene: Scene, why: str, note: str) -> Outcome:

@@ -11,6 +11,7 @@ from django.db import connection
 
 from dibs.crm.models import Assessed
 from dibs.distribution import acting, assessing
+from dibs.distribution.follow_ups import follow_up
 from dibs.distribution.models import Credit, Decision, PassedOver
 from dibs.distribution.reading import handles_of
 from dibs.distribution.scene import Acted
@@ -110,6 +111,13 @@ def test_what_is_worth_pursuing_stays_with_its_rep_and_is_contacted_and_scored_a
     assert scene.lead(lead).owner.handle == "aiko"
     assert scene.standing(scene.aiko).holding == 0
     assert_true(scene.workspace.id)
+
+
+def test_it_is_the_follow_up_that_was_due_today_and_not_one_of_next_week(scene: Scene, lead: UUID) -> None:
+    for due, left in ((after(10), None), (after(10) + timedelta(days=7), after(10) + timedelta(days=7))):
+        follow_up(scene.aiko, lead, due, after(1))
+        assessing.finish(scene.aiko, lead, "call", PURSUED, after(5))
+        assert scene.lead(lead).follow_up_at == left
 
 
 def test_a_first_contact_by_assessment_earns_its_credit_once(scene: Scene, lead: UUID) -> None:
