@@ -87,6 +87,11 @@ def test_a_form_filled_in_wrongly_makes_nothing(company: Company, form: dict[str
     assert not Opportunity.objects.exists()
 
 
+@pytest.mark.parametrize("query", ["stage=%00", "stage=nope%00", "state=%00", "cursor=%00", "state=won&cursor=x"])
+def test_a_question_of_nonsense_is_answered_with_a_page(company: Company, query: str) -> None:
+    assert as_(company.aiko).get(f"/opportunities/?{query}", follow=True).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [

@@ -65,7 +65,7 @@ def board(visit: Visit) -> HttpResponse:
     owner = asked.get("rep") or None
     if owner is not None and owner not in {handle for handle, _name in whose}:
         owner = None if owner == visit.caller.handle else _unknown()
-    state, stage = asked.get("state", ""), asked.get("stage", "")
+    state, stage = asked.get("state", ""), asked.get("stage", "").replace("\0", "")
     shared: dict[str, Any] = {
         "tab": "opportunities",
         "whose": whose,
