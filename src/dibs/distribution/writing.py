@@ -61,6 +61,11 @@ _CREDIT_COLUMNS = (
     "policy_version",
 )
 
+_JSON = frozenset({"attributes", "answers"})
+
+#: Up to so many leads that change the same columns are not worth a statement that only they share.
+_RARE = 8
+
 #: Made once: with what is asked of it, `json.dumps` makes one for every call.
 to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
@@ -262,14 +267,10 @@ def move_standings(workspace_id: UUID, by_rep: Mapping[UUID, Sequence[counters.E
     if not by_rep:
         return
     reps = sorted(by_rep)
-    begin_standings(workspace_id, reps)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT rep_id, version, {', '.join(STANDING_COLUMNS)} FROM distribution_standing "
-            "WHERE workspace_id = %s AND rep_id = ANY(%s) ORDER BY rep_id FOR UPDATE",
-            [workspace_id, reps],
-        )
-        rows = cursor.fetchall()
+    rows = _lock_standings(workspace_id, reps)
+    if len(rows) < len(reps):
+        begin_standings(workspace_id, reps)
+        rows = _lock_standings(workspace_id, reps)
     updated = []
     for rep, version, *values in rows:
         standing = standing_of(values)
@@ -277,6 +278,17 @@ def move_standings(workspace_id: UUID, by_rep: Mapping[UUID, Sequence[counters.E
             standing = counters.after(standing, event)
         updated.append((rep, version + 1, *standing_values(standing)))
     update_rows("distribution_standing", "rep_id", ("version", *STANDING_COLUMNS), updated)
+
+
+def _lock_standings(workspace_id: UUID, reps: list[UUID]) -> list[tuple[Any, ...]]:
+    """The standings of these reps, of those who have one, locked in the order of their ids until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT rep_id, version, {', '.join(STANDING_COLUMNS)} FROM distribution_standing "
+            "WHERE workspace_id = %s AND rep_id = ANY(%s) ORDER BY rep_id FOR UPDATE",
+            [workspace_id, reps],
+        )
+        return list(cursor.fetchall())
 
 
 def begin_standings(workspace_id: UUID, reps: Sequence[UUID]) -> None:
@@ -323,18 +335,41 @@ def write_turns(workspace_id: UUID, before: Roster, after: Roster, ids: Mapping[
         )
 
 
+#: Leads, each with what it changes, by the columns that are changed.
+_Groups = dict[tuple[str, ...], list[tuple[Row, Row]]]
+
+
 def _update_leads(outcomes: Sequence[Outcome], policy_version: int | None) -> None:
     """Leads that change the same columns go together, so that a batch is a statement or two."""
-    groups: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+    groups: _Groups = {}
     for outcome in outcomes:
         changes = {**outcome.changes, "version": outcome.lead["version"] + 1, "policy_version": policy_version}
-        for name in ("attributes", "answers"):
-            if name in changes and not isinstance(changes[name], str):
-                changes[name] = to_json(changes[name])
-        columns = tuple(sorted(changes))
-        groups.setdefault(columns, []).append((outcome.lead["id"], *(changes[column] for column in columns)))
-    for columns, rows in groups.items():
+        groups.setdefault(tuple(sorted(changes)), []).append((outcome.lead, changes))
+    for columns, several in _fewer(groups).items():
+        rows = [(lead["id"], *(_column(name, changes[name]) for name in columns)) for lead, changes in several]
         update_rows("crm_lead", "id", columns, rows)
+
+
+def _fewer(groups: _Groups) -> _Groups:
+    """Leads and their changes by the columns these are of, in fewer groups: where people come back to many leads, each changes a few
+    others. What one of a group does not change is written as it was read; they are locked since."""
+    rare = [one for several in groups.values() if len(several) <= _RARE for one in several]
+    if len(rare) <= _RARE or len({lead["id"] for lead, _ in rare}) < len(rare):
+        return groups
+    kept = {columns: several for columns, several in groups.items() if len(several) > _RARE}
+    by_unread: dict[frozenset[str], list[tuple[Row, Row]]] = {}
+    for lead, changes in rare:
+        by_unread.setdefault(frozenset(changes.keys() - lead.keys()), []).append((lead, changes))
+    for several in by_unread.values():
+        columns = set[str]().union(*(changes for _, changes in several))
+        if not all(columns <= lead.keys() | changes.keys() for lead, changes in several):
+            return groups
+        kept.setdefault(tuple(sorted(columns)), []).extend((lead, lead | changes) for lead, changes in several)
+    return kept
+
+
+def _column(name: str, value: Any) -> Any:
+    return to_json(value) if name in _JSON and not isinstance(value, str) else value
 
 
 def _remember_passed_over(workspace_id: UUID, outcomes: Sequence[Outcome], now: datetime) -> None:
