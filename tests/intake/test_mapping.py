@@ -11,6 +11,7 @@ import pytest
 
 from dibs.intake.headers import Fitted, guess_mapping
 from dibs.intake.mapping import MappingRefused, read_mapping, read_mapping_file
+from dibs.intake.moments import read_moment
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -164,6 +165,64 @@ def test_without_a_mapping_columns_are_known_by_their_names(
     header: list[str], values: list[str], said: dict[str, Any]
 ) -> None:
     assert Fitted(guess_mapping(header), header, "UTC").fields(values)[0] == said
+
+
+@pytest.mark.parametrize(
+    ("header", "filled"),
+    [
+        ("Nombre y apellidos|Teléfono móvil|N.º de empleados|Fecha de registro|Importe estimado", "name phone employees received_at deal_value"),
+        ("お問い合わせ日|ご担当者名|勤務先|携帯番号", "received_at name company phone"),
+        ("Tanggal daftar|Nama Lengkap|Instansi|No. WA|Jumlah pegawai", "received_at name company phone employees"),
+        ("Submission Date|Attendee|Employer|Marketing Opt-In|# of Employees|Remarks", "received_at name company consent employees message"),
+    ],
+)  # fmt: skip
+def test_names_as_forms_and_fairs_write_them_are_known(header: str, filled: str) -> None:
+    names = header.split("|")
+    columns = guess_mapping(names).mapping.columns
+    got = [columns[name].to[0] if name in columns else "-" for name in names]
+    assert [field for field in filled.split() if field not in got] == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "moment"),
+    [
+        (46086, datetime(2026, 3, 5, tzinfo=UTC)),
+        (46086.5, datetime(2026, 3, 5, 12, tzinfo=UTC)),
+        ("5 de marzo de 2026", datetime(2026, 3, 5)),  # noqa: DTZ001
+    ],
+)
+def test_a_date_that_a_workbook_keeps_as_a_plain_number_is_that_day(cell: Any, moment: datetime) -> None:
+    text = "columns: {when: received_at, who: name}"
+    got = Fitted(read_mapping(text), ["when", "who"], "UTC").fields([cell, True])[0]
+    assert got["name"] == "TRUE"
+    assert got["received_at"] == (cell if isinstance(cell, str) else moment.replace(tzinfo=None))
+
+
+def test_numbers_that_are_no_days_are_told_as_they_stand() -> None:
+    text = "columns: {when: received_at}"
+    assert Fitted(read_mapping(text), ["when"], "UTC").fields([7])[0] == {"received_at": "7"}
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("5 de marzo de 2026", (2026, 3, 5)),
+        ("jueves, 5 de marzo del 2026, 13:05", (2026, 3, 5, 13, 5)),
+        ("5 Maret 2026 14.30", (2026, 3, 5, 14, 30)),
+        ("Senin, 17 Agustus 2026", (2026, 8, 17)),
+        ("March 5th, 2026 2:30 PM", (2026, 3, 5, 14, 30)),
+        ("5-Mar-2026", (2026, 3, 5)),
+        ("令和8年3月5日", (2026, 3, 5)),
+        ("令和元年５月１日 10:30", (2019, 5, 1, 10, 30)),
+        ("2026年3月5日 14時30分", (2026, 3, 5, 14, 30)),
+        ("05/03/2026", None),
+        ("31 feb 2026", None),
+        ("5 xyz 2026", None),
+        ("5 marzo 2026 13:00 pm", None),
+    ],
+)
+def test_dates_that_name_their_month_are_read_in_four_languages(text: str, moment: tuple[int, ...] | None) -> None:
+    assert read_moment(text, "UTC") == (moment and datetime(*moment, tzinfo=UTC))  # type: ignore[misc]
 
 
 def test_without_a_mapping_a_file_whose_names_mean_nothing_is_refused() -> None:

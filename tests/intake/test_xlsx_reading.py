@@ -117,3 +117,24 @@ def test_what_has_no_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     path = write_workbook(tmp_path / "a.xlsx", {"x": [["a"], ["x" * 1000]] * 50})
     monkeypatch.setattr(xlsx, "MOST_UNPACKED", 1000)
     assert refusal(path) == "workbook_too_large"
+
+
+@pytest.mark.parametrize(
+    ("rows", "header", "read"),
+    [
+        ([["Attendees of the fair"], [], ["name", "email"], ["Ana", "a@b.example"]], ["name", "email"], 1),
+        ([["Attendees"], ["as of March"], ["name", "email"], ["Ana", "a@b.example"]], ["name", "email"], 1),
+        ([["email"], ["a@b.example"], ["c@d.example"]], ["email"], 2),
+        ([["email"], ["a@b.example", "x"]], ["email"], 1),
+        ([["company"], ["Acme"], ["Apex"]], ["company"], 2),
+        ([["company"], *[[f"Company {n}"] for n in range(9)]], ["company"], 9),
+        ([["company"]], ["company"], 0),
+        ([["codes"], ["a", "b"], ["c"]], ["codes"], 2),
+    ],
+)
+def test_a_title_above_the_header_is_no_header(
+    tmp_path: Path, rows: list[list[str]], header: list[str], read: int
+) -> None:
+    with open_rows(write_workbook(tmp_path / "x.xlsx", {"Leads": rows})) as file:
+        assert file.header == header
+        assert len(list(file)) == read

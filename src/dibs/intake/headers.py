@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from dibs.engine.policy_reading import did_you_mean
-from dibs.intake.cleaning import FIELDS, yes_or_no
+from dibs.intake.cleaning import FIELDS, TEXTS, yes_or_no
 from dibs.intake.mapping import Column, Mapping, MappingFile
 from dibs.intake.moments import in_zone, read_moment
 from dibs.intake.numbers import read_number
@@ -16,27 +17,27 @@ from dibs.intake.numbers import read_number
 # What the fields are called in lists that people send around, folded (see `_fold`).
 _ALIASES = {
     "external_id": "id leadid recordid contactid externalid",
-    "received_at": "createdat created createddate createtime datecreated submittedat timestamp date fecha 日付 受付日 受付日時 登録日 tanggal",
-    "name": "fullname contactname contact nombre nombrecompleto nome 氏名 名前 お名前 担当者 担当者名 nama namalengkap",
-    "title": "jobtitle position role cargo puesto 役職 肩書 肩書き jabatan",
-    "email": "emailaddress mail workemail businessemail correo correoelectronico メール メールアドレス surel alamatemail",
-    "phone": "phonenumber telephone tel mobile mobilephone cell telefono telefone movil celular 電話 電話番号 携帯電話 telepon nomortelepon nohp",
-    "company": "companyname organization organisation account accountname empresa compania 会社 会社名 企業名 法人名 perusahaan namaperusahaan",
+    "received_at": "createdat created createddate createtime datecreated submittedat timestamp date fecha 日付 受付日 受付日時 登録日 tanggal receivedat registeredat registrationdate signupdate submissiondate datesubmitted leaddate enquirydate fechaderegistro fechadecreacion fechadealta fechadecontacto fechadesolicitud 問い合わせ日 お問い合わせ日 問い合わせ日時 お問い合わせ日時 申込日 申込日時 作成日 登録日時 送信日時 tanggaldaftar tanggalmasuk tanggaldibuat tanggalpendaftaran waktu",
+    "name": "fullname contactname contact nombre nombrecompleto nome 氏名 名前 お名前 担当者 担当者名 nama namalengkap attendee attendeename personname nombreyapellido nombreyapellidos nombresyapellidos ご氏名 ご担当者名 氏名漢字 namapeserta",
+    "title": "jobtitle position role cargo puesto 役職 肩書 肩書き jabatan role jobrole designation departmentandtitle puestodetrabajo posisi jobtitel",
+    "email": "emailaddress mail workemail businessemail correo correoelectronico メール メールアドレス surel alamatemail emailid contactemail primaryemail corporateemail correoelectronicodetrabajo direcciondecorreo eメール mailaddress emailkantor",
+    "phone": "phonenumber telephone tel mobile mobilephone cell telefono telefone movil celular 電話 電話番号 携帯電話 telepon nomortelepon nohp mobilenumber cellphone cellphonenumber workphone contactnumber phoneno telefonomovil telefonocelular numerodetelefono whatsapp 携帯 携帯番号 tel番号 telno nomorhp nomorhandphone notelepon notelp nowa",
+    "company": "companyname organization organisation account accountname empresa compania 会社 会社名 企業名 法人名 perusahaan namaperusahaan businessname employer nombredelaempresa razonsocial 貴社名 御社名 勤務先 namaperusahaan instansi",
     "domain": "website web url companywebsite companydomain sitioweb ウェブサイト ホームページ situsweb",
-    "industry": "sector industria 業種 業界 industri",
-    "employees": "employeecount numberofemployees companysize headcount empleados numerodeempleados 従業員数 社員数 karyawan jumlahkaryawan",
-    "country": "countrycode pais país 国 国名 negara",
+    "industry": "sector industria 業種 業界 industri rubro businesstype",
+    "employees": "employeecount numberofemployees companysize headcount empleados numerodeempleados 従業員数 社員数 karyawan jumlahkaryawan employeesno companysizeemployees noofemployees ofemployees nodeempleados ndeempleados numempleados 従業員規模 jumlahpegawai jumlahkaryawanperusahaan",
+    "country": "countrycode pais país 国 国名 negara countryregion paisdeorigen",
     "region": "state province prefecture estado provincia 都道府県 provinsi",
     "city": "town ciudad cidade 市区町村 市町村 kota",
     "postal_code": "postalcode zip zipcode postcode codigopostal cep 郵便番号 kodepos",
     "language": "lang locale preferredlanguage idioma 言語 bahasa",
     "product": "productinterest producto 製品 商品 produk",
     "use_case": "usecase casodeuso 用途 利用目的",
-    "deal_value": "dealvalue amount value dealsize budget presupuesto importe monto valor 金額 予算 nilai",
+    "deal_value": "dealvalue amount value dealsize budget presupuesto importe monto valor 金額 予算 nilai estimatedvalue expectedrevenue opportunityamount importeestimado presupuestoestimado 想定金額 見込み金額 nilaiestimasi anggaran",
     "currency": "currencycode moneda moeda 通貨 matauang",
     "campaign": "campaignname campaigncode campaignid utmcampaign campana キャンペーン kampanye",
-    "message": "comments comment notes note inquiry description mensaje comentarios メッセージ 備考 お問い合わせ内容 pesan catatan",
-    "consent": "optin marketingconsent gdprconsent consentimiento 同意 persetujuan",
+    "message": "comments comment notes note inquiry description mensaje comentarios メッセージ 備考 お問い合わせ内容 pesan catatan remarks question questions observaciones comentario consulta お問い合わせ 問い合わせ内容 ご質問 keterangan pertanyaan",
+    "consent": "optin marketingconsent gdprconsent consentimiento 同意 persetujuan marketingoptin emailoptin optedin consentgiven aceptapublicidad aceptacomunicaciones メール配信同意 同意する setuju",
 }
 _GIVEN = ("firstname", "givenname", "forename", "nombres", "namadepan", "名")
 _FAMILY = ("lastname", "surname", "familyname", "apellido", "apellidos", "namabelakang", "姓", "苗字")
@@ -84,6 +85,8 @@ class Fitted:
         flags: tuple[str, ...] = ()
         for at, target in self._plain:
             value = values[at]
+            if type(value) is not str:
+                value = _of_cell(target, value)
             if value or value is False or value == 0:
                 fields[target] = f"{fields[target]} {value}" if target in fields else value
         for at, target in self._attributes:
@@ -160,6 +163,8 @@ def _reader(
         text = str(storable(value))
         if text in values:
             return values[text]
+        if kind == "moment":
+            value = _of_cell("received_at", value)
         if kind == "text" or (kind == "yes_no" and isinstance(value, bool)):
             return value
         if kind == "moment" and isinstance(value, date):
@@ -175,6 +180,21 @@ def _reader(
         return read(text)
 
     return read
+
+
+#: The days that a workbook's plain number can be where a date stands, 1954 to 2119, counted as workbooks count.
+_FIRST_DAY, _DAYS = datetime(1899, 12, 30), range(20_000, 80_000)  # noqa: DTZ001 (the zone is the column's)
+
+
+def _of_cell(target: str, value: Any) -> Any:
+    """A cell that is no text, where its field wants a text or a moment: a date that was formatted as a number is one."""
+    if target == "received_at" and isinstance(value, int | float) and not isinstance(value, bool):
+        if int(value) not in _DAYS:
+            return str(value)
+        return (_FIRST_DAY + timedelta(days=value)).replace(microsecond=0)
+    if isinstance(value, bool) and target in TEXTS:
+        return "TRUE" if value else "FALSE"
+    return storable(value) if target in TEXTS else value
 
 
 def storable(value: Any) -> Any:
@@ -207,17 +227,29 @@ def _places(file: MappingFile, header: Sequence[str]) -> dict[str, int]:
     return places
 
 
-def guess_mapping(header: Sequence[str]) -> MappingFile:
-    """The mapping for a file that comes without one: columns that are called like a lead's fields, or nearly, fill them;
-    the others become attributes. `MappingRefused` if none is."""
+@cache
+def _meanings() -> dict[str, str]:
+    """The field that each name means, folded."""
     means = {_fold(field): field for field in FIELDS - {"attributes"}}
     for field, names in _ALIASES.items():
         means |= dict.fromkeys(map(_fold, names.split()), field)
+    return means
+
+
+def field_called(name: str) -> str | None:
+    """The field of a lead that a column of this name fills, as far as the name says."""
+    folded = _fold(name)
+    return "name" if folded in {*_GIVEN, *_FAMILY} else _meanings().get(folded)
+
+
+def guess_mapping(header: Sequence[str]) -> MappingFile:
+    """The mapping for a file that comes without one: columns that are called like a lead's fields, or nearly, fill them;
+    the others become attributes. `MappingRefused` if none is."""
     columns: dict[str, str] = {}
     folded = {name: _fold(name) for name in header}
     # A column with the field's very name goes before one that has an alias.
     for name in sorted(header, key=lambda name: folded[name] not in {_fold(field) for field in FIELDS}):
-        meant = means.get(folded[name])
+        meant = _meanings().get(folded[name])
         if meant and meant not in columns.values():
             columns[name] = meant
     if "name" not in columns.values():

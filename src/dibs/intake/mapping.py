@@ -98,7 +98,7 @@ class Mapping(_Part):
     )
     dates: Several = Field(
         default=(),
-        description="Date formats (`strptime`'s), tried in order. Without any, ISO 8601 and year-month-day are read.",
+        description="Date formats (`strptime`'s), tried in order. Without any, ISO 8601, year-month-day and months by name are read.",
     )
     columns: dict[str, Annotated[Column, BeforeValidator(_as_column)]] = Field(
         default_factory=dict,

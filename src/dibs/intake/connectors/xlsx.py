@@ -26,6 +26,8 @@ from dibs.intake.connectors.rows import FileRefused, Row, check_names, fields_of
 MOST_UNPACKED, MOST_PARTS, MOST_COLUMNS, MOST_CELLS, MOST_TEXT = 1 << 30, 20_000, 1_000, 30_000_000, 1 << 30
 #: What the process that unpacks may use: bytes of memory, seconds of a processor's time.
 _MEMORY, _SECONDS = 3 << 30, 300
+#: Lines of a title that may stand above the header.
+_TITLES = 5
 #: How the moments of the rows stand in the file between the two processes.
 _MOMENT, _DAY = "\x00moment", "\x00day"
 
@@ -186,12 +188,7 @@ def _write_sheet(path: Path, sheet: Any, out: Any) -> tuple[list[str], int] | No
         raise _too_large(path)
     header: list[str] = []
     first, text = 0, 0
-    for line, cells in enumerate(sheet.iter_rows(), 1):
-        values = [_told(value) for value in cells]
-        while values and values[-1] == "":
-            values.pop()
-        if not values:
-            continue
+    for line, values in _below_title(_filled(sheet)):
         if not header:
             header = [str(value[1] if isinstance(value, list) else value).strip() for value in values]
             first = line
@@ -202,6 +199,40 @@ def _write_sheet(path: Path, sheet: Any, out: Any) -> tuple[list[str], int] | No
             raise _too_large(path)
         out.write(written)
     return (header, first) if header else None
+
+
+def _filled(sheet: Any) -> Iterator[tuple[int, list[Any]]]:
+    """The rows in which something stands, each with its line, without what is blank at their end."""
+    for line, cells in enumerate(sheet.iter_rows(), 1):
+        values = [_told(value) for value in cells]
+        while values and values[-1] == "":
+            values.pop()
+        if values:
+            yield line, values
+
+
+def _below_title(rows: Iterator[tuple[int, list[Any]]]) -> Iterator[tuple[int, list[Any]]]:
+    """The rows from the header on: up to `_TITLES` lines of one cell each are the list's title and no header, where below them stands a row
+    in which columns are called like a lead's fields."""
+    above: list[tuple[int, list[Any]]] = []
+    for line, values in rows:
+        alone = sum(value != "" for value in values) == 1
+        if alone and len(above) < _TITLES and not _names_a_field(values):
+            above.append((line, values))
+            continue
+        if alone or not _names_a_field(values):
+            yield from above
+        above = []
+        yield line, values
+        break
+    yield from above
+    yield from rows
+
+
+def _names_a_field(values: list[Any]) -> bool:
+    from dibs.intake.headers import field_called
+
+    return any(isinstance(value, str) and field_called(value) is not None for value in values)
 
 
 def _told(value: Any) -> Any:
