@@ -54,6 +54,8 @@ def test_who_has_the_lead_is_asked_and_told_where_each_score_leads(company: Comp
         assert expected in said, expected
     assert "Fair" not in re.findall(r"<b>([^<]*)</b>", page.content.decode())
     assert 'name="answer.need" value="much"' in page.content.decode()
+    # Nothing is said yet, and so it leads nowhere: not even to the least.
+    assert '<li aria-current="true"><span class="nowrap">' not in page.content.decode()
 
 
 def test_nobody_else_is_asked(company: Company, lead: UUID) -> None:
@@ -101,7 +103,9 @@ def test_a_finished_one_is_told_and_stays_to_be_read(company: Company, lead: UUI
 
 def test_what_goes_out_of_sight_leads_back_to_ones_own_leads(company: Company, lead: UUID) -> None:
     enter(company.workspace.id)
-    publish(company.workspace, POLICY + QUESTIONNAIRES.replace("{hand_over: {pool: open}}", "{hand_over: {pool: japan}}"))
+    publish(
+        company.workspace, POLICY + QUESTIONNAIRES.replace("{hand_over: {pool: open}}", "{hand_over: {pool: japan}}")
+    )
     answer = as_(company.aiko).post(f"/leads/{lead}/assess/call/", {"answer.need": "none", "do": "finish"})
     assert answer["Location"] == "/mine/"
     enter(company.workspace.id)
@@ -109,9 +113,7 @@ def test_what_goes_out_of_sight_leads_back_to_ones_own_leads(company: Company, l
 
 
 def test_what_is_missing_is_said_and_nothing_lost(company: Company, lead: UUID) -> None:
-    page = as_(company.aiko).post(
-        f"/leads/{lead}/assess/call/", {"answer.budget": "yes", "do": "finish"}, follow=True
-    )
+    page = as_(company.aiko).post(f"/leads/{lead}/assess/call/", {"answer.budget": "yes", "do": "finish"}, follow=True)
     assert "1 question must still be answered." in words(page)
     assert drafts(company, lead) == [(25, False)]
 

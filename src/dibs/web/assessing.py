@@ -196,11 +196,11 @@ def _form(offered: Offered) -> Form:
 
 
 def _led(questionnaire: Assessment, graded: Graded) -> tuple[Led, ...]:
-    """What each score leads to, the highest first."""
+    """What each score leads to, the highest first. Before the first answer it leads nowhere yet."""
     most, led = 100, []
     for verdict in sorted(questionnaire.verdicts, key=lambda verdict: -verdict.score):
         says = verdict_in_words(verdict, active_language())
-        led.append(Led(verdict.score, most, says, verdict is graded.verdict))
+        led.append(Led(verdict.score, most, says, graded.answered > 0 and verdict is graded.verdict))
         most = verdict.score - 1
     return tuple(led)
 
