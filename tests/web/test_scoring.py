@@ -47,7 +47,9 @@ def test_too_little_is_said_before_anything_is_asked_for(company: Company) -> No
 def test_where_there_is_enough_it_can_be_asked_for(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dibs.distribution.endings.count", lambda workspace_id, now: (1_000, 120))
     browser = as_(company.ops)
-    assert "1,000 leads have ended, or been open for half a year; 120 of them were won." in words(browser.get("/score/"))
+    assert "1,000 leads have ended, or been open for half a year; 120 of them were won." in words(
+        browser.get("/score/")
+    )
     assert "Learn a model" not in words(as_(company.manager).get("/score/")), "that is for operations"
     answer = browser.post("/score/learn/", {"without": "city, attributes.stage"})
     assert answer["Location"] == "/score/1/"

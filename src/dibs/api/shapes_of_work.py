@@ -220,5 +220,7 @@ class DueOut(Outgoing):
 
 
 class DueList(Outgoing):
-    items: list[DueOut] = Field(description="The most urgent first, until the rep's midnight.")
+    items: list[DueOut] = Field(
+        description="First what a clock runs on and appointments, then follow-ups and plans, until the rep's midnight."
+    )
     next: None = Field(description="Always null: they are one page.")
