@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from dibs.crm.do_not_contact import entries_of, is_listed
 from dibs.crm.persons import known_by
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.reading import lead_facts, seed_for
@@ -58,6 +59,9 @@ def reopen(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "") -> An
     def decide(scene: Scene) -> Outcome | Refusal:
         assert scene.active is not None
         book, row = scene.active.book, scene.row
+        # An ended lead is not told when its person comes on the list of those who must not be contacted.
+        if is_listed(caller.workspace_id, entries_of(row["email"], row["phone"])):
+            row = row | {"do_not_contact": True}
         if book.policy.matching.same_person and _is_here_again(scene):
             return Refusal((Reason("here_again"),), remedy=Reason("choose_another"))
         # Whoever let it go before may have it now: it has just come.
@@ -73,7 +77,13 @@ def reopen(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "") -> An
         because = Reason("reopened", {"by": caller.name, "why": why})
         placement = replace(placement, reasons=(because, *placement.reasons))
         done = scene.goes_to("reopened", placement, consequences.placed(clock, placement, now))
-        done.changes = {**done.changes, "ended_at": None, "retired_why": None, "follow_up_at": None}
+        done.changes = {
+            **done.changes,
+            "ended_at": None,
+            "retired_why": None,
+            "follow_up_at": None,
+            "do_not_contact": row["do_not_contact"],
+        }
         return done
 
     return act(caller, lead_id, now, decide, kind="reopened", claim=None)

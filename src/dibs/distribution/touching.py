@@ -276,9 +276,9 @@ def looked_at(
     if active and row["state"] in WAITING:
         clock = lead_clock(row, None, skipped)
         answered = any(touch.kind in MEANT for touch in new.touches)
-        stood = account if row["account_id"] else None
+        had = account if row["account_id"] else None
         judged = route.judge(active.book, facts, account, clock, now, seed)
-        if stays(active.book, lead_facts(row), stood, clock, judged, now, seed, answered=answered):
+        if stays(active.book, lead_facts(row), had, clock, judged, now, seed, answered=answered):
             _stays(outcome, clock, judged, active, given, because, now)
         else:
             placement, routed = route.place_judged(judged, roster)

@@ -28,7 +28,7 @@ from dibs.engine import (
 )
 from dibs.engine import claim as judge
 from dibs.engine.assess import Graded
-from dibs.engine.decision import Assigned, Due, Grant, InPool, Placement, Reason, Refusal
+from dibs.engine.decision import Assigned, Due, Grant, InPool, Placement, Reason, Refusal, Retired
 from dibs.engine.due import due_in_pool, due_of_marketing, due_when_stale, sooner
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
 from dibs.engine.floors import FloorLook
@@ -340,13 +340,19 @@ class Floor(Ground):
         refusal = judge.may_move(lead.clock, "reopened")
         if refusal is not None:
             return refusal
-        if lead.clock.owner is not None and lead.ended_at is not None:
-            self.reps[lead.clock.owner].ended.remove((lead.ended_at, False))
-        old, lead.ended_at = lead.clock, None
+        old = lead.clock
         clock = LeadClock(id=old.id, state="new", received_at=old.received_at)
         placement, roster = route.place(
             self.book, lead.facts, lead.account, clock, self.roster(now), now, self._seed(lead)
         )
+        if isinstance(placement.to, Retired):
+            because = next(
+                one for one in placement.reasons if one.code in {"must_not_contact", "no_consent", "not_ready"}
+            )
+            return Refusal((because,), remedy=Reason("choose_another"))
+        if old.owner is not None and lead.ended_at is not None:
+            self.reps[old.owner].ended.remove((lead.ended_at, False))
+        lead.ended_at = None
         after = replace(consequences.placed(clock, placement, now), passed_over=old.passed_over)
         self._take(lead, placement, after, roster, now)
         return None
@@ -369,6 +375,10 @@ class Floor(Ground):
             due = sooner(due, marketings if asked else None)
             if due is not None and (lead.clock.due_at is None or due.at < lead.clock.due_at):
                 lead.clock = replace(lead.clock, due_at=due.at, due_for=due.why)
+            mailed = lead.clock.state == "nurture" and lead.clock.sequence is not None
+            asked_later = lead.clock.due_at is None or lead.clock.due_at > now
+            if mailed and asked_later and book.policy.nurture.sequences != before.nurture.sequences:
+                lead.clock = replace(lead.clock, due_at=now, due_for="mail")
         if (book.policy.tiers, book.policy.tiering) != (before.tiers, before.tiering):
             self.retier(now)
 

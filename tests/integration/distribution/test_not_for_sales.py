@@ -17,7 +17,7 @@ from dibs.delivery.models import Mail
 from dibs.distribution import acting, claiming, nurturing, refusing
 from dibs.distribution.models import Decision
 from dibs.distribution.placing import enrich, place
-from dibs.distribution.scene import Acted
+from dibs.distribution.scene import Acted, Refused
 from dibs.distribution.ticking import tick
 from dibs.people.caller import Caller, caller_of
 from dibs.people.models import Workspace
@@ -252,6 +252,19 @@ def test_who_answered_stays_before_managers_and_who_is_through_with_the_mails_st
     enrich(company.workspace.id, [Enrichment(through, {"pages": 5})], now=after(9))
     assert company.where(through) == "pooled inbound"
     assert tick(after(9.5)).moved["mailed"] == 0
+
+
+def test_who_refused_all_contact_after_their_lead_was_given_up_is_not_brought_back(company: Company) -> None:
+    lead = company.arrives(pages=5)
+    acting.retire(company.ops, lead, after(1), why="no_interest")
+    company.refuses("ana@acme.example", after(2))
+    assert isinstance(acting.reopen(company.ops, lead, after(3)), Acted)
+    assert (company.where(lead), company.lead(lead).do_not_contact) == ("review", True), "where the policy sends them"
+    publish(company.workspace, POLICY.replace("privacy: {do_not_contact: {review: managers}}\n", ""))
+    acting.retire(company.ops, lead, after(4), why="no_interest")
+    answer = acting.reopen(company.ops, lead, after(5))
+    assert isinstance(answer, Refused)
+    assert answer.refusal.code == "must_not_contact"
 
 
 def test_a_mail_of_the_last_time_is_not_sent_to_a_lead_that_came_into_the_sequence_again() -> None:
