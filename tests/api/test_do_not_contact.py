@@ -79,3 +79,12 @@ def test_another_workspace_has_a_list_of_its_own(company: Company, other: Compan
     enter(other.workspace.id)
     assert Lead.objects.get(id=lead).state == "pooled"
     enter(company.workspace.id)
+
+
+def test_leads_that_never_said_a_name_are_told_too(company: Company) -> None:
+    """By a number, or a mailbox that several have, nobody is recognised without a name; they are not to be rung all the same."""
+    phone = company.lead(source="open", name=None, email=None, phone="+528112345678")
+    box = company.lead(source="open", name=None, email="info@acme.example", phone=None)
+    assert put(company, "+528112345678", "info@acme.example").json() == {"entries": 2, "leads": 2}
+    enter(company.workspace.id)
+    assert set(Lead.objects.filter(id__in=[phone, box]).values_list("state", flat=True)) == {"retired"}

@@ -153,8 +153,13 @@ def _open_leads(workspace_id: UUID, entries: Sequence[Entry]) -> set[UUID]:
 
 
 _KNOWN = """
-    SELECT DISTINCT lead.id, lead.email, lead.phone FROM crm_knownby known JOIN crm_lead lead ON lead.id = known.lead_id
+    SELECT lead.id, lead.email, lead.phone FROM crm_knownby known JOIN crm_lead lead ON lead.id = known.lead_id
     WHERE known.workspace_id = %(workspace)s AND known.value = ANY(%(values)s) AND lead.state != ALL(%(ended)s)
+    UNION
+    -- By a number alone, or a mailbox that several have, nobody is known who has not said their name.
+    SELECT lead.id, lead.email, lead.phone FROM crm_lead lead
+    WHERE lead.workspace_id = %(workspace)s AND lead.state != ALL(%(ended)s)
+        AND (lead.phone = ANY(%(values)s) OR lower(lead.email) = ANY(%(values)s))
 """
 # By the domain and the mailbox without what stands after a plus; what is left is asked in full afterwards.
 _ANY = """
