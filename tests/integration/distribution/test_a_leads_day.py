@@ -30,7 +30,7 @@ def test_a_warm_lead_waits_in_its_pool_and_is_due_for_its_first_escalation(scene
     lead = scene.lead(placed.lead_id)
     assert (lead.due_for, lead.due_at) == ("escalate", after(30))
     decision = Decision.objects.get(lead_id=placed.lead_id)
-    assert [reason["code"] for reason in decision.reasons][-2:] == ["routed", "pooled"]
+    assert [reason["code"] for reason in decision.reasons][-4:] == ["routed", "pooled", "account_made", "contact_made"]
     assert decision.policy_version == 1
     assert Outbox.objects.filter(lead=placed.lead_id, event="lead.placed").count() == 1
 
