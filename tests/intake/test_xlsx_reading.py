@@ -138,3 +138,25 @@ def test_a_title_above_the_header_is_no_header(
     with open_rows(write_workbook(tmp_path / "x.xlsx", {"Leads": rows})) as file:
         assert file.header == header
         assert len(list(file)) == read
+
+
+def test_a_cover_is_no_list(tmp_path: Path) -> None:
+    sheets = {"Cover": [["Leads of the fair"], ["made by Ana"]], "Leads": [["name", "email"], ["Ana", "a@x.example"]]}
+    path = write_workbook(tmp_path / "a.xlsx", sheets)
+    with open_rows(path) as file:
+        assert (file.header, [row.values for row in file]) == (["name", "email"], [["Ana", "a@x.example"]])
+    alone = write_workbook(tmp_path / "b.xlsx", {"Cover": [["One cell"]], "Heads": [["name", "email"]]})
+    assert read(alone)[0] == ["One cell"]
+
+
+def test_a_column_in_which_nothing_stands_is_left_out(tmp_path: Path) -> None:
+    rows = [[None, "name", None, "email"], [None, "Ana", None, "a@x.example"], [None, "Ben"]]
+    header, found = read(write_workbook(tmp_path / "a.xlsx", {"Leads": rows}))
+    assert header == ["name", "email"]
+    assert [values for _number, _line, values in found] == [["Ana", "a@x.example"], ["Ben", ""]]
+
+
+def test_what_is_wrong_with_a_header_names_the_column(tmp_path: Path) -> None:
+    with pytest.raises(FileRefused) as refused:
+        read(write_workbook(tmp_path / "a.xlsx", {"Leads": [["name", None, "email"], ["Ana", "x", "a@x.example"]]}))
+    assert (refused.value.code, refused.value.column) == ("header_blank", "2")

@@ -17,12 +17,13 @@ from dibs.intake.codes import FILES
 
 
 class FileRefused(Exception):
-    """Nothing of this file was read: why, as a code of ``codes.FILES`` and a sentence that says what to do."""
+    """Nothing of this file was read: why, as a code of ``codes.FILES`` and a sentence that says what to do. ``column`` is the column that
+    it is about, as a person would call it: the name that two have, or the place of one without."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, column: str = "") -> None:
         assert code in FILES, code
         super().__init__(code, message)
-        self.code, self.message = code, message
+        self.code, self.message, self.column = code, message, column
 
     def __str__(self) -> str:
         return self.message
@@ -86,12 +87,15 @@ def check_names(names: Iterable[str], path: Path) -> None:
     for place, name in enumerate(names, 1):
         if not name:
             raise FileRefused(
-                "header_blank", f"Column {place} of {path} has no name. Give every column one in the first row."
+                "header_blank",
+                f"Column {place} of {path} has no name. Give every column one in the first row.",
+                str(place),
             )
         if name in places:
             raise FileRefused(
                 "header_doubled",
                 f"Columns {places[name]} and {place} of {path} are both called {name!r}. Rename one of them.",
+                name,
             )
         places[name] = place
 

@@ -38,8 +38,8 @@ def is_archive(start: bytes) -> bool:
 
 
 class XlsxFile:
-    """A sheet of a workbook, open for reading; a context manager, to be iterated once. ``sheet`` is the first with rows that is not
-    hidden, unless it is named. ``sheets`` names all. ``size`` and ``position`` are in bytes of what is unpacked.
+    """A sheet of a workbook, open for reading; a context manager, to be iterated once. ``sheet`` is the first that is not hidden and
+    has rows under a header, unless it is named. ``sheets`` names all. Columns without a name in which nothing stands are left out. ``size`` and ``position`` are in bytes of what is unpacked.
     """
 
     encoding = "xlsx"
@@ -57,7 +57,10 @@ class XlsxFile:
             self._unpacked.seek(0)
             self._read = 0
             self._first = int(said["line"])
-            self.header = [str(name) for name in said["header"]]
+            names, empty = [str(name) for name in said["header"]], frozenset(said["empty"])
+            self._width = len(names)
+            self._kept = [at for at in range(self._width) if at not in empty] if empty else None
+            self.header = [name for at, name in enumerate(names) if at not in empty]
             check_names(self.header, self.path)
         except BaseException:
             self._unpacked.close()
@@ -76,7 +79,7 @@ class XlsxFile:
         return self._read
 
     def __iter__(self) -> Iterator[Row]:
-        width = len(self.header)
+        width = self._width
         for text in self._unpacked:
             self._read += len(text)
             line, values = json.loads(text)
@@ -85,7 +88,8 @@ class XlsxFile:
                 message = f"The row has {fields_of(len(values))}, the header has {width}."
                 yield Row(number, line, None, "row_long", message, _shown(values))
                 continue
-            yield Row(number, line, [_value(value) for value in values] + [""] * (width - len(values)))
+            told = [_value(value) for value in values] + [""] * (width - len(values))
+            yield Row(number, line, told if self._kept is None else [told[at] for at in self._kept])
 
 
 def _value(value: Any) -> Any:
@@ -172,33 +176,44 @@ def _write_rows(path: Path, sheet: str | None, out: Any) -> dict[str, Any]:
         ]
         if sheet is not None and sheet not in book.sheet_names:
             raise FileRefused("sheet_missing", f"{path} has no sheet {sheet!r}; it has {', '.join(map(repr, sheets))}.")
-        for name in [sheet] if sheet is not None else sheets:
-            found = _write_sheet(path, book.get_sheet_by_name(name), out)
-            if found is not None:
-                header, line = found
-                return {"sheet": name, "sheets": sheets, "header": header, "line": line}
+        # A cover is no list: a sheet with rows under a header goes before one with a few lines of text.
+        for thorough in (True, False) if sheet is None else (False,):
+            for name in [sheet] if sheet is not None else sheets:
+                found = _write_sheet(path, book.get_sheet_by_name(name), out)
+                if found is not None and (not thorough or found.pop("list")):
+                    return {**found, "sheet": name, "sheets": sheets}
+                out.seek(0)
+                out.truncate()
     except CalamineError as problem:
         raise FileRefused("workbook_unreadable", f"{path} cannot be read as a workbook: {problem}.") from None
     raise FileRefused("sheet_missing", f"{path} has no sheet with rows that is not hidden.")
 
 
-def _write_sheet(path: Path, sheet: Any, out: Any) -> tuple[list[str], int] | None:
-    """Write the rows after the header; returns the header and its line, or ``None`` for a sheet without rows."""
+def _write_sheet(path: Path, sheet: Any, out: Any) -> dict[str, Any] | None:
+    """Write the rows after the header; returns the header, its line, the places of columns in which nothing stands at all, and whether it
+    looks like a list; ``None`` for a sheet without rows."""
     if sheet.total_width > MOST_COLUMNS or sheet.total_height * sheet.total_width > MOST_CELLS:
         raise _too_large(path)
     header: list[str] = []
     first, text = 0, 0
+    empty: set[int] = set()
     for line, values in _below_title(_filled(sheet)):
         if not header:
             header = [str(value[1] if isinstance(value, list) else value).strip() for value in values]
             first = line
+            empty = {at for at, name in enumerate(header) if not name}
             continue
+        if empty:
+            empty -= {at for at in empty if at < len(values) and values[at] != ""}
         written = json.dumps([line, values], ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
         text += len(written)
         if text > MOST_TEXT:
             raise _too_large(path)
         out.write(written)
-    return (header, first) if header else None
+    if not header:
+        return None
+    is_list = text > 0 and (len(header) - header.count("") > 1 or _names_a_field(list(header)))
+    return {"header": header, "line": first, "empty": sorted(empty), "list": is_list}
 
 
 def _filled(sheet: Any) -> Iterator[tuple[int, list[Any]]]:
