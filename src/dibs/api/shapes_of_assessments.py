@@ -48,7 +48,7 @@ class AnswerOut(Outgoing):
     value: int = Field(description="0..100.")
 
 
-class QuestionOut(Outgoing):
+class AssessmentQuestionOut(Outgoing):
     """A question of a questionnaire."""
 
     name: str
@@ -71,7 +71,7 @@ class OfferedOut(Outgoing):
 
     template: str
     title: str = Field(description="In the caller's language.")
-    questions: list[QuestionOut]
+    questions: list[AssessmentQuestionOut]
     verdicts: list[VerdictOut] = Field(description="The highest score first.")
     answers: dict[str, str] = Field(description="What the caller has filled in so far.")
     kept_at: datetime | None = Field(description="When that was kept; null: nothing was.")

@@ -46,7 +46,7 @@ class ImportPage(Outgoing):
     next: str | None
 
 
-class RefusalOut(Outgoing):
+class RefusedRowOut(Outgoing):
     """A row that could not become a lead."""
 
     row: int = Field(description="1 is the first after the header.")
@@ -57,8 +57,8 @@ class RefusalOut(Outgoing):
     raw: str
 
 
-class RefusalPage(Outgoing):
-    items: list[RefusalOut]
+class RefusedRowPage(Outgoing):
+    items: list[RefusedRowOut]
     next: str | None
 
 

@@ -47,7 +47,7 @@ class WorthOut(Outgoing):
     lift_30: MeasureOut
 
 
-class PartOut(Outgoing):
+class LikelihoodPartOut(Outgoing):
     part: Literal["learnt", "calibrated", "held_out"]
     since: datetime
     until: datetime
@@ -94,7 +94,7 @@ class WeightOut(Outgoing):
 
 
 class MeasuresOut(Outgoing):
-    parts: list[PartOut]
+    parts: list[LikelihoodPartOut]
     calibration: Literal["platt", "isotonic"]
     verdict: Literal["better", "even", "worse", "alone", "chance"] = Field(
         description="Beside the points, by the difference in `auc`; `alone`: no policy counts points; `chance`: it may tell nothing."

@@ -105,7 +105,7 @@ class AttemptOut(Outgoing):
     considered: list[ConsideredOut]
 
 
-class TerritoryOut(Outgoing):
+class TriedTerritoryOut(Outgoing):
     name: str
     path: list[str] = Field(description="From the top of the tree down to it.")
     team: str | None
@@ -186,7 +186,7 @@ class DryRunOut(Outgoing):
     points: list[PointsOut]
     answers: list[RepliedOut] = Field(description="Answers to the standard questions that count.")
     gate: GateOut
-    territory: TerritoryOut | None
+    territory: TriedTerritoryOut | None
     rules: list[RuleTried] = Field(description="Every rule in its order.")
     attempts: list[AttemptOut]
     becomes: BecomesOut

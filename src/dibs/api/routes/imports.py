@@ -21,7 +21,7 @@ from dibs.api.problems import Problem
 from dibs.api.routes.acts import id_in
 from dibs.api.shapes import Code, Incoming, Name, text
 from dibs.api.shapes import Problem as ProblemShape
-from dibs.api.shapes_of_intake import Category, ImportOut, ImportPage, PreviewOut, RefusalPage
+from dibs.api.shapes_of_intake import Category, ImportOut, ImportPage, PreviewOut, RefusedRowPage
 from dibs.api.tokens import Token, check_query
 from dibs.insight.pages import Page, cursor_after, last_seen
 from dibs.intake import background, undoing
@@ -67,7 +67,7 @@ class ImportQuestion(Incoming):
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
 
 
-class RefusalQuestion(Incoming):
+class RefusedRowQuestion(Incoming):
     cursor: Annotated[str, text(200, 1)] | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 
@@ -144,10 +144,10 @@ def read_import(request: HttpRequest, import_id: str) -> HttpResponse:
     return answers.answer(_whole(caller, id_in(import_id)))
 
 
-@router.get("/imports/{import_id}/refusals", auth=_IMPORT, response=reads(RefusalPage), summary="List refused rows")
-def list_refusals(request: HttpRequest, import_id: str, asked: Query[RefusalQuestion]) -> HttpResponse:
+@router.get("/imports/{import_id}/refusals", auth=_IMPORT, response=reads(RefusedRowPage), summary="List refused rows")
+def list_refusals(request: HttpRequest, import_id: str, asked: Query[RefusedRowQuestion]) -> HttpResponse:
     """The rows that could not become leads, in the file's order."""
-    check_query(request, RefusalQuestion)
+    check_query(request, RefusedRowQuestion)
     caller: Caller = request.auth  # type: ignore[attr-defined]
     batch = id_in(import_id)
     _whole(caller, batch)

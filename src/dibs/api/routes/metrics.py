@@ -70,7 +70,7 @@ class PlayerOut(Outgoing):
     index: IndexOut
 
 
-class WayOut(Outgoing):
+class WayTakenOut(Outgoing):
     way: Literal[tuple(WAYS)]  # type: ignore[valid-type]
     ended: int
     converted: int
@@ -84,7 +84,7 @@ class FairPlayOut(Outgoing):
     median_to_claim: float | None = Field(description="Seconds.")
     bands: list[BandOut]
     reps: list[PlayerOut]
-    ways: list[WayOut]
+    ways: list[WayTakenOut]
 
 
 class PoolNoteOut(Outgoing):

@@ -72,7 +72,7 @@ class WonOut(Outgoing):
     amount: Decimal
 
 
-class BandOut(Outgoing):
+class ScoreBandOut(Outgoing):
     low: int
     high: int
     leads: int
@@ -89,7 +89,7 @@ class FunnelOut(Outgoing):
     rest: GroupOut | None
     retired: list[RetiredOut]
     won: list[WonOut] = Field(description="Amounts won, by currency.")
-    bands: list[BandOut] = Field(description="By the score that leads came in with.")
+    bands: list[ScoreBandOut] = Field(description="By the score that leads came in with.")
 
 
 @router.get(
