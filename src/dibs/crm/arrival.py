@@ -47,6 +47,8 @@ class Arrival:
     answers: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    #: The consent is what the source says of all its people, and not what this one said.
+    consent_assumed: bool = False
     lead_id: UUID = field(default_factory=new_id)
     #: The import it comes with.
     batch: UUID | None = None
@@ -85,3 +87,5 @@ class Enrichment:
     facts: Mapping[str, Any]
     touch: Touching | None = None
     because: Reason | None = None
+    #: The consent is what the source says of all its people: it is taken only where nothing is known.
+    consent_assumed: bool = False

@@ -44,7 +44,9 @@ _FEW = 20
 
 #: The columns of a lead that an arrival fills as they are.
 _GIVEN = tuple(
-    name for name in Arrival.__dataclass_fields__ if name not in {"lead_id", "answers", "attributes", "flags"}
+    name
+    for name in Arrival.__dataclass_fields__
+    if name not in {"lead_id", "answers", "attributes", "flags", "consent_assumed"}
 )
 
 
@@ -187,7 +189,7 @@ def look_at(workspace_id: UUID, arrivals: Sequence[Arrival], active: Active | No
     for row, lead, match in zip(rows, facts, matches, strict=True):
         row["account_id"] = match.account_id
         if row["answers"] and not active.book.knows_answers(row["answers"]):
-            row["flags"] = [*row["flags"], UNKNOWN_ANSWERS]
+            row["flags"] = list(dict.fromkeys([*row["flags"], UNKNOWN_ANSWERS]))
         clock, seed = lead_clock(row, None), seed_for(row, active.digest)
         judged = route.judge(active.book, lead, match.judged.account, clock, now, seed)
         looked.append(Looked(row, match, clock, seed, judged))

@@ -59,6 +59,7 @@ _NAMES = frozenset(
         "touches",
         "pages",
         "opens",
+        "consent_assumed",
     }
 )
 _TOLD = tuple(known.name for known in fields(Arrival) if known.name not in _NAMES)
@@ -118,7 +119,8 @@ def again(arrival: Arrival, lead_id: UUID, now: datetime) -> Enrichment:
         facts["answers"] = arrival.answers
     detail = {name: value for name, value in told.items() if isinstance(value, str | int | bool)}
     at = min(arrival.received_at, now)
-    return Enrichment(lead_id, facts, Touching(at, "form", arrival.source, arrival.external_id, detail=detail))
+    touch = Touching(at, "form", arrival.source, arrival.external_id, detail=detail)
+    return Enrichment(lead_id, facts, touch, consent_assumed=arrival.consent_assumed)
 
 
 class Erased(Exception):
@@ -383,6 +385,8 @@ def _by_lead(changes: Sequence[Enrichment], rows: Mapping[UUID, Row]) -> dict[UU
         told.because += (change.because,) if change.because is not None else ()
         facts = dict(change.facts)
         now_there = row | told.given
+        if change.consent_assumed and now_there["consent"] is not None:
+            facts.pop("consent", None)
         if change.touch is not None:
             told.touches.append(change.touch)
             facts = {name: value for name, value in facts.items() if name in _NEWEST or now_there[name] is None}

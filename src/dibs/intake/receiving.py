@@ -21,6 +21,7 @@ from dibs.crm.arrival import Arrival, Enrichment
 from dibs.distribution.persons import kept_instead
 from dibs.distribution.placing import AlreadyHere, Placed, arrive
 from dibs.distribution.writing import to_json
+from dibs.intake.answers import by_name
 from dibs.intake.cleaning import FIELDS, Place
 from dibs.intake.codes import ROWS
 from dibs.intake.models import Source
@@ -33,6 +34,8 @@ from dibs.people.tenancy import enter, new_id
 _TRIES = 6
 #: What a lead keeps from when it came first, whatever is sent later.
 _FIXED = frozenset({"source", "external_id", "received_at"})
+#: What stands beside a row's facts and is none.
+_SAID_OF_ALL = frozenset({"consent_assumed"})
 _COMPARED = sorted(FIELDS - _FIXED)
 #: Facts that hold others by name: what a row says of one of them says nothing of the rest.
 _HELD = frozenset({"attributes", "answers"})
@@ -91,6 +94,7 @@ def take_in(
     thorough = False
     if not enriching:
         fill_from_sources(workspace_id, prepared.taken)
+    by_name(workspace_id, prepared.taken)
     for left in reversed(range(_TRIES)):
         answers: list[Received | None] = [None] * prepared.rows
         for refusal in prepared.refused:
@@ -257,6 +261,8 @@ def fill_from_sources(workspace_id: UUID, rows: Sequence[Taken]) -> None:
         return
     for row in rows:
         for field, value in said.get(row.source, {}).items():
+            if field == "consent" and field not in row.facts:
+                row.facts["consent_assumed"] = True
             row.facts.setdefault(field, value)
 
 
@@ -295,7 +301,9 @@ def _changes(rows: Sequence[tuple[Taken, UUID]]) -> list[Enrichment]:
     for row, lead_id in rows:
         lead = here[lead_id]
         facts: dict[str, Any] = {
-            name: value for name, value in row.facts.items() if name not in _FIXED | _HELD and lead[name] != value
+            name: value
+            for name, value in row.facts.items()
+            if name not in _FIXED | _HELD | _SAID_OF_ALL and lead[name] != value
         }
         for held, said in (("attributes", row.attributes), ("answers", row.facts.get("answers", {}))):
             had = lead[held] if isinstance(lead[held], dict) else json.loads(lead[held] or "{}")
@@ -306,7 +314,7 @@ def _changes(rows: Sequence[tuple[Taken, UUID]]) -> list[Enrichment]:
         if flags != lead["flags"]:
             facts["flags"] = flags
         if facts:
-            changes.append(Enrichment(lead_id, facts))
+            changes.append(Enrichment(lead_id, facts, consent_assumed="consent_assumed" in row.facts))
     return changes
 
 
