@@ -44,9 +44,11 @@ WINDOW = timedelta(hours=11)
 RUSH = 180
 RUSH_WINDOW = timedelta(minutes=45)
 #: Leads of a list that was handed in before all that.
-LISTED = 1_500
+LISTED = 500
 #: Who began to sell only lately, and when.
 _NEWCOMER, _BEGAN = "ines", timedelta(days=2)
+#: By which way the sources' campaigns come to people.
+_CHANNELS = {"search_ad": "search", "social_ad": "social", "webinar": "web", "trade_fair": "event"}
 #: How many of the companies asking are customers already.
 _CUSTOMERS = 40
 
@@ -114,6 +116,7 @@ def fill_sample(now: datetime, seed: str = "sample") -> Filled | None:
         received = [*_received_before(now - WINDOW, seed), *_received(now, seed)]
         _know_customers(workspace_id, received, now, seed)
         _publish(workspace_id, received[0].received_at - _WAVE)
+        _campaign(workspace_id, received)
         played = Playback(workspace_id, players, managers, seed).play(list(_arrivals(received, seed)), now)
         _place_a_list(workspace_id, now - WINDOW, seed)
         _have_read([player.caller for player in players] + managers, now - WINDOW)
@@ -303,6 +306,27 @@ def _publish(workspace_id: UUID, at: datetime) -> None:
     policies.publish(workspace_id, sample_policy(), by=ops, note="The policy the sample starts with", now=at)
 
 
+def _campaign(workspace_id: UUID, received: list[SyntheticLead]) -> None:
+    """What the leads answer to, and what it sent."""
+    from dibs.crm.models import Campaign, Piece
+
+    for key, source in sorted(
+        {(str(lead.attributes["campaign"]), lead.source) for lead in received if "campaign" in lead.attributes}
+    ):
+        name = key.replace("-", " ").capitalize()
+        campaign, made = Campaign.objects.get_or_create(
+            workspace_id=workspace_id, key=key, defaults={"name": name, "channel": _CHANNELS.get(source, "other")}
+        )
+        if made:
+            Piece.objects.create(
+                workspace_id=workspace_id,
+                campaign=campaign,
+                title=name,
+                kind="mail",
+                text=f"{name}: what changes, in five minutes.",
+            )
+
+
 def _announce(workspace_id: UUID, now: datetime) -> None:
     """A rule gets stricter the day after tomorrow, and everybody knows it by now."""
     from dibs.distribution import policies
@@ -343,6 +367,8 @@ def _arrivals(received: list[SyntheticLead], seed: str) -> Iterator[Arrival]:
     random = Random(f"ids:{seed}")
     for lead in received:
         fields = {name: getattr(lead, name) for name in SyntheticLead.__dataclass_fields__}
+        attributes = dict(lead.attributes)
+        fields |= {"campaign": attributes.pop("campaign", None), "attributes": attributes}
         fields["deal_value"] = None if lead.deal_value is None else Decimal(str(lead.deal_value))
         yield Arrival(**fields, lead_id=_id(lead.received_at, random))
 

@@ -301,7 +301,7 @@ class Playback:
     def _plan_the_end(self, contacted: _Plan) -> None:
         player, lead = contacted.player, contacted.lead
         chance = self.random.random()
-        if chance < player.manner.wins:
+        if chance < player.manner.wins * self._talks.worth(lead):
             self._plan("convert", player, lead, contacted.at + self._about(75))
         elif chance < 0.75:
             self._plan("retire", player, lead, contacted.at + self._about(45))

@@ -22,7 +22,8 @@ from phonenumbers.geodata.locale import LOCALE_DATA
 from dibs.delivery import texts, words
 from dibs.engine import reasons
 from dibs.engine.decision import Reason
-from dibs.engine.policy_terms import is_name
+from dibs.engine.policy_qualify import Question
+from dibs.engine.policy_terms import in_language, is_name
 
 #: The languages that every text is in.
 LANGUAGES = ("en", "ja", "es", "id")
@@ -386,10 +387,18 @@ def condition_in_words(text: str | None, language: str) -> list[Part]:
         return _parts(text) if text else []
 
 
-def points_in_words(part: Mapping[str, Any], language: str) -> list[Part]:
-    """What a part of a score is given for: a condition, or the answer to a standard question."""
+def points_in_words(
+    part: Mapping[str, Any], language: str, questions: Mapping[str, Question] | None = None
+) -> list[Part]:
+    """What a part of a score is given for: a condition, or the answer to a standard question, worded as in ``questions`` while they have
+    it."""
     if part.get("question"):
-        return [Part(f"{titled(str(part['question']))}: {str(part.get('answer')).replace('_', ' ')}", True)]
+        name, answer = str(part["question"]), str(part.get("answer"))
+        question = (questions or {}).get(name)
+        says = question.answers[answer].says if question is not None and answer in question.answers else None
+        asked = in_language(question.ask, language) if question is not None else titled(name)
+        given = in_language(says, language) if says is not None else answer.replace("_", " ")
+        return [Part(f"{asked} {given}" if asked.endswith(("?", "？")) else f"{asked}: {given}", True)]
     return condition_in_words(part.get("when"), language)
 
 

@@ -55,14 +55,14 @@ def score_part(visit: Visit, seen: SeenLead) -> Mapping[str, Any] | None:
     found = scores.scores_of(visit.caller, seen)
     if not found:
         return None
-    language = visit.caller.language
+    language, questions = visit.caller.language, visit.questions
     changes = [
         Change(
             each.at,
             each.score,
             each.rank,
-            tuple((points_in_words(vars_of(part), language), part.add) for part in each.gained),
-            tuple((points_in_words(vars_of(part), language), -part.add) for part in each.lost),
+            tuple((points_in_words(vars_of(part), language, questions), part.add) for part in each.gained),
+            tuple((points_in_words(vars_of(part), language, questions), -part.add) for part in each.lost),
         )
         for each in reversed(found)
     ]

@@ -78,6 +78,7 @@ class Step:
 def steps_of(visit: Visit, story: Iterable[Entry], seen: SeenLead) -> Iterable[Step]:
     """The story in the reader's words: what a decision found out, the score, then where the lead went and why."""
     names, language = visit.names, active_language()
+    questions = visit.questions
     for entry in story:
         if entry.kind in _WRITTEN:
             yield _written(visit, entry)
@@ -92,7 +93,7 @@ def steps_of(visit: Visit, story: Iterable[Entry], seen: SeenLead) -> Iterable[S
         for reason, text in said:
             if reason["code"] == "scored":
                 points = [
-                    (points_in_words(part, language), part["add"]) for part in reason["params"].get("parts") or ()
+                    (points_in_words(part, language, questions), part["add"]) for part in reason["params"].get("parts") or ()
                 ]
                 yield Step(entry.at, text, points=points, version=entry.policy_version)
         rest = [(reason, text) for reason, text in said if reason["code"] not in _FOUND | {"scored", "received"}]

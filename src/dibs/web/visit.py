@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, wraps
@@ -27,6 +27,7 @@ from dibs.delivery.wording import active_language, language_of, say, sentence
 from dibs.distribution.hours import hours_of
 from dibs.engine import calendar
 from dibs.engine.decision import Reason, Refusal
+from dibs.engine.policy_qualify import Question
 from dibs.insight.fair_play import open_to
 from dibs.insight.mine import MyStanding, my_standing
 from dibs.insight.sight import Eyes, SeenLead
@@ -100,6 +101,11 @@ class Visit:
     def names(self) -> dict[str, str]:
         """Reps' names by handle."""
         return dict(Rep.objects.filter(workspace_id=self.caller.workspace_id).values_list("handle", "name"))
+
+    @property
+    def questions(self) -> Mapping[str, Question]:
+        """The standard questions of the policy in force."""
+        return self.eyes.book.policy.qualify.questions if self.eyes.book is not None else {}
 
     @cached_property
     def pools(self) -> list[tuple[str, str]]:
