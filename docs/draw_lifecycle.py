@@ -28,7 +28,10 @@ STATE: dict[str, str] = {
 }
 KIND: dict[str, tuple[str, str]] = {
     "placed": ("policy", "a new lead was given its place"),
-    "requalified": ("policy", "new facts, going stale, being given up or a pool that is gone gave a waiting lead another place"),
+    "requalified": (
+        "policy",
+        "new facts, going stale, being given up or a pool that is gone gave a waiting lead another place",
+    ),
     "qualified": ("policy", "a lead that marketing has became ready: on to sales"),
     "claimed": ("rep", "a rep took it from a pool, or took over one whose lock had run out"),
     "accepted": ("rep", "the rep took the offer"),

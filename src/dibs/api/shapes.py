@@ -171,7 +171,9 @@ class LeadOut(Outgoing):
     )
     ended_at: datetime | None = Field(None, description="When it was converted or retired.")
     retired_why: str | None = None
-    do_not_contact: bool | None = Field(None, description="True: its person is on the list of those who must not be contacted.")
+    do_not_contact: bool | None = Field(
+        None, description="True: its person is on the list of those who must not be contacted."
+    )
     sequence: str | None = Field(None, description="The sequence of mails it is in the middle of.")
     opportunity: UUID | None = Field(None, description="What it became; said in answer to its conversion.")
     claim: UUID | None = Field(

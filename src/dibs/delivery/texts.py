@@ -229,7 +229,9 @@ WITHOUT: Mapping[tuple[str, str], str] = {
     ("rescored", "model"): _("Scored anew: the model was switched off"),
     ("opportunity_won", "amount"): _("The opportunity was won"),
     ("opportunity_lost", "why"): _("The opportunity was lost"),
-    ("too_big_to_close", "worth"): _("Only what is worth less than {under} can be closed on the spot; what this is worth is not said"),
+    ("too_big_to_close", "worth"): _(
+        "Only what is worth less than {under} can be closed on the spot; what this is worth is not said"
+    ),
     ("territory_changed", "before"): _("It lies in the territory {after} now"),
     ("territory_changed", "after"): _("It lies in no territory now, and lay in {before}"),
 }

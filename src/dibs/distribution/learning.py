@@ -169,7 +169,11 @@ def _facts(learnt: Sequence[Past], without: frozenset[str]) -> Iterator[dict[str
             counts.total() - sum(counts[value] for value in often),
         ]
         if sum(count >= LEAST_OF_A_VALUE for count in levels) > 1:
-            fact: dict[str, Any] = {"fact": name, "kind": "shape" if name in SHAPES else "value", "levels": sorted(often)}
+            fact: dict[str, Any] = {
+                "fact": name,
+                "kind": "shape" if name in SHAPES else "value",
+                "levels": sorted(often),
+            }
             if fact["kind"] == "value":
                 usual = {value: spelled[value].most_common(1)[0][0] for value in fact["levels"]}
                 # "yes" and "no" stand for what a program says otherwise.

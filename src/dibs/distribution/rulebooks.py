@@ -83,7 +83,9 @@ def model(model_id: UUID) -> Model:
 
 def switched_on(workspace_id: UUID) -> UUID | None:
     """The model that predicts here, if one is switched on."""
-    found: UUID | None = ScoreModel.objects.filter(workspace_id=workspace_id, active=True).values_list("id", flat=True).first()
+    found: UUID | None = (
+        ScoreModel.objects.filter(workspace_id=workspace_id, active=True).values_list("id", flat=True).first()
+    )
     return found
 
 

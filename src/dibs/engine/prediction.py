@@ -120,7 +120,12 @@ class Model:
             if abs(fact.effects[level]) >= WORTH_NAMING
         ]
         moved.sort(key=lambda part: (-abs(float(part["effect"] or 0)), str(part["fact"])))
-        params: dict[str, Param] = {"model": self.number, "likelihood": likelihood, "score": score, "parts": moved[:NAMED]}
+        params: dict[str, Param] = {
+            "model": self.number,
+            "likelihood": likelihood,
+            "score": score,
+            "parts": moved[:NAMED],
+        }
         return Prediction(likelihood, score, Reason("predicted", params))
 
 

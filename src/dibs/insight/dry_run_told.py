@@ -52,9 +52,7 @@ def shown(run: DryRun, caller: Caller, timezone: str) -> dict[str, Any]:
         else {name: getattr(account, name) for name in type(account).__dataclass_fields__},
         "matching": teller.reasons(run.match.judged.reasons),
         "points": [{"add": counted.add, **teller.condition(counted.why)} for counted in run.trace.points],
-        "answers": [
-            {"question": one.question, "answer": one.answer, "add": one.add} for one in run.trace.answers
-        ],
+        "answers": [{"question": one.question, "answer": one.answer, "add": one.add} for one in run.trace.answers],
         "gate": {
             "side": run.trace.gate.side,
             "open": run.trace.gate.is_open,
