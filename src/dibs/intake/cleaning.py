@@ -415,7 +415,8 @@ def _answer(to: Cleaned, name: str, question: Any, said: Any) -> None:
     if isinstance(said, bool):
         said = "yes" if said else "no"
     text = tidy(_textual(name, said))
-    answer = _NOT_IN_NAMES.sub("_", text.casefold()).strip("_")
+    # What another script says is not cut down to the digits in it: it may be what people read of an answer.
+    answer = _NOT_IN_NAMES.sub("_", text.casefold()).strip("_") if text.isascii() else ""
     if not is_name(answer):
         to.doubt("answers_invalid", name, text)
         return

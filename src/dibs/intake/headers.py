@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Map
 from datetime import date, datetime, timedelta
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from dibs.engine.policy_reading import did_you_mean
-from dibs.intake.cleaning import FIELDS, TEXTS, yes_or_no
+from dibs.intake.cleaning import ANSWERS, FIELDS, TEXTS, yes_or_no
 from dibs.intake.mapping import Column, Mapping, MappingFile
 from dibs.intake.moments import in_zone, read_moment
 from dibs.intake.numbers import read_number
@@ -242,14 +244,16 @@ def field_called(name: str) -> str | None:
     return "name" if folded in {*_GIVEN, *_FAMILY} else _meanings().get(folded)
 
 
-def guess_mapping(header: Sequence[str]) -> MappingFile:
-    """The mapping for a file that comes without one: columns that are called like a lead's fields, or nearly, fill them;
-    the others become attributes. `MappingRefused` if none is."""
+def guess_mapping(header: Sequence[str], asked: Map[str, Sequence[str]] = MappingProxyType({})) -> MappingFile:
+    """The mapping for a file that comes without one: columns that are called like a lead's fields, or nearly, fill them, and those called
+    like a standard question answer it (``asked``: what each is called); the others become attributes. `MappingRefused` if none is."""
     columns: dict[str, str] = {}
     folded = {name: _fold(name) for name in header}
     # A column with the field's very name goes before one that has an alias.
-    for name in sorted(header, key=lambda name: folded[name] not in {_fold(field) for field in FIELDS}):
-        meant = _meanings().get(folded[name])
+    questions = {_fold(words): f"{ANSWERS}{question}" for question, called in asked.items() for words in called}
+    own = {_fold(field) for field in FIELDS}
+    for name in sorted(header, key=lambda name: (folded[name] not in own, folded[name] not in questions)):
+        meant = (None if folded[name] in own else questions.get(folded[name])) or _meanings().get(folded[name])
         if meant and meant not in columns.values():
             columns[name] = meant
     if "name" not in columns.values():

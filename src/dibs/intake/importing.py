@@ -17,6 +17,7 @@ from django.db import transaction
 
 from dibs.crm.models import Lead
 from dibs.distribution.placing import Placed
+from dibs.intake.answers import asked, questions_of
 from dibs.intake.chunks import LONG, Chunk, Reading, Refused, chunks, chunks_ahead, written
 from dibs.intake.connectors.opening import open_rows
 from dibs.intake.headers import Fitted, guess_mapping
@@ -140,8 +141,8 @@ def import_file(
     chunk back: nothing stays, but a lead that is in the file twice is placed twice, and each chunk finds the rotations as they
     are now. ``progress`` is told the bytes read and in all after each chunk.
     """
-    reading, size = look_into(workspace, path, Wanted(source, mapping, encoding, sheet), clock())
     enter(workspace.id)
+    reading, size = look_into(workspace, path, Wanted(source, mapping, encoding, sheet), clock())
     batch = None if dry_run else _begin(workspace, reading, size, by)
     return _carry_out(workspace, reading, size, batch, clock, progress)
 
@@ -168,7 +169,7 @@ def look_into(workspace: Workspace, path: Path, wanted: Wanted, now: datetime) -
     given = wanted.mapping.mapping if wanted.mapping else Mapping()
     encoding = wanted.encoding or given.encoding
     with open_rows(path, encoding=encoding, delimiter=given.delimiter, sheet=wanted.sheet) as file:
-        mapping = wanted.mapping or guess_mapping(file.header)
+        mapping = wanted.mapping or guess_mapping(file.header, asked(questions_of(workspace.id)))
         Fitted(mapping, file.header, workspace.timezone)
         where = mapping.mapping.place(workspace.country, workspace.timezone)
         sheet = getattr(file, "sheet", None)
