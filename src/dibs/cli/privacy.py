@@ -94,6 +94,7 @@ def export(
             click.echo(text)
         else:
             output.write_text(text, encoding="utf-8")
+            click.echo(f"Written to {output}.", err=True)
 
 
 @privacy.command("erase")

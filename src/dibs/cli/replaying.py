@@ -103,12 +103,12 @@ def _tell(done: Replayed) -> None:
     click.echo(f"{done.leads:,} leads placed{span}; {done.touched:,} were of people who had come before.")
     click.echo(f"{done.won:,} were won, each when it was.")
     for count, said in (
-        (done.early, "were won before they were received: played when they were received."),
-        (done.claimed, "were waiting in a pool when they were won: claimed by a rep then."),
-        (done.given, "had nobody when they were won: given to a rep by hand then."),
-        (done.reopened, "had been given up when they were won: opened again."),
-        (done.unknown, "wins are of leads that are not there."),
-        (done.refused, "rows could not be read."),
+        (done.early, "Won before they were received, and played when they were received:"),
+        (done.claimed, "Waiting in a pool when they were won, and claimed by a rep then:"),
+        (done.given, "With nobody when they were won, and given to a rep by hand then:"),
+        (done.reopened, "Given up when they were won, and opened again:"),
+        (done.unknown, "Wins of leads that are not there:"),
+        (done.refused, "Rows that could not be read:"),
     ):
         if count:
-            click.echo(f"  {count:,} {said}")
+            click.echo(f"  {said} {count:,}")
