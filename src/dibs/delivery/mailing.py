@@ -9,7 +9,7 @@ written on the lead, or on the list of those who must not be contacted, before t
 from __future__ import annotations
 
 import smtplib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import formatdate
@@ -138,18 +138,6 @@ def try_again(workspace_id: UUID, now: datetime, sequence: str | None = None) ->
             "UPDATE delivery_mail SET state = 'waiting', attempts = 0, send_at = %s, error = '' "
             f"WHERE workspace_id = %s AND state = 'failed'{which}",
             [now, workspace_id, *values],
-        )
-        return int(cursor.rowcount)
-
-
-def stop_waiting(workspace_id: UUID, lead_ids: Sequence[UUID], why: str) -> int:
-    """Stop the mails that wait to be sent to these leads, in the caller's transaction; returns how many. One that a worker has taken
-    already may be on its way."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE delivery_mail SET state = 'stopped', send_at = NULL, error = %s "
-            "WHERE workspace_id = %s AND lead_id = ANY(%s) AND state = 'waiting'",
-            [why, workspace_id, list(lead_ids)],
         )
         return int(cursor.rowcount)
 
