@@ -266,14 +266,14 @@ def _mistakes(mapping: Mapping) -> list[tuple[str, str, tuple[str | int, ...]]]:
             elif target in filled and target not in JOINABLE:
                 found.append(("target_twice", f"{target} is already filled by {filled[target]}", path))
             filled.setdefault(target, name)
-        found.extend(_bad_moments(column.dates, column.timezone, ("columns", name)))
+        found.extend(bad_moments(column.dates, column.timezone, ("columns", name)))
     for part in ("constants", "defaults"):
         for target in getattr(mapping, part):
             if wrong := _unknown_target(target):
                 found.append(("unknown_field", wrong, (part, target)))
             elif mapping.enrich and target in _FIXED:
                 found.append(("fixed_field", f"{target} cannot be changed by enriching", (part, target)))
-    found.extend(_bad_moments(mapping.dates, mapping.timezone, ()))
+    found.extend(bad_moments(mapping.dates, mapping.timezone, ()))
     if mapping.country is not None and country_code(mapping.country) != mapping.country:
         found.append(("country_unknown", f"{mapping.country} is no country code; use one such as JP", ("country",)))
     if mapping.enrich and "external_id" not in filled:
@@ -295,9 +295,10 @@ def _unknown_target(target: str) -> str | None:
     return f"a lead has no field {target}{hint}"
 
 
-def _bad_moments(
+def bad_moments(
     dates: tuple[str, ...], timezone: str | None, path: tuple[str | int, ...]
 ) -> list[tuple[str, str, tuple[str | int, ...]]]:
+    """What is wrong with formats of dates and a time zone, as `MappingFile.refused` takes it."""
     found: list[tuple[str, str, tuple[str | int, ...]]] = []
     for form in dates:
         try:

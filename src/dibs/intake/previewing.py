@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Sequence
 from collections.abc import Mapping as Map
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from django.db import transaction
 
+from dibs.intake.answers import asked, questions_of
 from dibs.intake.chunks import Refused
-from dibs.intake.cleaning import FIELDS
+from dibs.intake.cleaning import ANSWERS, FIELDS
 from dibs.intake.connectors.opening import open_rows
+from dibs.intake.connectors.rows import Row as RowOfFile
+from dibs.intake.dates import ORDERS, likely_order
 from dibs.intake.headers import Fitted, guess_mapping, storable
 from dibs.intake.importing import Wanted, place_name
-from dibs.intake.mapping import JOINABLE, Mapping, MappingFile, MappingRefused, kept_mapping
+from dibs.intake.mapping import JOINABLE, Mapping, MappingFile, MappingRefused, bad_moments, kept_mapping
+from dibs.intake.mapping import Column as Told
 from dibs.intake.models import Source
 from dibs.intake.preparing import Sent, prepare
 from dibs.intake.receiving import Received, take_in
@@ -38,6 +43,9 @@ class Column:
     name: str
     values: tuple[str, ...]
     to: tuple[str, ...]
+    #: The formats that its dates are read by, and whether some could be read day first as well as month first.
+    dates: tuple[str, ...] = ()
+    ambiguous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +92,12 @@ def preview(
     with open_rows(
         path, encoding=wanted.encoding or given.encoding, delimiter=given.delimiter, sheet=wanted.sheet
     ) as file:
-        mapping = (
-            wanted.mapping or _last_mapping(workspace, wanted.source, file.header) or guess_or_nothing(file.header)
-        )
-        fitted = Fitted(mapping, file.header, workspace.timezone)
+        mapping = wanted.mapping or earlier_or_guessed(workspace, wanted.source, file.header)
+        Fitted(mapping, file.header, workspace.timezone)
         rows = list(islice(file, TRIED + 1))
+        if wanted.mapping is None:
+            mapping = with_dates(mapping, file.header, rows)
+        fitted = Fitted(mapping, file.header, workspace.timezone)
         more, rows = len(rows) > TRIED, rows[:TRIED]
         delimiter, encoding = file.delimiter, file.encoding
         sheet, sheets = getattr(file, "sheet", None), tuple(getattr(file, "sheets", ()))
@@ -135,30 +144,69 @@ def preview(
     )
 
 
-def _last_mapping(workspace: Workspace, source: str, header: Sequence[str]) -> MappingFile | None:
-    """How the source's last file was read, if this one has its columns."""
+def earlier_or_guessed(workspace: Workspace, source: str, header: Sequence[str]) -> MappingFile:
+    """How the source's last file was read, as far as this one has its columns; a column that is new fills what its name says, if nothing
+    else does. A source without one, or of whose columns none is here: what the columns' names say."""
     said = Source.objects.filter(workspace=workspace, name=source).values_list("mapping", flat=True).first()
     if not said:
-        return None
-    mapping = kept_mapping(said)
+        return guess_or_nothing(workspace, header)
+    kept = kept_mapping(said)
     try:
-        Fitted(mapping, header, workspace.timezone)
+        Fitted(kept, header, workspace.timezone)
     except MappingRefused:
-        return None
-    return mapping
+        pass
+    else:
+        return kept
+    earlier = kept.mapping
+    columns = {name: column for name, column in earlier.columns.items() if name in header}
+    external_id = earlier.external_id if earlier.external_id in header else None
+    guessed = guess_or_nothing(workspace, header).mapping
+    if not columns and external_id is None:
+        return MappingFile(guessed)
+    filled = {target for column in columns.values() for target in column.to} | (
+        {"external_id"} if external_id else set()
+    )
+    for name, column in guessed.columns.items():
+        if name not in {*columns, external_id} and not filled & set(column.to):
+            columns[name] = column
+    return MappingFile(earlier.model_copy(update={"columns": columns, "external_id": external_id}))
 
 
-def guess_or_nothing(header: Sequence[str]) -> MappingFile:
+def guess_or_nothing(workspace: Workspace, header: Sequence[str]) -> MappingFile:
     """The mapping that the columns' names say; where they say none, each becomes an attribute, for a person to say better."""
     try:
-        return guess_mapping(header)
+        return guess_mapping(header, asked(questions_of(workspace.id)))
     except MappingRefused:
         return MappingFile(Mapping(rest="attributes"))
 
 
-def mapping_from(choices: Map[str, str], before: Mapping) -> MappingFile:
+def with_dates(
+    file: MappingFile, header: Sequence[str], rows: Sequence[RowOfFile], told: Collection[str] = ()
+) -> MappingFile:
+    """The mapping with the order of day and month for columns of dates that name none, where these rows leave but one. ``told``: columns
+    for which a person has said how they are read."""
+    mapping = file.mapping
+    if mapping.dates:
+        return file
+    columns = dict(mapping.columns)
+    for name, column in mapping.columns.items():
+        if "received_at" in column.to and not column.dates and name in header and name not in told:
+            order, _either = likely_order(_texts(header.index(name), rows))
+            if order is not None:
+                columns[name] = column.model_copy(update={"dates": ORDERS[order]})
+    return MappingFile(mapping.model_copy(update={"columns": columns}))
+
+
+def _texts(at: int, rows: Sequence[RowOfFile]) -> list[str]:
+    return [row.values[at] for row in rows if row.values is not None and isinstance(row.values[at], str)]
+
+
+def mapping_from(
+    choices: Map[str, str], before: Mapping, dates: Map[str, Sequence[str]] = MappingProxyType({})
+) -> MappingFile:
     """A mapping with each column of ``choices`` filling the field that it names: "" for nothing, ``attributes`` for one of its own name.
-    What ``before`` says besides, of dates, marks and constants, stays. Raises `MappingRefused`.
+    What ``before`` says besides, of dates, marks and constants, stays; ``dates``: the formats of columns for which they were chosen, none
+    of them for what can be read without. Raises `MappingRefused`.
     """
     columns: dict[str, Any] = {}
     external_id = None
@@ -173,7 +221,9 @@ def mapping_from(choices: Map[str, str], before: Mapping) -> MappingFile:
         if kept is not None and kept.to == (target,):
             columns[name] = kept
         else:
-            columns[name] = {"to": (target,)}
+            columns[name] = Told(to=(target,))
+        if name in dates:
+            columns[name] = columns[name].model_copy(update={"dates": tuple(dates[name])})
     mapping = Mapping.model_validate(
         {
             **{name: getattr(before, name) for name in Mapping.model_fields},
@@ -186,8 +236,11 @@ def mapping_from(choices: Map[str, str], before: Mapping) -> MappingFile:
     filled = Counter(
         target for column in mapping.columns.values() for target in column.to if not target.startswith("attributes.")
     )
+    for name, column in mapping.columns.items():
+        if wrong := bad_moments(column.dates, None, ("columns", name)):
+            raise file.refused(*wrong)
     for target, times in filled.items():
-        if target not in FIELDS:
+        if target not in FIELDS and not target.startswith(ANSWERS):
             raise file.refused(("unknown_field", f"a lead has no field {target}", ()))
         if times > 1 and target not in JOINABLE:
             raise file.refused(("target_twice", f"two columns fill {target}, which takes one", ()))
@@ -203,7 +256,9 @@ def _column(at: int, name: str, rows: Sequence[Any], mapping: Mapping) -> Column
         return Column(name, values, ("external_id",))
     kept = mapping.columns.get(name)
     if kept is not None:
-        return Column(name, values, tuple(kept.to))
+        _order, either = likely_order(_texts(at, rows)) if "received_at" in kept.to else (None, False)
+        dates = tuple(kept.dates or mapping.dates)
+        return Column(name, values, tuple(kept.to), dates, either and not dates)
     return Column(name, values, (f"attributes.{name}",) if mapping.rest == "attributes" else ())
 
 

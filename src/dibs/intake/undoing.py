@@ -11,7 +11,7 @@ from procrastinate.contrib.django import app
 
 from dibs.distribution.undoing import Before, Touched, take_back, touched_leads
 from dibs.engine.decision import Reason
-from dibs.intake.models import Changed, Import
+from dibs.intake.models import Changed, Import, Source
 from dibs.people.caller import Caller
 from dibs.people.models import User
 from dibs.people.tenancy import enter
@@ -75,6 +75,7 @@ def undo(workspace_id: UUID, import_id: UUID, now: datetime) -> int:
             batch.save(update_fields=["state", "problem", "undone_by"])
             return 0
         _forget_payloads(workspace_id, batch, [*done.leads, *(each.lead_id for each in changed)], now)
+        _forget_mapping(batch)
         batch.changed.all().delete()
         batch.state, batch.undone_at = "undone", now
         batch.counts = {
@@ -88,6 +89,18 @@ def undo(workspace_id: UUID, import_id: UUID, now: datetime) -> int:
         }
         batch.save(update_fields=["state", "undone_at", "counts"])
         return len(done.leads)
+
+
+def _forget_mapping(batch: Import) -> None:
+    """How the import read its file is how its source's are read no more, if it was; how the one before read its own is again."""
+    said = batch.options.get("mapping")
+    source = Source.objects.select_for_update().filter(workspace_id=batch.workspace_id, name=batch.source).first()
+    if source is None or said is None or source.mapping != said:
+        return
+    others = Import.objects.filter(workspace_id=batch.workspace_id, source=batch.source).exclude(id=batch.id)
+    before = others.exclude(state__in=("undone", "undoing")).order_by("-started_at").values_list("options", flat=True)
+    source.mapping = next((options["mapping"] for options in before if options.get("mapping")), None)
+    source.save(update_fields=["mapping"])
 
 
 def _forget_payloads(workspace_id: UUID, batch: Import, leads: list[UUID], now: datetime) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -15,22 +19,33 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dibs.crm.models import Campaign
-from dibs.delivery.wording import field_name, flagged
+from dibs.delivery.wording import field_name, flagged, titled
+from dibs.engine.policy_terms import in_language
 from dibs.insight.pages import BadCursor, cursor_after, last_seen
 from dibs.intake import background, undoing
-from dibs.intake.cleaning import FIELDS
+from dibs.intake.answers import questions_of
+from dibs.intake.cleaning import ANSWERS, FIELDS
 from dibs.intake.connectors.opening import open_rows
-from dibs.intake.connectors.rows import FileRefused
+from dibs.intake.connectors.rows import FileRefused, Row
+from dibs.intake.dates import ORDERS, order_of
 from dibs.intake.importing import Wanted
 from dibs.intake.listing import OUTCOMES, import_of, imports_of, refusals_file, refusals_of
-from dibs.intake.mapping import Mapping as Columns
-from dibs.intake.mapping import MappingFile, MappingRefused, kept_mapping
+from dibs.intake.mapping import MappingFile, MappingRefused
 from dibs.intake.models import Import, Source, Upload
-from dibs.intake.previewing import Preview, guess_or_nothing, mapping_from, preview
+from dibs.intake.previewing import (
+    TRIED,
+    Preview,
+    earlier_or_guessed,
+    guess_or_nothing,
+    mapping_from,
+    preview,
+    with_dates,
+)
 from dibs.intake.sources import CATEGORIES, SourceRefused, write_down
 from dibs.intake.uploads import as_file, keep_upload
 from dibs.people.access import Action
 from dibs.people.models import User, Workspace
+from dibs.web import shown
 from dibs.web import told_of_files as told
 from dibs.web.sources import source_in
 from dibs.web.visit import Visit, page
@@ -67,7 +82,7 @@ def imports(visit: Visit) -> HttpResponse:
                 with as_file(upload) as path, open_rows(path):
                     pass
             except FileRefused as refused:
-                unfit = str(told.FILES[refused.code])
+                unfit = told.of_file(refused)
             else:
                 along = {name: given.get(name, "") for name in _ALONG if given.get(name)} | {"source": source}
                 return redirect(f"{reverse('new_import', args=[upload.id])}?{urlencode(along)}")
@@ -114,16 +129,21 @@ def new_import(visit: Visit, upload_id: UUID) -> HttpResponse:
     unfit, seen, mapping = "", None, None
     try:
         with as_file(upload) as path:
-            if any(name.startswith("to-") for name in form):
+            looking = form.get("act") == "guess"
+            if looking or any(name.startswith("to-") for name in form):
                 with open_rows(path, encoding=encoding, sheet=sheet) as file:
-                    header = file.header
-                before = _before(workspace, given["source"], header)
-                try:
-                    mapping = mapping_from({name: form.get(f"to-{at}", "") for at, name in enumerate(header)}, before)
-                except MappingRefused as refused:
-                    unfit = told.of_mapping(refused)
+                    header, rows = file.header, list(islice(file, TRIED))
+                if looking:
+                    mapping = with_dates(guess_or_nothing(workspace, header), header, rows)
+                elif form.get("header", _digest(header)) != _digest(header):
+                    looking = True  # What was chosen was for the columns of another sheet.
+                else:
+                    try:
+                        mapping = _chosen(form, earlier_or_guessed(workspace, given["source"], header), header, rows)
+                    except MappingRefused as refused:
+                        unfit = told.of_mapping(refused)
             wanted = Wanted(given["source"], mapping, encoding, sheet)
-            if form.get("act") == "go" and not unfit:
+            if form.get("act") == "go" and not unfit and not looking:
                 if about:
                     write_down(workspace.id, given["source"], about)
                 by = User.objects.get(id=visit.caller.user_id)
@@ -132,7 +152,7 @@ def new_import(visit: Visit, upload_id: UUID) -> HttpResponse:
     except background.AlreadyBegun as begun_before:
         return redirect("import", begun_before.import_id)
     except FileRefused as refused:
-        unfit = str(told.FILES[refused.code])
+        unfit = told.of_file(refused)
     except MappingRefused as refused:
         unfit = told.of_mapping(refused)
     except SourceRefused as refused:
@@ -149,6 +169,13 @@ def new_import(visit: Visit, upload_id: UUID) -> HttpResponse:
         seen=seen,
         shown=_shown(seen) if seen else [],
         targets=[(name, field_name(name, visit.caller.language)) for name in _TARGETS],
+        questions=[
+            (f"{ANSWERS}{name}", in_language(question.ask, visit.caller.language))
+            for name, question in questions_of(workspace.id).items()
+        ],
+        stamp=_digest([column.name for column in seen.columns]) if seen else "",
+        order_of=order_of,
+        cell=_cell,
         rows=_rows(seen) if seen else 0,
         outcomes=[(name, seen.counts.get(name, 0)) for name in OUTCOMES] if seen else [],
         warnings=[(str(told.WARNINGS[code]), _doubt(what)) for code, what in seen.warnings] if seen else [],
@@ -158,15 +185,36 @@ def new_import(visit: Visit, upload_id: UUID) -> HttpResponse:
     )
 
 
-def _before(workspace: Workspace, source: str, header: list[str]) -> Columns:
-    """How the source's files were read, for what the page cannot say: formats of dates, words for values."""
-    said = Source.objects.filter(workspace=workspace, name=source).values_list("mapping", flat=True).first()
-    if said:
-        mapping = kept_mapping(said).mapping
-        if not set(mapping.columns) - set(header):
-            return mapping
-    guessed: MappingFile = guess_or_nothing(header)
-    return guessed.mapping
+def _chosen(form: QueryDict, before: MappingFile, header: list[str], rows: list[Row]) -> MappingFile:
+    """The mapping that was chosen on the page; of what the page cannot say, as words for values, what held ``before``. Raises
+    `MappingRefused`."""
+    dates: dict[str, tuple[str, ...]] = {}
+    for at, name in enumerate(header):
+        order, own = form.get(f"dates-{at}"), form.get(f"format-{at}", "").replace("\0", "").strip()[:60]
+        if order is not None and form.get(f"to-{at}") == "received_at":
+            dates[name] = (own,) if order == "own" and own else ORDERS.get(order, ())
+            if order == "own" and not own:
+                del dates[name]
+    chosen = mapping_from({name: form.get(f"to-{at}", "") for at, name in enumerate(header)}, before.mapping, dates)
+    return with_dates(chosen, header, rows, told=dates)
+
+
+def _digest(header: list[str]) -> str:
+    """Names a row of columns, to tell whether choices were made for it."""
+    return hashlib.sha256("\0".join(header).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _cell(value: Any) -> str:
+    """What a field of a row would hold, as its reader writes it."""
+    if isinstance(value, bool):
+        return str(_("yes") if value else _("no"))
+    if isinstance(value, datetime):
+        return shown.clock(value)
+    if isinstance(value, int | float | Decimal):
+        return shown.number(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{titled(name)}: {_cell(held)}" for name, held in value.items())
+    return "" if value is None else str(value)
 
 
 def _about(given: Mapping[str, str]) -> dict[str, Any]:
@@ -183,8 +231,8 @@ def _about(given: Mapping[str, str]) -> dict[str, Any]:
 
 def _shown(seen: Preview) -> list[str]:
     """The fields that the first rows have, in the order of the form."""
-    there = {name for row in seen.rows for name in row.fields}
-    return [name for name in _TARGETS if name in there]
+    there = {name for row in seen.rows for name, value in row.fields.items() if value not in (None, "", {})}
+    return [name for name in (*_TARGETS, "answers") if name in there]
 
 
 def _rows(seen: Preview) -> int:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from dibs.delivery.wording import titled, word
+from dibs.intake.connectors.rows import FileRefused
 from dibs.intake.mapping import MappingRefused
 
 #: Why nothing of a file can be read.
@@ -37,6 +38,7 @@ MAPPINGS: Mapping[str, object] = {
     "empty": _("No column fills a field of a lead. Choose at least one."),
     "target_twice": _("Two columns fill the same field, which takes one. Choose another for one of them."),
     "unknown_field": _("A lead has no such field."),
+    "bad_date_format": _("That is no format of dates with year, month and day."),
     "column_missing": _("The file has not the columns that were chosen. Choose them anew."),
 }
 #: Why a source or a campaign cannot be kept so.
@@ -116,6 +118,17 @@ STATES: Mapping[str, object] = {
     "undoing": _("being undone"),
     "undone": _("undone"),
 }
+
+
+def of_file(refused: FileRefused) -> str:
+    """Why a file cannot be read, with the column that it is about."""
+    if refused.code == "header_blank" and refused.column:
+        return gettext("Column %(column)s has no name. Give every column one in the first row.") % {
+            "column": refused.column
+        }
+    if refused.code == "header_doubled" and refused.column:
+        return gettext("Two columns have the same name, %(column)s. Rename one of them.") % {"column": refused.column}
+    return str(FILES[refused.code])
 
 
 def of_mapping(refused: MappingRefused) -> str:
