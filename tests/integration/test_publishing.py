@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from dibs.delivery.models import Outbox
-from dibs.distribution import policies
+from dibs.distribution import policies, rulebooks
 from dibs.distribution.models import PolicyVersion
 from dibs.engine.facts import LeadFacts
 from dibs.engine.policy import PolicyRefused, canonical, digest, read
@@ -143,6 +143,7 @@ def test_which_policy_is_active_costs_one_query_once_it_is_compiled(
 ) -> None:
     policies.publish(workspace.id, text("First"), by=None)
     policies.rulebook.cache_clear()
+    rulebooks.predicting.cache_clear()
     with django_assert_num_queries(2):
         first = policies.active(workspace.id)
     with django_assert_num_queries(1):

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import structlog
+from pydantic import ValidationError
 
 from dibs.crm.models import Lead
 from dibs.delivery.models import Notice, Outbox
-from dibs.distribution import acting, claiming, policies, tasks
+from dibs.distribution import acting, claiming, policies, rulebooks, tasks
 from dibs.distribution.models import RepEntry, Standing
 from dibs.distribution.placing import place
 from dibs.distribution.tiering import retier_all
@@ -272,8 +273,9 @@ def test_the_job_looks_in_every_workspace_and_a_broken_one_stops_no_other(
     enter(other.id)
     type(version).objects.filter(id=version.id).update(document={})
     policies.rulebook.cache_clear()
+    rulebooks.predicting.cache_clear()
     monkeypatch.setattr(tasks, "moment", lambda: day(1))
-    with pytest.raises(KeyError):
+    with pytest.raises(ValidationError):
         tasks.settle_tiers(timestamp=int(day(1).timestamp()))
     for one, on in ((aiko, day(1)), (rep, MONDAY), (late, day(1))):
         enter(one.workspace_id)

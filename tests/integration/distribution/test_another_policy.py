@@ -312,6 +312,7 @@ def test_a_job_for_a_workspace_that_is_no_more_does_nothing(workspace: Workspace
     asked = jobs(workspace)[0][2]
     PolicyVersion.objects.filter(workspace=workspace).delete()
     rulebooks.rulebook.cache_clear()
+    rulebooks.predicting.cache_clear()
     assert tasks.bring_forward(**asked) == 0
 
 
