@@ -93,7 +93,8 @@ def steps_of(visit: Visit, story: Iterable[Entry], seen: SeenLead) -> Iterable[S
         for reason, text in said:
             if reason["code"] == "scored":
                 points = [
-                    (points_in_words(part, language, questions), part["add"]) for part in reason["params"].get("parts") or ()
+                    (points_in_words(part, language, questions), part["add"])
+                    for part in reason["params"].get("parts") or ()
                 ]
                 yield Step(entry.at, text, points=points, version=entry.policy_version)
         rest = [(reason, text) for reason, text in said if reason["code"] not in _FOUND | {"scored", "received"}]
