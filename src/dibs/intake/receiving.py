@@ -8,7 +8,7 @@ came before.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -34,6 +34,8 @@ from dibs.people.tenancy import enter, new_id
 _TRIES = 6
 #: What a lead keeps from when it came first, whatever is sent later.
 _FIXED = frozenset({"source", "external_id", "received_at"})
+#: Facts that name a lead and say nothing of anybody.
+_NAMES_ONE = frozenset({"source", "external_id", "received_at"})
 #: What stands beside a row's facts and is none.
 _SAID_OF_ALL = frozenset({"consent_assumed"})
 _COMPARED = sorted(FIELDS - _FIXED)
@@ -92,6 +94,7 @@ def take_in(
     """Keep, place and enrich, in one transaction. The connection is in the workspace already. ``batch``: the import that they are of,
     for which is noted what they change."""
     thorough = False
+    bare = {row.at for row in prepared.taken if not row.attributes and row.facts.keys() <= _NAMES_ONE}
     if not enriching:
         fill_from_sources(workspace_id, prepared.taken)
     by_name(workspace_id, prepared.taken)
@@ -103,7 +106,14 @@ def take_in(
             with transaction.atomic():
                 for wave in _waves(prepared.taken):
                     _take_wave(
-                        workspace_id, wave, answers, enriching=enriching, thorough=thorough, now=now, batch=batch
+                        workspace_id,
+                        wave,
+                        answers,
+                        enriching=enriching,
+                        thorough=thorough,
+                        now=now,
+                        batch=batch,
+                        bare=bare,
                     )
             break
         except (AlreadyHere, IntegrityError, OperationalError) as problem:
@@ -144,6 +154,7 @@ def _take_wave(
     thorough: bool,
     now: datetime,
     batch: UUID | None,
+    bare: Set[int],
 ) -> None:
     # Read: which leads are here, and what has been said of them already. Of a lead that is not here nothing has been said,
     # unless somebody is saying it right now: then ``thorough``, the second time round, asks about every row.
@@ -163,6 +174,9 @@ def _take_wave(
             known.append((row, lead_id))
         elif enriching:
             answers[row.at] = _unknown(row)
+            continue
+        elif row.at in bare:
+            answers[row.at] = Received("refused", code="row_empty", message=ROWS["row_empty"])
             continue
         else:
             arrival = arrivals[row.at] = arrival_of(row, now, batch)
