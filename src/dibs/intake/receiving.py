@@ -85,16 +85,25 @@ def receive(
         country, timezone = Workspace.objects.values_list("country", "timezone").get(id=workspace_id)
         where = Place(country or None, timezone)
     prepared = prepare(rows, now=now, source=source, where=where, salt=salt)
-    return take_in(workspace_id, prepared, now=now, enriching=enriching)
+    # A program that sends an id alone means to say more later; a line of a file that says no more was left over.
+    return take_in(workspace_id, prepared, now=now, enriching=enriching, ids_alone=True)
 
 
 def take_in(
-    workspace_id: UUID, prepared: Prepared, *, now: datetime, enriching: bool = False, batch: UUID | None = None
+    workspace_id: UUID,
+    prepared: Prepared,
+    *,
+    now: datetime,
+    enriching: bool = False,
+    batch: UUID | None = None,
+    ids_alone: bool = False,
 ) -> list[Received]:
     """Keep, place and enrich, in one transaction. The connection is in the workspace already. ``batch``: the import that they are of,
-    for which is noted what they change."""
+    for which is noted what they change. ``ids_alone``: an id that says nothing else makes a lead."""
     thorough = False
-    bare = {row.at for row in prepared.taken if not row.attributes and row.facts.keys() <= _NAMES_ONE}
+    bare = frozenset[int]()
+    if not ids_alone:
+        bare = frozenset(row.at for row in prepared.taken if not row.attributes and row.facts.keys() <= _NAMES_ONE)
     if not enriching:
         fill_from_sources(workspace_id, prepared.taken)
     by_name(workspace_id, prepared.taken)

@@ -16,6 +16,7 @@ from dibs.crm.models import Lead
 from dibs.intake.importing import Summary, import_file
 from dibs.intake.mapping import read_mapping, read_mapping_file
 from dibs.intake.models import Import, ImportRefusal, RawPayload, Source
+from dibs.intake.receiving import receive
 from dibs.people.models import Workspace
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
@@ -337,3 +338,15 @@ def test_the_command_fails_where_every_row_was_refused(
     path.write_text("id,name\n1\n2\n")
     answer = run_command(str(path), "--source", "fair", "--workspace", workspace.slug, monkeypatch=monkeypatch)
     assert answer.exit_code == 1
+
+
+def test_a_line_with_nothing_but_an_id_was_left_over_and_a_program_that_sends_one_will_say_more(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "ids.csv").write_text("external_id,name\n1,Ann\n2,\n")
+    summary = import_file(workspace, tmp_path / "ids.csv", "fair", clock=lambda: MONDAY)
+    assert (summary.placed, dict(summary.refused_for)) == (1, {"row_empty": 1})
+    dry = import_file(workspace, tmp_path / "ids.csv", "other", clock=lambda: MONDAY, dry_run=True)
+    assert (dry.placed, dry.refused) == (1, 1)
+    (answer,) = receive(workspace.id, [{"source": "site", "external_id": "2"}], now=MONDAY)
+    assert answer.outcome == "placed"

@@ -171,7 +171,6 @@ def test_one_chunk_may_speak_of_a_lead_several_times(workspace: Workspace) -> No
     [
         ({}, "row_empty", None),
         ({"name": "  "}, "row_empty", None),
-        ({"external_id": "7", "received_at": "2026-01-01"}, "row_empty", None),
         ("text", "lead_not_object", None),
         ({"nope": 1}, "field_unknown", "nope"),
         ({"name": {"a": 1}}, "field_type", "name"),
