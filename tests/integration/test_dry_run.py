@@ -371,7 +371,8 @@ def assert_it_happened(said: DryRun, lead_id: Any) -> None:
         "awaits",
     ):
         assert getattr(lead, name) == said.becomes[name], name
-    assert decision.reasons == [
+    # A dry run makes no customers.
+    assert [reason for reason in decision.reasons if reason["code"] not in {"account_made", "contact_made"}] == [
         json.loads(to_json({"code": reason.code, "params": dict(reason.params), "rule": reason.rule}))
         for reason in said.reasons
     ]

@@ -44,11 +44,16 @@ def test_every_job_of_the_house_comes_by_itself() -> None:
         "count_results",
         "forget_old_events",
         "forget_old_idempotency_keys",
+        "forget_uploads",
+        "keep_no_longer",
         "look_at_borders",
         "look_at_claim_floors",
+        "mark_made_accounts",
         "refresh_calendars",
         "sample_pools",
+        "send_mails",
         "settle_tiers",
+        "tell_what_is_due",
         "watch_claims",
     }
 
