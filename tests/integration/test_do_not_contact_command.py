@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dibs.cli import database
-from dibs.cli.refusals import do_not_contact
+from dibs.cli.do_not_contact import do_not_contact
 from dibs.crm.models import Lead
 from dibs.distribution.placing import place
 from dibs.people.models import Workspace

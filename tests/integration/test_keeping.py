@@ -19,9 +19,9 @@ from dibs.distribution import acting
 from dibs.distribution.consenting import set_consent
 from dibs.distribution.models import Decision
 from dibs.intake import receiving, retention
+from dibs.intake.handing_out import as_page, told
 from dibs.intake.models import Erasure, RawPayload
 from dibs.intake.persons import Asked, find
-from dibs.intake.told import as_page, told
 from dibs.people.models import Role
 from dibs.people.tenancy import enter
 from tests.integration.test_erasing import EMAIL, NAME, PHONE, House

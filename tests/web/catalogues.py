@@ -20,7 +20,7 @@ TONGUES = ("ja", "es", "id")
 
 _METHODS = [
     ("delivery/**.py", "python"),
-    ("intake/told.py", "python"),
+    ("intake/handing_out.py", "python"),
     ("web/**.py", "python"),
     ("web/jinja2/**.html", "jinja2"),
 ]

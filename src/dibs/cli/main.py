@@ -24,7 +24,7 @@ _COMMANDS = {
     "user": ("dibs.cli.users", "user", "Add, list and see off the people who work here, and say when they work"),
     "token": ("dibs.cli.users", "token", "Make, list and revoke keys that programs call with"),
     "privacy": ("dibs.cli.privacy", "privacy", "Find, hand out or erase what is known of one person"),
-    "do-not-contact": ("dibs.cli.refusals", "do_not_contact", "Keep the list of those who must not be contacted"),
+    "do-not-contact": ("dibs.cli.do_not_contact", "do_not_contact", "Keep the list of those who must not be contacted"),
     "doctor": ("dibs.cli.doctor", "doctor", "Look whether everything Dibs needs is there and well"),
 }
 

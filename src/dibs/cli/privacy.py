@@ -83,13 +83,15 @@ def export(
     with _person(email, phone, lead, workspace) as (workspace_id, asked):
         from django.utils.timezone import now
 
-        from dibs.intake import told
+        from dibs.intake import handing_out
         from dibs.intake.persons import find
 
-        document = told.told(workspace_id, find(workspace_id, asked), now(), language)
+        document = handing_out.told(workspace_id, find(workspace_id, asked), now(), language)
         if not document["counts"]:
             raise click.ClickException("Nothing is known of anybody like that.")
-        text = told.as_page(document, language) if as_page else json.dumps(document, ensure_ascii=False, indent=2)
+        text = (
+            handing_out.as_page(document, language) if as_page else json.dumps(document, ensure_ascii=False, indent=2)
+        )
         if output is None:
             click.echo(text)
         else:

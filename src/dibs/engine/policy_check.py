@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dibs.engine.conditions import Condition, ConditionRefused
+from dibs.engine.policy_check_mails import chosen_by_condition, mails
+from dibs.engine.policy_check_ready import readiness
+from dibs.engine.policy_check_verdicts import verdicts
 from dibs.engine.policy_fair_play import Tiering
-from dibs.engine.policy_mails import chosen_by_condition, mails
 from dibs.engine.policy_model import Policy
 from dibs.engine.policy_odds import rules_at_odds
 from dibs.engine.policy_reading import did_you_mean
-from dibs.engine.policy_ready import readiness
 from dibs.engine.policy_text import Path
 from dibs.engine.policy_tree import tree
-from dibs.engine.policy_verdicts import verdicts
 from dibs.engine.policy_ways import Onward, Push
 from dibs.engine.rulebook import (
     AMONG,

@@ -9,9 +9,9 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from dibs.distribution import refusing
+from dibs.insight.do_not_contact import count_of_refusals, refusal_of, refusals
 from dibs.insight.pages import BadCursor
-from dibs.insight.refusals import count_of_refusals, refusal_of, refusals
-from dibs.intake.refusals import Found, entries_in
+from dibs.intake.do_not_contact import Found, entries_in
 from dibs.people.access import Action
 from dibs.people.models import Workspace
 from dibs.web.shown import number

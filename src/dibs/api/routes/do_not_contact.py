@@ -20,8 +20,8 @@ from dibs.api.shapes import Incoming, Outgoing, text
 from dibs.api.tokens import Token, check_query
 from dibs.crm.do_not_contact import Entry, Why
 from dibs.distribution import refusing
-from dibs.insight.refusals import refusal_of, refusals
-from dibs.intake.refusals import entry_in
+from dibs.insight.do_not_contact import refusal_of, refusals
+from dibs.intake.do_not_contact import entry_in
 from dibs.people.access import Action
 from dibs.people.caller import Caller
 from dibs.people.models import Workspace

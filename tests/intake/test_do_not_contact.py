@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dibs.crm.do_not_contact import Entry
-from dibs.intake.refusals import entries_in, entry_in
+from dibs.intake.do_not_contact import entries_in, entry_in
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def import_(file: IO[str], workspace: str | None, as_json: bool) -> None:
     """
     with connected():
         from dibs.distribution.refusing import refuse
-        from dibs.intake.refusals import entries_in
+        from dibs.intake.do_not_contact import entries_in
 
         here = chosen_workspace(workspace)
         found = entries_in(file, here.country or None)
@@ -104,7 +104,7 @@ def list_(who: str | None, limit: int, workspace: str | None, as_json: bool) -> 
     Exit code 1 if WHO is not on it.
     """
     with connected():
-        from dibs.insight.refusals import count_of_refusals, refusal_of, refusals
+        from dibs.insight.do_not_contact import count_of_refusals, refusal_of, refusals
         from dibs.people.tenancy import within
 
         here = chosen_workspace(workspace)
@@ -130,7 +130,7 @@ def list_(who: str | None, limit: int, workspace: str | None, as_json: bool) -> 
 
 
 def _entries(workspace: Workspace, who: tuple[str, ...]) -> list[Entry]:
-    from dibs.intake.refusals import entry_in
+    from dibs.intake.do_not_contact import entry_in
 
     entries = []
     for said in who:
