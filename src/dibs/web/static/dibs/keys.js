@@ -1,5 +1,5 @@
 // The keyboard. A key does what a click would: there is nothing that only a key can do.
-import { selected, select, step } from "./pool.js";
+import { onceShown, selected, select, step } from "./pool.js";
 import { assess } from "./assess.js";
 import { pick, walk } from "./review.js";
 
@@ -20,8 +20,8 @@ const keys = {
     if (row) location.href = row.dataset.open;
     return Boolean(row);
   },
-  c: () => submit("form[data-claim]"),
-  d: () => submit("form[data-details]"),
+  c: () => onceShown(() => submit("form[data-claim]")),
+  d: () => onceShown(() => submit("form[data-details]")),
   l: () => {
     const form = document.getElementById("contact");
     if (!form) return false;

@@ -2,6 +2,7 @@
 const table = () => document.getElementById("leads");
 const rows = () => [...(table()?.querySelectorAll("tbody tr:not(.taken)") ?? [])];
 let waiting = 0;
+let meant = null;
 
 export const selected = () => table()?.querySelector('tr[aria-current="true"]') ?? null;
 
@@ -11,12 +12,27 @@ export function select(row) {
   for (const other of table().querySelectorAll('tr[aria-current="true"]')) other.removeAttribute("aria-current");
   row.setAttribute("aria-current", "true");
   row.scrollIntoView({ block: "nearest" });
+  meant = null;
   clearTimeout(waiting);
   waiting = setTimeout(() => {
     if (row.isConnected && row === selected()) window.htmx.ajax("GET", row.dataset.panel, { target: "#panel", swap: "outerHTML" });
   }, 60);
   return true;
 }
+
+/** Do what a key asks of the chosen lead: once the panel shows it, and never to the lead that was shown before. */
+export function onceShown(does) {
+  const row = selected();
+  if (!row || row.id === `lead-${document.getElementById("panel").dataset.lead}`) return does();
+  meant = does;
+  return true;
+}
+document.body.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.elt.id !== "panel" || !meant) return;
+  const does = meant;
+  meant = null;
+  onceShown(does);
+});
 
 /** One row down (1) or up (-1). */
 export function step(by) {
