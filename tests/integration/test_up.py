@@ -72,6 +72,14 @@ def test_it_answers_to_this_machines_own_names_only(empty: Up) -> None:
         assert ask(f"{empty.url}{probe}", Host="elsewhere.example").status == 200
 
 
+def test_so_does_the_live_stream(empty: Up) -> None:
+    for host in ("localhost", f"127.0.0.1:{empty.port + 1}", "[::1]"):
+        assert ask(f"{empty.stream_url}?token=x", Host=host).status == 204, host
+    refused = ask(f"{empty.stream_url}?token=x", Host="elsewhere.example")
+    assert (refused.status, json.loads(refused.body)["code"]) == (400, "host_unknown")
+    assert ask(empty.stream_url.replace("/stream", "/healthz"), Host="elsewhere.example").status == 200
+
+
 def test_pages_carry_a_strict_policy_and_programs_no_cookie(empty: Up) -> None:
     page = ask(f"{empty.url}/account/login/")
     policy = page.headers["Content-Security-Policy"]
@@ -157,9 +165,12 @@ def test_it_stops_cleanly_starts_again_soon_and_keeps_its_data(data_folder: Path
 
 
 def test_it_answers_to_the_names_it_is_told(data_folder: Path) -> None:
-    with up(data_folder, "--no-demo", DIBS_HOSTS="dibs.example.com") as running:
+    names = {"DIBS_HOSTS": "dibs.example.com", "DIBS_STREAM_URL": "https://live.example.com/stream"}
+    with up(data_folder, "--no-demo", **names) as running:
         assert ask(f"{running.url}/account/login/", Host="dibs.example.com").status == 200
         assert ask(f"{running.url}/account/login/").status == 400
+        for host, status in (("dibs.example.com", 204), ("live.example.com", 204), ("localhost", 400)):
+            assert ask(running.stream_url, Host=host).status == status, host
 
 
 def test_killed_itself_it_leaves_nothing_running(data_folder: Path) -> None:

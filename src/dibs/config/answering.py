@@ -69,7 +69,7 @@ class Headers:
             try:
                 request.get_host()
             except DisallowedHost:
-                return other_host()
+                return _answered(HOST_UNKNOWN)
         if is_programs(request):
             response = self.get_response(request)
             response.headers["X-Content-Type-Options"] = "nosniff"
@@ -133,10 +133,27 @@ def database_is_gone(exc: BaseException | None) -> bool:
     return False
 
 
+def told(status: int, code: str, title: str, detail: str) -> dict[str, Any]:
+    """An error as RFC 9457 has it, with a stable ``code``."""
+    return {"type": "about:blank", "status": status, "code": code, "title": title, "detail": detail}
+
+
+#: The answer to a request by a name that the server is not told to answer to; the live stream's too.
+HOST_UNKNOWN = told(
+    400,
+    "host_unknown",
+    "Dibs is not known by this name",
+    "Whoever runs it can add the name to DIBS_HOSTS, separated by commas, and start it again.",
+)
+
+
 def problem(status: int, code: str, title: str, detail: str, **headers: str) -> HttpResponse:
-    """An error as ``application/problem+json`` (RFC 9457) with a stable ``code``."""
-    body = {"type": "about:blank", "status": status, "code": code, "title": title, "detail": detail}
-    return JsonResponse(body, status=status, content_type="application/problem+json", headers=headers)
+    """An error as ``application/problem+json``."""
+    return _answered(told(status, code, title, detail), **headers)
+
+
+def _answered(body: dict[str, Any], **headers: str) -> HttpResponse:
+    return JsonResponse(body, status=body["status"], content_type="application/problem+json", headers=headers)
 
 
 def database_gone() -> HttpResponse:
@@ -146,16 +163,6 @@ def database_gone() -> HttpResponse:
         "The database cannot be reached",
         "Nothing was changed. Try again in a moment.",
         **{"Retry-After": "2"},
-    )
-
-
-def other_host() -> HttpResponse:
-    """The answer to a request by a name that the server is not told to answer to."""
-    return problem(
-        400,
-        "host_unknown",
-        "Dibs is not known by this name",
-        "Whoever runs it can add the name to DIBS_HOSTS, separated by commas, and start it again.",
     )
 
 

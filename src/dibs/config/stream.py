@@ -2,23 +2,28 @@
 
 ``GET /stream?token=...`` answers with server-sent events. What is new comes from the outbox, read by its sequence; a NOTIFY only
 says when to look, and a look is taken once a second anyway. An event names a lead, never its fields, and one about a pool that
-the viewer can't see is not sent.
+the viewer can't see is not sent. It answers to the names that the pages answer to (``DIBS_HOSTS``), and to its own in ``DIBS_STREAM_URL``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dibs.config.settings")
 django.setup(set_prefix=False)
 
-from dibs.config.following import Fanout, message  # noqa: E402 (models need Django set up)
+from django.conf import settings  # noqa: E402 (models need Django set up)
+from django.http.request import split_domain_port, validate_host  # noqa: E402
+
+from dibs.config.answering import HOST_UNKNOWN  # noqa: E402
+from dibs.config.following import Fanout, message  # noqa: E402
 from dibs.config.watching import Viewer, viewer_with  # noqa: E402
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -53,6 +58,9 @@ async def _answer(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     if scope["path"] == "/healthz":
         await _plain(send, 200, "ok")
         return
+    if not _is_known_by(scope["headers"]):
+        await _send_whole(send, 400, json.dumps(HOST_UNKNOWN), b"application/problem+json")
+        return
     if scope["path"] != "/stream" or scope["method"] != "GET":
         await _plain(send, 404, "Nothing here. The stream is at /stream.")
         return
@@ -63,6 +71,14 @@ async def _answer(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         await _plain(send, 204, "")
         return
     await _stream(viewer, any(name == b"last-event-id" for name, _ in scope["headers"]), receive, send)
+
+
+def _is_known_by(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether the server is told to answer to the name it was asked by."""
+    asked = [value.decode("latin-1") for name, value in headers if name == b"host"]
+    name, _ = split_domain_port(asked[0]) if len(asked) == 1 else ("", "")
+    own = urlsplit(settings.STREAM_URL).hostname
+    return bool(name) and validate_host(name, [*settings.ALLOWED_HOSTS, *([own] if own else [])])
 
 
 async def _stream(viewer: Viewer, again: bool, receive: Receive, send: Send) -> None:
@@ -109,10 +125,15 @@ async def _chunk(send: Send, text: str) -> None:
 
 
 async def _plain(send: Send, status: int, text: str) -> None:
+    await _send_whole(send, status, text, b"text/plain; charset=utf-8")
+
+
+async def _send_whole(send: Send, status: int, text: str, kind: bytes) -> None:
     headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-type", kind),
         (b"cache-control", b"no-store"),
         (b"access-control-allow-origin", b"*"),
+        (b"x-content-type-options", b"nosniff"),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text.encode()})
