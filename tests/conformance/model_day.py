@@ -16,9 +16,9 @@ from uuid import UUID
 from dibs.crm.arrival import Arrival
 from dibs.crm.models import Account, Lead
 from dibs.distribution import policies, results
+from dibs.distribution.crews import crew
 from dibs.distribution.models import RepEntry
 from dibs.distribution.placing import place
-from dibs.distribution.reading import crew
 from dibs.engine.decision import Refusal
 from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts, WorkingHours
 from dibs.insight.pools import pool_page

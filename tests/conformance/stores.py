@@ -15,7 +15,7 @@ from dibs.distribution import acting, assessing, claiming, floors, policies, res
 from dibs.distribution.hours import working_hours
 from dibs.distribution.models import Credit
 from dibs.distribution.placing import enrich, place
-from dibs.distribution.reading import STANDING_COLUMNS, standing_of
+from dibs.distribution.standings import STANDING_COLUMNS, standing_of
 from dibs.distribution.ticking import tick
 from dibs.engine.claim import sight
 from dibs.engine.decision import Refusal

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from dibs.distribution import policies
+from dibs.distribution.crews import crew
 from dibs.distribution.hours import hours_of
 from dibs.distribution.placing import place
-from dibs.distribution.reading import crew
 from dibs.engine import calendar
 from dibs.people.models import Busy, Rep, TimeOff, Workspace
 from tests.making import make_arrival, make_rep, make_workspace, publish

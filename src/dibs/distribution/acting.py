@@ -18,10 +18,11 @@ from dibs.crm.models import Activity, Opportunity
 from dibs.distribution.converting import UnknownStage, convert
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.lines import sees
-from dibs.distribution.reading import has_opened, lead_facts, seed_for, standing_now, with_record
+from dibs.distribution.reading import has_opened, lead_facts, seed_for
 from dibs.distribution.refusing import refused_by_hand
 from dibs.distribution.scene import Acted, Answer, Refused, Scene, act
 from dibs.distribution.setting_aside import nurture, reopen
+from dibs.distribution.standings import standing_now, with_record
 from dibs.distribution.ticking import settle
 from dibs.distribution.writing import Outcome, begin_standings
 from dibs.engine import claim as judge

@@ -16,18 +16,12 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from dibs.distribution import moving, policies
+from dibs.distribution.crews import Crew, crew
 from dibs.distribution.dealing import Aim, Dealer, place_after
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.models import Move, PolicyVersion
 from dibs.distribution.policies import Active
-from dibs.distribution.reading import (
-    Crew,
-    crew,
-    lead_clock,
-    lead_facts,
-    pages_of,
-    passed_over,
-)
+from dibs.distribution.reading import lead_clock, lead_facts, pages_of, passed_over
 from dibs.distribution.rulebooks import rulebook
 from dibs.engine.borders import Side, crossed
 from dibs.engine.calendar import local_day

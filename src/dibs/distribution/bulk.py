@@ -18,8 +18,9 @@ from psycopg.errors import DeadlockDetected
 
 from dibs.distribution import policies
 from dibs.distribution.acting import RETIRE_REASONS, assigned, retired, returned
+from dibs.distribution.crews import Crew, crew
 from dibs.distribution.policies import Active
-from dibs.distribution.reading import Crew, crew, lead_clock, lock_leads, passed_over
+from dibs.distribution.reading import lead_clock, lock_leads, passed_over
 from dibs.distribution.scene import Refused, Scene, may_do
 from dibs.distribution.writing import Outcome, write
 from dibs.engine.decision import Reason, Refusal

@@ -22,19 +22,8 @@ from dibs.delivery.wake import wake
 from dibs.distribution import policies
 from dibs.distribution.hours import hours_of
 from dibs.distribution.lines import Before, in_line, line, low_score_waits, take_back
-from dibs.distribution.reading import (
-    LEAD_SELECT,
-    STANDING_COLUMNS,
-    TIER_COLUMNS,
-    Row,
-    TierKept,
-    in_tier,
-    lead_clock,
-    lead_facts,
-    lead_row,
-    standing_of,
-    with_record,
-)
+from dibs.distribution.reading import LEAD_SELECT, Row, lead_clock, lead_facts, lead_row
+from dibs.distribution.standings import STANDING_COLUMNS, TIER_COLUMNS, TierKept, in_tier, standing_of, with_record
 from dibs.distribution.ticking import settle
 from dibs.distribution.writing import begin_standings, reasons_json, standing_values
 from dibs.engine import claim as judge

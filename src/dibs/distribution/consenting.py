@@ -13,8 +13,9 @@ from django.db import transaction
 
 from dibs.crm.arrival import Enrichment
 from dibs.distribution import policies
+from dibs.distribution.crews import crew
 from dibs.distribution.placing import enrich
-from dibs.distribution.reading import crew, lead_clock, lock_leads
+from dibs.distribution.reading import lead_clock, lock_leads
 from dibs.distribution.refusing import refused_by_hand
 from dibs.distribution.scene import Acted, Answer, Refused, Scene
 from dibs.engine import claim as judge

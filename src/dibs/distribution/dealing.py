@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Any, Literal, cast
 from uuid import UUID
 
+from dibs.distribution.crews import Crew
 from dibs.distribution.overseeing import oversees
 from dibs.distribution.policies import Active
-from dibs.distribution.reading import Crew, Row, lead_clock, lead_facts, seed_for
+from dibs.distribution.reading import Row, lead_clock, lead_facts, seed_for
 from dibs.engine.decision import Assigned, InPool, InReview, Moved, Offered, Reason
 from dibs.engine.facts import AccountFacts, LeadClock
 from dibs.engine.lifecycle import ENDED, HELD

@@ -21,19 +21,10 @@ from django.db import connection, transaction
 from dibs.delivery import notices
 from dibs.delivery.outbox import post
 from dibs.delivery.wake import wake
-from dibs.distribution.reading import (
-    LEAD_SELECT,
-    STANDING_COLUMNS,
-    Crew,
-    Row,
-    crew,
-    lead_clock,
-    lead_facts,
-    lead_row,
-    passed_over,
-    standing_of,
-)
+from dibs.distribution.crews import Crew, crew
+from dibs.distribution.reading import LEAD_SELECT, Row, lead_clock, lead_facts, lead_row, passed_over
 from dibs.distribution.rulebooks import Active, active
+from dibs.distribution.standings import STANDING_COLUMNS, standing_of
 from dibs.distribution.telling import who_leads
 from dibs.distribution.tiering import note, settled, users_of
 from dibs.distribution.writing import Outcome, begin_standings, move_standings, placing, write

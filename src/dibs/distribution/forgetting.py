@@ -16,8 +16,9 @@ from django.db import connection, transaction
 
 from dibs.distribution import policies
 from dibs.distribution.acting import retired
+from dibs.distribution.crews import crew
 from dibs.distribution.overflow import give_waiting
-from dibs.distribution.reading import Row, crew, lead_clock, lock_leads
+from dibs.distribution.reading import Row, lead_clock, lock_leads
 from dibs.distribution.scene import Scene
 from dibs.distribution.writing import Outcome, write
 from dibs.engine.decision import Reason

@@ -16,7 +16,8 @@ from django.db import connection
 from dibs.delivery import notices
 from dibs.delivery.outbox import post
 from dibs.distribution import presence
-from dibs.distribution.reading import Crew, Row
+from dibs.distribution.crews import Crew
+from dibs.distribution.reading import Row
 from dibs.distribution.rulebooks import Active
 from dibs.distribution.telling import who_leads
 from dibs.distribution.tiering import note, users_of

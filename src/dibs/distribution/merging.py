@@ -20,9 +20,10 @@ from django.db.models import QuerySet
 from dibs.crm.lookup import lookup_of
 from dibs.crm.models import Account, Activity, Appointment, Lead, Merge, NearMiss, Opportunity
 from dibs.distribution import policies
+from dibs.distribution.crews import Crew, crew
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.policies import Active
-from dibs.distribution.reading import LEAD_COLUMNS, Crew, Row, crew, lead_clock, lock_leads, passed_over
+from dibs.distribution.reading import LEAD_COLUMNS, Row, lead_clock, lock_leads, passed_over
 from dibs.distribution.scene import Scene
 from dibs.distribution.touching import Told, looked_at
 from dibs.distribution.writing import Outcome, write, write_turns

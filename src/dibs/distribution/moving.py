@@ -17,12 +17,13 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
 from dibs.distribution import joining, policies
+from dibs.distribution.crews import crew
 from dibs.distribution.dealing import Aim, Dealer, Kind, place_after, place_of
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.hours import working_hours
 from dibs.distribution.models import Move, MoveItem
 from dibs.distribution.overseeing import ANY_MANAGER
-from dibs.distribution.reading import crew, pages_of, passed_over
+from dibs.distribution.reading import pages_of, passed_over
 from dibs.distribution.writing import to_json
 from dibs.engine import calendar
 from dibs.engine.decision import Reason

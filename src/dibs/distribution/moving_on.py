@@ -19,11 +19,12 @@ from psycopg.errors import DeadlockDetected
 
 from dibs.delivery import notices
 from dibs.distribution import policies
+from dibs.distribution.crews import Crew, crew
 from dibs.distribution.dealing import Aim, Dealer, Dealt, place_after
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.models import Move, MoveItem
 from dibs.distribution.moving import MoveRefused, cause_of, keeps_by_hand, lay_out, operator
-from dibs.distribution.reading import Crew, Row, crew, lead_clock, lead_facts, lock_leads, passed_over
+from dibs.distribution.reading import Row, lead_clock, lead_facts, lock_leads, passed_over
 from dibs.distribution.writing import Outcome, placing, to_json, write, write_turns
 from dibs.engine import claim as judge
 from dibs.engine import consequences, counters

@@ -21,8 +21,9 @@ from dibs.delivery.outbox import post
 from dibs.delivery.wake import wake
 from dibs.distribution import policies
 from dibs.distribution.converting import UnknownStage, buys_now, event, money, rules_of
+from dibs.distribution.crews import crew
 from dibs.distribution.moving import OPERATOR
-from dibs.distribution.reading import Row, crew, lock_leads
+from dibs.distribution.reading import Row, lock_leads
 from dibs.distribution.scene import Refused
 from dibs.distribution.writing import Outcome, write
 from dibs.engine.decision import Reason, Refusal

@@ -16,19 +16,10 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from dibs.distribution import policies
+from dibs.distribution.crews import Crew, crew
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.policies import Active
-from dibs.distribution.reading import (
-    LEAD_SELECT,
-    Crew,
-    Row,
-    crew,
-    lead_clock,
-    lead_facts,
-    lead_row,
-    passed_over,
-    seed_for,
-)
+from dibs.distribution.reading import LEAD_SELECT, Row, lead_clock, lead_facts, lead_row, passed_over, seed_for
 from dibs.distribution.writing import Outcome, placing, write, write_turns
 from dibs.engine import consequences, timeline
 from dibs.engine.decision import Moved

@@ -20,11 +20,12 @@ from dibs.crm.lookup import lookup_of
 from dibs.crm.persons import Known
 from dibs.delivery.wake import wake
 from dibs.distribution import overflow, persons, policies
+from dibs.distribution.crews import Crew, crew
 from dibs.distribution.matching import UNMATCHED, Match, match_accounts
 from dibs.distribution.near import Miss, keep_near
 from dibs.distribution.persons import Persons, SomebodyElseFirst
 from dibs.distribution.policies import Active
-from dibs.distribution.reading import LEAD_COLUMNS, Crew, Row, crew, lead_clock, lead_facts, seed_for
+from dibs.distribution.reading import LEAD_COLUMNS, Row, lead_clock, lead_facts, seed_for
 from dibs.distribution.touching import UNKNOWN_ANSWERS, Erased, Placed, again, look_again, placed_of
 from dibs.distribution.writing import Outcome, feel, log, placing, to_json, write, write_turns
 from dibs.engine import consequences, route

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from dibs.distribution.reading import crew
+from dibs.distribution.crews import crew
 from dibs.engine import rotate, route
 from dibs.engine.calendar import local_day, midnight
 from dibs.engine.counters import Standing, on_day

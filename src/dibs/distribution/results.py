@@ -12,8 +12,8 @@ from uuid import UUID
 from django.db import connection, transaction
 from procrastinate.contrib.django import app
 
-from dibs.distribution.reading import records
 from dibs.distribution.rulebooks import active
+from dibs.distribution.standings import records
 from dibs.distribution.writing import begin_standings
 from dibs.engine.policy import BestMatch, Policy
 from dibs.engine.results import Count, kind_named

@@ -17,10 +17,11 @@ from psycopg.errors import DeadlockDetected
 
 from dibs.crm.models import Helper
 from dibs.distribution import policies
+from dibs.distribution.crews import Crew, crew
 from dibs.distribution.overflow import give_waiting
 from dibs.distribution.overseeing import oversees
 from dibs.distribution.policies import Active
-from dibs.distribution.reading import Crew, Row, crew, earned_already, lead_clock, lead_facts, lock_leads, passed_over
+from dibs.distribution.reading import Row, earned_already, lead_clock, lead_facts, lock_leads, passed_over
 from dibs.distribution.writing import Outcome, placing, write, write_turns
 from dibs.engine import claim as judge
 from dibs.engine import consequences, credits

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import connection
 
 from dibs.delivery import notices
-from dibs.distribution.reading import Crew
+from dibs.distribution.crews import Crew
 from dibs.distribution.tiering import users_of
 from dibs.distribution.writing import Outcome
 from dibs.engine.decision import Reason

@@ -16,20 +16,10 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from dibs.distribution import nurturing, overflow, policies, telling
+from dibs.distribution.crews import Crew, crew, handles_of
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.lapses import Lapses
-from dibs.distribution.reading import (
-    LEAD_SELECT,
-    Crew,
-    Row,
-    crew,
-    handles_of,
-    lead_clock,
-    lead_facts,
-    lead_row,
-    passed_over,
-    seed_for,
-)
+from dibs.distribution.reading import LEAD_SELECT, Row, lead_clock, lead_facts, lead_row, passed_over, seed_for
 from dibs.distribution.writing import Outcome, placing, write, write_turns
 from dibs.engine import claim as judge
 from dibs.engine import consequences, timeline

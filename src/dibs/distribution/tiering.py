@@ -18,8 +18,9 @@ from django.db import connection, transaction
 from dibs.delivery import notices
 from dibs.delivery.outbox import post
 from dibs.delivery.wake import wake
-from dibs.distribution.reading import Crew, crew, recorded, records
+from dibs.distribution.crews import Crew, crew
 from dibs.distribution.rulebooks import Active, active
+from dibs.distribution.standings import recorded, records
 from dibs.distribution.writing import begin_standings, reasons_json
 from dibs.engine import tiers
 from dibs.engine.calendar import local_day

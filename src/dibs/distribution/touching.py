@@ -15,9 +15,10 @@ from dibs.crm.lookup import FIELDS, lookup_of
 from dibs.delivery import notices
 from dibs.distribution import telling
 from dibs.distribution.belonging import accounts_asked_about, found_later, keep_near_accounts
+from dibs.distribution.crews import Crew, crew
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.policies import Active
-from dibs.distribution.reading import Crew, Row, crew, lead_clock, lead_facts, lock_leads, passed_over, seed_for
+from dibs.distribution.reading import Row, lead_clock, lead_facts, lock_leads, passed_over, seed_for
 from dibs.distribution.writing import Outcome, placing, to_json, write, write_turns
 from dibs.engine import borders, consequences, qualify, reassign, route, waiting
 from dibs.engine import claim as judge

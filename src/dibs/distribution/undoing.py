@@ -21,7 +21,7 @@ from dibs.crm.models import Lead
 from dibs.delivery.outbox import lead_payload_json, post
 from dibs.delivery.wake import wake
 from dibs.distribution import policies
-from dibs.distribution.reading import crew
+from dibs.distribution.crews import crew
 from dibs.distribution.touching import look_again
 from dibs.distribution.writing import move_standings, write_turns
 from dibs.engine import counters, rotate

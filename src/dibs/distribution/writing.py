@@ -18,7 +18,9 @@ from django.db import connection, transaction
 
 from dibs.delivery.outbox import Event, lead_payload_json, post
 from dibs.delivery.wake import wake
-from dibs.distribution.reading import STANDING_COLUMNS, Crew, Row, standing_of
+from dibs.distribution.crews import Crew
+from dibs.distribution.reading import Row
+from dibs.distribution.standings import STANDING_COLUMNS, standing_of
 from dibs.engine import counters
 from dibs.engine.consequences import Felt
 from dibs.engine.credits import Earned

@@ -14,9 +14,10 @@ from uuid import UUID
 
 from dibs.crm.arrival import Arrival
 from dibs.distribution import persons
+from dibs.distribution.crews import crew
 from dibs.distribution.matching import Match
 from dibs.distribution.placing import decide, look_at
-from dibs.distribution.reading import crew, lead_clock, lead_facts
+from dibs.distribution.reading import lead_clock, lead_facts
 from dibs.distribution.rulebooks import Active
 from dibs.engine.decision import Reason
 from dibs.engine.tracing import Trace, trace

@@ -9,8 +9,8 @@ from django.db import connection
 
 from dibs.distribution import announcing, policies
 from dibs.distribution.hours import hours_of
-from dibs.distribution.reading import standing_now, with_record
 from dibs.distribution.rulebooks import policy_of
+from dibs.distribution.standings import standing_now, with_record
 from dibs.distribution.tiering import Kept, kept_tiers
 from dibs.engine import announcing as rules_of
 from dibs.engine import calendar, counters, fairplay, floors

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from dibs.distribution import policies
 from dibs.distribution.hours import hours_of
-from dibs.distribution.reading import standing_now
+from dibs.distribution.standings import standing_now
 from dibs.engine import calendar
 from dibs.engine.counters import Standing, on_day, pushed_within_hour
 from dibs.engine.policy import Caps

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from dibs.distribution import policies
-from dibs.distribution.reading import standing_now, with_record
+from dibs.distribution.standings import standing_now, with_record
 from dibs.engine import calendar, counters, fairplay
 from dibs.engine.claim import tier_of
 from dibs.engine.facts import RepFacts

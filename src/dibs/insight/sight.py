@@ -17,7 +17,8 @@ from django.db import connection
 from dibs.distribution import policies
 from dibs.distribution.lines import Before, in_line, sees
 from dibs.distribution.overseeing import lock_ran_out, oversees, waits_in_pool
-from dibs.distribution.reading import LEAD_COLUMNS, LEAD_SELECT, lead_row, opened_among, with_record
+from dibs.distribution.reading import LEAD_COLUMNS, LEAD_SELECT, lead_row, opened_among
+from dibs.distribution.standings import with_record
 from dibs.engine import claim as judge
 from dibs.engine.conditions import Condition
 from dibs.engine.facts import RepFacts

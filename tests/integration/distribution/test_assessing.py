@@ -11,9 +11,9 @@ from django.db import connection
 
 from dibs.crm.models import Assessed
 from dibs.distribution import acting, assessing
+from dibs.distribution.crews import handles_of
 from dibs.distribution.follow_ups import follow_up
 from dibs.distribution.models import Credit, Decision, PassedOver
-from dibs.distribution.reading import handles_of
 from dibs.distribution.scene import Acted
 from dibs.distribution.ticking import tick
 from dibs.engine.assess import Graded, UnknownAnswer

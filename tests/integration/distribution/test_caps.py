@@ -10,11 +10,12 @@ import pytest
 
 from dibs.crm.models import Lead
 from dibs.distribution import acting
+from dibs.distribution.crews import crew
 from dibs.distribution.models import Decision
 from dibs.distribution.models import Standing as StandingRow
 from dibs.distribution.placing import place
-from dibs.distribution.reading import crew, standing_now
 from dibs.distribution.rulebooks import active
+from dibs.distribution.standings import standing_now
 from dibs.people.caller import caller_of
 from dibs.people.models import Rep, Workspace
 from tests.making import MONDAY, make_arrival, make_rep, make_workspace, publish

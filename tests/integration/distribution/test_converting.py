@@ -16,8 +16,8 @@ from dibs.delivery.models import Outbox
 from dibs.distribution import acting, claiming, merging
 from dibs.distribution.models import Credit, Decision, Result
 from dibs.distribution.placing import place
-from dibs.distribution.reading import records
 from dibs.distribution.results import count
+from dibs.distribution.standings import records
 from dibs.insight.matches import matches_page
 from dibs.insight.reports import report
 from dibs.people.caller import caller_of

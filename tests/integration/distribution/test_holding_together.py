@@ -63,7 +63,8 @@ def test_a_tick_serves_every_workspace(scene: Scene) -> None:
 
 
 def test_a_move_that_the_table_forbids_is_refused(scene: Scene) -> None:
-    from dibs.distribution.reading import crew, lock_leads
+    from dibs.distribution.crews import crew
+    from dibs.distribution.reading import lock_leads
     from dibs.distribution.writing import Outcome, write
 
     lead_id = scene.arrives(employees=200).lead_id

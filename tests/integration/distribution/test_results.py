@@ -12,10 +12,10 @@ from django.db import connection
 from procrastinate.contrib.django import app
 
 from dibs.distribution import acting, results, tasks
+from dibs.distribution.crews import crew
 from dibs.distribution.models import Decision, Result
 from dibs.distribution.models import Standing as StandingRow
 from dibs.distribution.placing import place
-from dibs.distribution.reading import crew
 from dibs.engine.results import NOTHING_KNOWN
 from dibs.insight.story import story_of
 from dibs.people.caller import Caller, caller_of
