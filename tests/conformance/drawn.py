@@ -170,6 +170,60 @@ def _way(draw: st.DrawFn, pools: list[str], *, territories: bool) -> dict[str, A
 
 
 @st.composite
+def _way_out(draw: st.DrawFn, pools: list[str], *, out: bool = True) -> dict[str, Any]:
+    """Where leads go that no rule of the route is asked about; ``out``: it may be out."""
+    aside = st.sampled_from([{"nurture": True}, {"nurture": "course"}, {"nurture": "other"}])
+    return draw(st.one_of(_onward(pools), aside, *([st.just({"retire": "unqualified"})] if out else [])))
+
+
+@st.composite
+def _whole_life(draw: st.DrawFn, pools: list[str], policy: dict[str, Any]) -> None:
+    """Questions, readiness, assessments, mails, and who must not be contacted."""
+    policy["qualify"]["questions"] = {
+        "budget": {"ask": "A budget?", "answers": {"yes": 40, "soon": 20, "no": -10}},
+        "time": {"ask": "When?", "when": 'lead.answers.budget == "yes"', "answers": {"now": 10, "later": -20}},
+    }
+    policy["qualify"]["score"].append({"when": "lead.pages >= 2", "add": 30})
+    if draw(st.booleans()):
+        give_up = {"after": draw(st.sampled_from(["3h", "20h"])), "then": draw(_way_out(pools))}
+        policy["qualify"]["ready"] = {
+            "when": draw(
+                st.sampled_from(["lead.score >= 40", 'lead.answers.budget == "yes"', "lead.assessment >= 50"])
+            ),
+            "until": draw(_way_out(pools, out=False)),
+        } | _without_none(give_up=draw(_maybe(st.just(give_up))))
+    letters = {"en": {"subject": "For {company}", "text": "Hello {first_name|there}"}}
+    policy["nurture"] = {
+        "consent": "not_refused",
+        "sequences": {
+            "course": {
+                "steps": [{"after": after, "mail": "hello"} for after in ("30m", "2h")],
+                "replied": draw(_way_out(pools)),
+            }
+            | _without_none(
+                then=draw(_maybe(st.just({"nurture": "other"}) | _onward(pools))), when=draw(_maybe(_text(PLAIN)))
+            ),
+            "other": {"steps": [{"after": "1h", "mail": "hello"}]}
+            | _without_none(then=draw(_maybe(st.just({"retire": "no_answer"}) | _onward(pools)))),
+        },
+        "mails": {"hello": letters},
+    }
+    policy["assessments"] = {
+        "call": {
+            "title": "Call",
+            "questions": {"need": {"ask": "Need?", "answers": {"none": 0, "some": 50, "much": 100}}},
+            "verdicts": [
+                {"score": 80, "pursue": True},
+                {"score": 40, "hand_over": draw(st.sampled_from([True, {"team": "field"}, {"nurture": True}]))},
+                {"retire": "no_interest"},
+            ],
+        }
+    }
+    if draw(st.booleans()):
+        policy["privacy"] = {"do_not_contact": draw(_way_out(pools))}
+
+
+@st.composite
 def _fair_play(draw: st.DrawFn) -> dict[str, Any]:
     mix = st.one_of(
         st.builds(
@@ -299,6 +353,8 @@ def policies(draw: st.DrawFn) -> dict[str, Any]:
             for when, times in zip(draw(st.lists(_text(SCORED), unique=True, max_size=2)), (3.0, 0.33), strict=False)
         ]
         policy["credits"] = {"claim": 1.0, "convert": 10.0, "weights": weights}
+    if draw(st.booleans()):
+        draw(_whole_life(pools, policy))
     return policy
 
 
@@ -350,6 +406,11 @@ lead_facts: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     }
 )
 
+#: What somebody answers to the standard questions.
+answers: st.SearchStrategy[dict[str, str]] = st.fixed_dictionaries(
+    {}, optional={"budget": st.sampled_from(["yes", "soon", "no"]), "time": st.sampled_from(["now", "later"])}
+).filter(bool)
+
 #: What becomes known of a lead later.
 later_facts: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
@@ -377,4 +438,5 @@ steps: st.SearchStrategy[timedelta] = st.sampled_from(
 
 def canaries_of(number: int) -> dict[str, str]:
     """What the number-th lead holds in the fields of `CANARIES`, each found nowhere else."""
-    return {name: f"canary{number}x{place}" for place, name in enumerate(CANARIES)}
+    canaries = {name: f"canary{number}x{place}" for place, name in enumerate(CANARIES)}
+    return canaries | {"email": f"{canaries['email']}@mail.example"}

@@ -25,9 +25,9 @@ from tests.conformance.drawn import MEANS, Person
 
 HELD = frozenset({"offered", "owned", "working"})
 #: Why a lead is taken off its rep other than for a time that ran out.
-TAKEN = frozenset({"idle", "territory_changed"})
+TAKEN = frozenset({"idle", "territory_changed", "stale", "gave_up", "assessed_to"})
 #: Kinds of decision after which a lead is where it was.
-STILL = frozenset({"enriched", "touched", "helped", "warned", "skipped", "opened"})
+STILL = frozenset({"enriched", "touched", "helped", "warned", "skipped", "opened", "mailed"})
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
@@ -389,7 +389,7 @@ class Floor:
             recent.remove(claim.score)
             recent.reverse()
         # What a manager or a rule takes away in good time is no lapse.
-        taken = entry.kind == "assigned" or any(reason["code"] in TAKEN for reason in entry.reasons)
+        taken = entry.kind in {"assigned", "qualified"} or any(reason["code"] in TAKEN for reason in entry.reasons)
         if not taken:
             self.past.skips[was] += self.past.kept_skips[was] + 1
             self.past.kept_skips[was] = 0

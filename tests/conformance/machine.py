@@ -104,6 +104,21 @@ class TwoWorlds(RuleBasedStateMachine):
     def more_is_known_of_a_lead(self, nth: int, facts: dict[str, Any]) -> None:
         self._do("enrich", lead=self._one_of(list(range(len(self.memory.ids))), nth), facts=facts)
 
+    @precondition(lambda self: self.memory.ids)
+    @rule(nth=_nth, kind=st.sampled_from(["page", "page", "open", "mail", "call"]))
+    def its_person_does_something(self, nth: int, kind: str) -> None:
+        self._do("touch", lead=self._one_of(list(range(len(self.memory.ids))), nth), facts={"kind": kind})
+
+    @precondition(lambda self: len(self.memory.ids) > 2)
+    @rule(nth=_nth)
+    def its_person_refuses_all_contact(self, nth: int) -> None:
+        self._do("refuse", lead=nth % len(self.memory.ids))
+
+    @precondition(lambda self: self._of("retired"))
+    @rule(nth=_nth)
+    def a_manager_has_one_come_back(self, nth: int) -> None:
+        self._do("reopen", lead=self._one_of(self._of("retired"), nth))
+
     # -- reps -----------------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self._waiting())
@@ -129,6 +144,27 @@ class TwoWorlds(RuleBasedStateMachine):
     @rule(nth=_nth, act=st.sampled_from(["contact", "contact", "contact", "release", "convert", "retire"]))
     def a_rep_works_on_their_own(self, nth: int, act: Act) -> None:
         self._with_their_own(self._held(), nth, act)
+
+    @precondition(lambda self: self._held())
+    @rule(nth=_nth, answers=drawn.answers)
+    def a_rep_asks_the_standard_questions(self, nth: int, answers: dict[str, str]) -> None:
+        self._with_their_own(self._held(), nth, "answer", {"answers": answers})
+
+    @precondition(lambda self: self._held("owned", "working"))
+    @rule(nth=_nth, need=st.sampled_from(["none", "some", "much"]))
+    def a_rep_assesses_one(self, nth: int, need: str) -> None:
+        facts = {"template": "call", "answers": {"need": need}}
+        self._with_their_own(self._held("owned", "working"), nth, "assess", facts)
+
+    @precondition(lambda self: self._held())
+    @rule(nth=_nth, sequence=st.sampled_from([None, "course", "other"]))
+    def a_rep_takes_one_away_from_sales(self, nth: int, sequence: str | None) -> None:
+        self._with_their_own(self._held(), nth, "nurture", {"sequence": sequence})
+
+    @precondition(lambda self: self._held())
+    @rule(nth=_nth, why=st.sampled_from(["not_a_fit", "do_not_contact"]))
+    def a_rep_gives_one_up_for_a_reason(self, nth: int, why: str) -> None:
+        self._with_their_own(self._held(), nth, "retire", {"why": why})
 
     @precondition(lambda self: self._held("offered"))
     @rule(nth=_nth, act=st.sampled_from(["accept", "accept", "reject"]))
@@ -289,11 +325,11 @@ class TwoWorlds(RuleBasedStateMachine):
             lead_id: Lead(lead.facts, lead.clock, lead.version) for lead_id, lead in self.memory.floor.leads.items()
         }
 
-    def _with_their_own(self, leads: list[int], nth: int, act: Act) -> None:
+    def _with_their_own(self, leads: list[int], nth: int, act: Act, facts: Mapping[str, Any] | None = None) -> None:
         lead = self._one_of(leads, nth)
         owner = self.memory.floor.leads[self.memory.ids[lead]].clock.owner
         assert owner is not None
-        self._do(act, owner, lead)
+        self._do(act, owner, lead, facts=facts)
 
     def _known(self, rep: str) -> str:
         """This rep, or the first where there is none such."""

@@ -10,16 +10,20 @@ from uuid import UUID
 
 from django.db import connection
 
-from dibs.crm.arrival import Arrival, Enrichment
-from dibs.distribution import acting, assessing, claiming, floors, policies, results, tiering
+from dibs.crm.arrival import MEANT, Arrival, Enrichment, Touching
+from dibs.crm.do_not_contact import entries_of
+from dibs.crm.models import Lead
+from dibs.distribution import acting, answering, assessing, claiming, floors, policies, refusing, results, tiering
 from dibs.distribution.hours import working_hours
 from dibs.distribution.models import Credit
 from dibs.distribution.placing import enrich, place
 from dibs.distribution.standings import STANDING_COLUMNS, standing_of
 from dibs.distribution.ticking import tick
-from dibs.engine.claim import sight
+from dibs.engine import consequences
+from dibs.engine.claim import may_act, may_move, sight
 from dibs.engine.decision import Refusal
 from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts
+from dibs.engine.lifecycle import ENDED, HELD
 from dibs.engine.tiers import TierState
 from dibs.people.caller import Caller, caller_of
 from dibs.people.models import Rep, Workspace
@@ -133,6 +137,8 @@ class InMemory:
         if happening.act == "enrich":
             floor.enrich(lead_id, happening.facts, at)
             return "done"
+        if happening.act in {"touch", "answer", "refuse"}:
+            return self._learns(lead_id, happening)
         if happening.act == "assess":
             try:
                 refusal = floor.assess(lead_id, rep, happening.facts["template"], happening.facts["answers"], at)
@@ -146,9 +152,53 @@ class InMemory:
             refusal = floor.return_to_pool(lead_id, happening.pool, at)
         elif happening.act in {"convert", "retire"}:
             refusal = floor.end(lead_id, rep, "converted" if happening.act == "convert" else "retired", at)
+            if refusal is None and happening.facts.get("why") == "do_not_contact":
+                self._refuses(lead_id)
+        elif happening.act == "nurture":
+            sequence = happening.facts.get("sequence")
+            if sequence is not None and sequence not in floor.book.policy.nurture.sequences:
+                lead = floor.leads[lead_id]
+                refusal = floor._may(lead, rep, "nurtured", at)
+                return self._no(refusal) if refusal else "unknown"
+            refusal = floor.nurture(lead_id, rep, at, sequence)
         else:
             refusal = getattr(floor, happening.act)(lead_id, rep, at)
         return self._no(refusal) if refusal else "done"
+
+    def _learns(self, lead_id: str, happening: Happening) -> str:
+        """A lead's person does something, or refuses all contact; or who has the lead answers the standard questions."""
+        floor, lead, at = self.floor, self.floor.leads[lead_id], happening.at
+        open_still = lead.clock.state not in ENDED
+        if happening.act == "touch":
+            if open_still:
+                column = {"page": "pages", "open": "opens"}.get(kind := happening.facts["kind"], "touches")
+                count = (getattr(lead.facts, column) or 0) + 1
+                lead.clock = consequences.touched(lead.clock, at) if lead.clock.state in HELD else lead.clock
+                floor.enrich(lead_id, {column: count}, at, answered=kind in MEANT)
+            return "done"
+        if happening.act == "refuse":
+            already = lead.facts.do_not_contact is True
+            self._refuses(lead_id)
+            if open_still and not already:
+                floor.enrich(lead_id, {"do_not_contact": True}, at)
+            return "done"
+        given = happening.facts["answers"]
+        refusal = may_move(lead.clock, "answered") if not open_still else may_act(lead.clock, happening.rep, True, at)
+        if refusal is not None:
+            return self._no(refusal)
+        known = replace(lead.facts, answers={**lead.facts.answers, **given})
+        asked = dict(floor.book.asked(known, lead.account, at))
+        if any(name not in asked or answer not in asked[name].answers for name, answer in given.items()):
+            return "unknown"
+        if known.answers != lead.facts.answers:
+            floor.enrich(lead_id, {"answers": given}, at)
+        return "done"
+
+    def _refuses(self, lead_id: str) -> None:
+        """The lead's person is on the list from now on."""
+        lead = self.floor.leads[lead_id]
+        if lead.clock.state in ENDED:
+            lead.facts = replace(lead.facts, do_not_contact=True)
 
     def _next(self, handle: str, pool: str, now: datetime) -> str:
         """What `claiming.claim_next` does, lead by lead."""
@@ -234,6 +284,15 @@ class Live:
         if happening.act == "enrich":
             enrich(self.workspace.id, [Enrichment(lead_id, happening.facts)], now=at)
             return "done"
+        if happening.act == "touch":
+            touching = Touching(at, happening.facts["kind"], "site")
+            if Lead.objects.exclude(state__in=ENDED).filter(id=lead_id).exists():
+                enrich(self.workspace.id, [Enrichment(lead_id, {}, touching)], now=at)
+            return "done"
+        if happening.act == "refuse":
+            email = Lead.objects.values_list("email", flat=True).get(id=lead_id)
+            refusing.refuse(self.workspace.id, entries_of(email, None), why="asked", now=at)
+            return "done"
         if happening.act == "reopen":
             return self._told(acting.reopen(self.manager, lead_id, at))
         if happening.act == "give_up":
@@ -264,10 +323,20 @@ class Live:
                 return self._told(assessing.finish(caller, lead_id, template, answers, at))
             except assessing.UnknownAssessment:
                 return "unknown"
+        if happening.act == "answer":
+            try:
+                return self._told(answering.answer(caller, lead_id, happening.facts["answers"], at))
+            except answering.UnknownAnswer:
+                return "unknown"
+        if happening.act == "nurture":
+            try:
+                return self._told(acting.nurture(caller, lead_id, at, happening.facts.get("sequence")))
+            except LookupError:
+                return "unknown"
         if happening.act == "open":
             return self._told(acting.open_lead(caller, lead_id, at))
         if happening.act == "retire":
-            return self._told(acting.retire(caller, lead_id, at, why="no_answer"))
+            return self._told(acting.retire(caller, lead_id, at, why=happening.facts.get("why", "no_answer")))
         return self._told(getattr(acting, happening.act)(caller, lead_id, at))
 
     def _told(self, answer: acting.Answer) -> str:
