@@ -5,18 +5,14 @@ chosen by cross-validation within that part; on the next one it is calibrated; t
 well it does beside the points, as it would have done had it been switched on then. What was measured is what can be switched on.
 
 What is learnt from are facts as they were when the lead came in (``endings``): what is written down while a lead is worked on says how
-it ended before it has. A value counts by itself if at least `LEAST_OF_A_VALUE` leads have it, so that no model holds what one person
-alone has said.
-
-The calibration is J. Platt's (a logistic curve, its targets smoothed; "Probabilistic Outputs for Support Vector Machines", 1999), or
-isotonic regression where that is better by more than chance, and there are a thousand leads to see it on: A. Niculescu-Mizil and
-R. Caruana, "Predicting Good Probabilities With Supervised Learning" (ICML 2005), find it to overfit below that.
+it ended before it has. Which facts count, and in which levels, is said in ``levels``; how sums become likelihoods in ``calibrating``; how
+it is measured in ``measuring``.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,35 +20,16 @@ from typing import Any
 import numpy as np
 
 from dibs.distribution import measuring
+from dibs.distribution.calibrating import platt, regression, steps, way_for
+from dibs.distribution.levels import effects_of, level_in, levels_of, width
 from dibs.distribution.measuring import Floats
 from dibs.engine.facts import LeadFacts
-from dibs.engine.prediction import (
-    ANSWERS,
-    ATTRIBUTES,
-    FORMAT,
-    NUMBERS,
-    OTHER,
-    SHAPES,
-    VALUES,
-    Model,
-    band,
-    bands,
-    logistic,
-    reading,
-    shape_of,
-    worded_as,
-)
+from dibs.engine.prediction import FORMAT, Model, logistic
 
 #: The shares of the leads that are learnt from and calibrated on; the rest measures.
 LEARNT, CALIBRATED = 0.6, 0.2
 #: With fewer leads that ended, or that were won, or of either end in one of the three parts, there is too little to learn from.
 LEAST_ENDED, LEAST_WON, LEAST_OF_EACH = 200, 50, 8
-#: So many leads must have a value for it to count by itself.
-LEAST_OF_A_VALUE = 20
-#: No fact has more values of its own, and no more of the facts that sources name count: those that most leads have.
-MOST_VALUES, MOST_NAMED = 30, 40
-#: From so many leads to calibrate on, so many of either end among them, the calibration is isotonic.
-ENOUGH_FOR_STEPS, ENOUGH_OF_EACH = 1_000, 100
 #: A fact that alone tells won from lost this well is rarely one that is known beforehand.
 TOO_GOOD = 0.9
 #: Strengths of regularisation that are tried: the inverse, as scikit-learn has it.
@@ -60,8 +37,6 @@ _STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 _FOLDS = 5
 #: So many of the values of a fact are told with what it weighs.
 _TOLD_VALUES = 6
-#: What tells where the lead's person came from last: the touch is later than the lead.
-_LATER = frozenset({ATTRIBUTES + "last_source"})
 
 #: Told of each step, ``reading``, ``learning``, ``calibrating`` or ``measuring``, as it begins.
 Tell = Callable[[str], None]
@@ -102,7 +77,7 @@ def learn(past: Iterable[Past], without: Iterable[str] = (), tell: Tell = lambda
     parts = _split(leads)
     tell("learning")
     learnt, calibrated, held_out = parts
-    facts = list(_facts(learnt, frozenset(without) | _LATER))
+    facts = list(levels_of([lead.facts for lead in learnt], without))
     if not facts:
         raise TooLittle("no_facts", 0, 1)
     raw, strength = _fit(learnt, facts)
@@ -139,98 +114,6 @@ def _split(leads: Sequence[Past]) -> tuple[Sequence[Past], Sequence[Past], Seque
     return parts
 
 
-# What of a lead counts, and in which levels.
-
-
-def _facts(learnt: Sequence[Past], without: frozenset[str]) -> Iterator[dict[str, Any]]:
-    """The facts that tell leads apart, each with its levels and no effects yet."""
-    for name in (*VALUES, *NUMBERS, *SHAPES, *_named(learnt)):
-        if name in without:
-            continue
-        read = reading(name)
-        known = [value for lead in learnt if (value := read(lead.facts)) not in (None, "")]
-        if name == "deal_value" and len({lead.facts.currency for lead in learnt if lead.facts.deal_value}) > 1:
-            continue  # amounts of several currencies are no one number
-        if name in NUMBERS or (name not in VALUES and name not in SHAPES and _all_numbers(known)):
-            cuts = _cuts(known)
-            if cuts or _tells(len(known), len(learnt)):
-                yield {"fact": name, "kind": "number", "cuts": cuts}
-            continue
-        word = shape_of(name) if name in SHAPES else worded_as
-        spelled: dict[str, Counter[str]] = {}
-        for value in known:
-            if (worded := word(value)) is not None:
-                spelled.setdefault(worded, Counter())[str(value).strip()[:100]] += 1
-        counts = Counter({value: ways.total() for value, ways in spelled.items()})
-        often = [value for value, count in counts.most_common(MOST_VALUES) if count >= LEAST_OF_A_VALUE]
-        levels = [
-            *(counts[value] for value in often),
-            len(learnt) - counts.total(),
-            counts.total() - sum(counts[value] for value in often),
-        ]
-        if sum(count >= LEAST_OF_A_VALUE for count in levels) > 1:
-            fact: dict[str, Any] = {
-                "fact": name,
-                "kind": "shape" if name in SHAPES else "value",
-                "levels": sorted(often),
-            }
-            if fact["kind"] == "value":
-                usual = {value: spelled[value].most_common(1)[0][0] for value in fact["levels"]}
-                # "yes" and "no" stand for what a program says otherwise.
-                fact["spelled"] = {
-                    value: way for value, way in usual.items() if way.casefold() == value and way != value
-                }
-            yield fact
-
-
-def _named(learnt: Sequence[Past]) -> list[str]:
-    """The facts that sources and policies name themselves, those most leads have first."""
-    counts: Counter[str] = Counter()
-    for lead in learnt:
-        counts.update(ATTRIBUTES + key for key, value in lead.facts.attributes.items() if value not in (None, ""))
-        counts.update(ANSWERS + key for key in lead.facts.answers)
-    often = [(name, count) for name, count in counts.items() if count >= LEAST_OF_A_VALUE]
-    return [name for name, _ in sorted(often, key=lambda one: (-one[1], one[0]))[:MOST_NAMED]]
-
-
-def _all_numbers(values: Sequence[Any]) -> bool:
-    return bool(values) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-
-
-def _tells(some: int, all_of_them: int) -> bool:
-    return min(some, all_of_them - some) >= LEAST_OF_A_VALUE
-
-
-def _cuts(values: Sequence[float]) -> list[float]:
-    """Where bands of a number begin: by quantiles, with enough leads in each."""
-    if len(values) < 2 * LEAST_OF_A_VALUE:
-        return []
-    numbers = np.sort(np.asarray(values, dtype=float))
-    cuts: list[float] = []
-    before = 0
-    for quantile in (0.2, 0.4, 0.6, 0.8, 0.9, 0.95):
-        cut = float(np.quantile(numbers, quantile, method="higher"))
-        at = int(np.searchsorted(numbers, cut))
-        if at - before >= LEAST_OF_A_VALUE and len(numbers) - at >= LEAST_OF_A_VALUE:
-            cuts.append(cut)
-            before = at
-    return cuts
-
-
-def _level(fact: Mapping[str, Any]) -> Callable[[LeadFacts], int]:
-    """Which level of the fact a lead has: 0 not known, the last one any other value."""
-    read = reading(fact["fact"])
-    if fact["kind"] == "number":
-        return lambda lead: band(fact["cuts"], read(lead))
-    word = shape_of(fact["fact"]) if fact["kind"] == "shape" else worded_as
-    places = {value: place for place, value in enumerate(fact["levels"], 1)}
-    return lambda lead: 0 if (worded := word(read(lead))) is None else places.get(worded, len(places) + 1)
-
-
-def _width(fact: Mapping[str, Any]) -> int:
-    return len(fact["cuts"]) + 2 if fact["kind"] == "number" else len(fact["levels"]) + 2
-
-
 # Learning.
 
 
@@ -238,14 +121,14 @@ def _fit(learnt: Sequence[Past], facts: Sequence[dict[str, Any]]) -> tuple[dict[
     """The model's document, not calibrated yet, and the strength of regularisation that was chosen."""
     from scipy import sparse
 
-    levels = np.array([[level(lead.facts) for lead in learnt] for level in map(_level, facts)])
-    starts = np.cumsum([0, *(_width(fact) for fact in facts)])
+    levels = np.array([[level(lead.facts) for lead in learnt] for level in map(level_in, facts)])
+    starts = np.cumsum([0, *(width(fact) for fact in facts)])
     columns = (levels + starts[:-1, None]).T.ravel()
     rows = np.repeat(np.arange(len(learnt)), len(facts))
     design = sparse.csr_matrix((np.ones(len(columns)), (rows, columns)), shape=(len(learnt), int(starts[-1])))
     won = _won(learnt)
     strength = _strength(design, won)
-    fitted = _regression(strength).fit(design, won)
+    fitted = regression(strength).fit(design, won)
     weights, base = fitted.coef_[0], float(fitted.intercept_[0])
     told = []
     for place, fact in enumerate(facts):
@@ -269,12 +152,6 @@ def _with_effects(fact: Mapping[str, Any], effects: Sequence[float]) -> dict[str
     return {**named, "effects": by_value, "other": effects[-1], **spelled}
 
 
-def _regression(strength: float) -> Any:
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(C=strength, max_iter=2_000)
-
-
 def _strength(design: Any, won: Floats) -> float:
     """The strongest regularisation under which leads that were left out are told about as well as under the best, by log loss: within one
     standard error of it (L. Breiman and others, *Classification and Regression Trees*, 1984, 3.4.3). So noise is not learnt by luck; what
@@ -286,7 +163,7 @@ def _strength(design: Any, won: Floats) -> float:
     losses = np.zeros((len(_STRENGTHS), len(folds)))
     for at, strength in enumerate(_STRENGTHS):
         for fold, (inside, outside) in enumerate(folds):
-            fitted = _regression(strength).fit(design[inside], won[inside])
+            fitted = regression(strength).fit(design[inside], won[inside])
             losses[at, fold] = log_loss(won[outside], fitted.predict_proba(design[outside])[:, 1], labels=[0, 1])
     best = int(np.argmin(losses.mean(axis=1)))
     # What the folds have in common does not count: how much worse each strength is than the best, fold by fold.
@@ -304,7 +181,7 @@ def _calibrate(raw: Mapping[str, Any], on: Sequence[Past], everyone: Sequence[Pa
     sums, won = _sums(model, on), _won(on)
     document = dict(raw)
     if way_for(sums, won) == "isotonic":
-        at, likelihood = _steps(sums, won)
+        at, likelihood = steps(sums, won)
         document["calibration"] = {"at": at, "likelihood": likelihood}
         way = "isotonic"
     else:
@@ -317,74 +194,6 @@ def _calibrate(raw: Mapping[str, Any], on: Sequence[Past], everyone: Sequence[Pa
         placed = np.quantile(placed, np.linspace(0, 1, 1_001), method="nearest")
     document["places"] = [float(one) for one in placed]
     return document, way
-
-
-def way_for(sums: Floats, won: Floats) -> str:
-    """How to calibrate on these: ``isotonic`` where leads that were left out are told better by it, by more than one standard error."""
-    from sklearn.model_selection import StratifiedKFold
-
-    if len(won) < ENOUGH_FOR_STEPS or min(won.sum(), len(won) - won.sum()) < ENOUGH_OF_EACH:
-        return "platt"
-    gained = []
-    for inside, outside in StratifiedKFold(2 * _FOLDS, shuffle=True, random_state=0).split(sums, won):
-        slope, shift = platt(sums[inside], won[inside])
-        at, steps = _steps(sums[inside], won[inside])
-        likelihood = np.interp(sums[outside], at, steps)
-        by_steps = _log_likelihood(won[outside], np.log(likelihood / (1 - likelihood)))
-        gained.append((by_steps - _log_likelihood(won[outside], slope * sums[outside] + shift)) / len(outside))
-    return "isotonic" if np.mean(gained) > np.std(gained, ddof=1) / np.sqrt(len(gained)) else "platt"
-
-
-def platt(sums: Floats, won: Floats) -> tuple[float, float]:
-    """Slope and shift of the logistic curve through these; the targets a little inside 0 and 1, as J. Platt has them.
-
-    On few leads a slope may be luck: it is shrunk by as much as chance is expected to add to its likelihood ratio (J. C. van Houwelingen
-    and S. le Cessie, "Predictive value of statistical models", *Statistics in Medicine* 9, 1990). Where higher sums were won no more often,
-    or less, it is 0: the model knows nothing, and nobody is likelier than another.
-    """
-    good = won.sum()
-    bad = len(won) - good
-    targets = np.where(won == 1, (good + 1) / (good + 2), 1 / (bad + 2))
-    fitted = _regression(1e6).fit(
-        np.concatenate([sums, sums])[:, None],
-        np.concatenate([np.ones(len(sums)), np.zeros(len(sums))]),
-        sample_weight=np.concatenate([targets, 1 - targets]),
-    )
-    slope, shift = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
-    usual = float(np.log(targets.mean() / (1 - targets.mean())))
-    ratio = 2 * (_log_likelihood(targets, slope * sums + shift) - _log_likelihood(targets, np.full(len(sums), usual)))
-    if slope <= 0 or ratio <= 1:
-        return 0.0, usual
-    slope *= (ratio - 1) / ratio
-    return slope, _shift(slope * sums, float(targets.mean()))
-
-
-def _log_likelihood(targets: Floats, log_odds: Floats) -> float:
-    return float(np.sum(targets * log_odds - np.logaddexp(0, log_odds)))
-
-
-def _shift(log_odds: Floats, mean: float) -> float:
-    """What to add to these so that their likelihoods are ``mean`` on average."""
-    low, high = -40.0, 40.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        if float(np.mean(1 / (1 + np.exp(-(log_odds + middle).clip(-500, 500))))) < mean:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
-
-
-def _steps(sums: Floats, won: Floats) -> tuple[list[float], list[float]]:
-    """The isotonic regression's knots. Nothing is quite impossible, and nothing sure: half a lead of all is left either way."""
-    from sklearn.isotonic import IsotonicRegression
-
-    least = 0.5 / len(won)
-    fitted = IsotonicRegression(y_min=least, y_max=1 - least, out_of_bounds="clip").fit(sums, won)
-    return (
-        [float(one) for one in fitted.X_thresholds_],
-        [round(float(one), 6) for one in fitted.y_thresholds_],
-    )
 
 
 def _scaled(fact: Mapping[str, Any], slope: float) -> dict[str, Any]:
@@ -434,8 +243,8 @@ def _points(held_out: Sequence[Past], calibrated: Sequence[Past], way: str) -> d
     before, score = (np.array([float(lead.points or 0) for lead in part]) for part in (calibrated, held_out))
     won = _won(calibrated)
     if way == "isotonic":
-        at, steps = _steps(before, won)
-        return {"score": score, "likelihood": np.interp(score, at, steps)}
+        at, likelihood = steps(before, won)
+        return {"score": score, "likelihood": np.interp(score, at, likelihood)}
     slope, shift = platt(before / 100, won)
     return {"score": score, "likelihood": np.array([logistic(slope * one / 100 + shift) for one in score])}
 
@@ -461,30 +270,14 @@ def _told(name: str, part: Sequence[Past]) -> dict[str, Any]:
     }
 
 
-def _effects(fact: Mapping[str, Any]) -> tuple[list[str | None], list[float]]:
-    """What the levels of a fact are called, and what each does."""
-    if fact["kind"] == "number":
-        return [None, *bands(fact["cuts"])], [fact["unknown"], *fact["effects"]]
-    spelled = fact.get("spelled", {})
-    return [None, *(spelled.get(value, value) for value in fact["effects"]), OTHER], [
-        fact["unknown"],
-        *fact["effects"].values(),
-        fact["other"],
-    ]
-
-
-def _shaped(fact: Mapping[str, Any]) -> Mapping[str, Any]:
-    return fact if fact["kind"] == "number" else {**fact, "levels": list(fact["effects"])}
-
-
 def _weights(document: Mapping[str, Any], learnt: Sequence[Past]) -> list[dict[str, Any]]:
     """What moves likelihoods most: each fact with the mean size of its effect, and of its levels those that do most, with how many leads
     have them."""
     weighed = []
     for fact in document["facts"]:
-        level = _level(_shaped(fact))
+        level = level_in(fact)
         counts = Counter(level(lead.facts) for lead in learnt)
-        said, effects = _effects(fact)
+        said, effects = effects_of(fact)
         moves = sum(abs(effects[place]) * count for place, count in counts.items()) / len(learnt)
         most = sorted(counts, key=lambda place: -abs(effects[place]))[:_TOLD_VALUES]
         weighed.append(
@@ -504,7 +297,7 @@ def _too_good(document: Mapping[str, Any], learnt: Sequence[Past]) -> list[str]:
     won = _won(learnt)
     found = []
     for fact in document["facts"]:
-        level, (_, effects) = _level(_shaped(fact)), _effects(fact)
+        level, (_, effects) = level_in(fact), effects_of(fact)
         alone = np.array([effects[level(lead.facts)] for lead in learnt])
         if measuring.auc(won, alone) >= TOO_GOOD:
             found.append(fact["fact"])

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from dibs.distribution import measuring
-from dibs.distribution.learning import LEAST_OF_A_VALUE, Learnt, Past, TooLittle, learn, way_for
+from dibs.distribution.calibrating import way_for
+from dibs.distribution.learning import Learnt, Past, TooLittle, learn
+from dibs.distribution.levels import LEAST_OF_A_VALUE
 from dibs.engine.prediction import Model
 from tests.integration.distribution.endings_made import BEGIN, past, truth
 
