@@ -138,6 +138,60 @@ def test_a_card_goes_on_to_the_next_stage_and_an_old_page_does_nothing(company: 
         assert "Somebody changed the opportunity meanwhile." in words(page)
 
 
+def test_a_form_that_is_not_accepted_comes_back_as_it_was_filled_in(company: Company) -> None:
+    publish(company.workspace, POLICY + "opportunities: {close_at_once: {under: 5000, currency: EUR}}\n")
+    lead, browser = claimed(company, deal_value=900, currency="EUR"), as_(company.aiko)
+    form = {
+        "name": "Fleet & more",
+        "amount": "a lot",
+        "currency": "USD",
+        "stage": "proposal",
+        "close_on": "2027-03-04",
+        "note": "They want it in <blue>",
+        "close": "yes",
+    }
+    page = browser.post(f"/leads/{lead}/convert/", form)
+    assert page.status_code == 422
+    text = page.content.decode()
+    for kept in (
+        'value="Fleet &amp; more"',
+        'value="a lot"',
+        'value="USD"',
+        '<option value="proposal" selected>',
+        'value="2027-03-04"',
+        "They want it in &lt;blue&gt;</textarea>",
+        'name="close" value="yes" checked',
+        'role="alert" tabindex="-1" autofocus>The amount is not a number.',
+    ):
+        assert kept in text, kept
+    assert text.count('<details class="act" open>') == 1
+    too_much = browser.post(f"/leads/{lead}/convert/", {**form, "amount": "7000", "currency": "EUR"})
+    assert too_much.status_code == 409
+    assert 'value="7000"' in too_much.content.decode()
+    # A page that was left open at this address, or whose language is changed, shows the lead.
+    assert browser.get(f"/leads/{lead}/convert/").headers["Location"] == f"/leads/{lead}/"
+    assert 'value="900.00"' in browser.get(f"/leads/{lead}/").content.decode()
+
+
+def test_what_is_filled_in_on_an_opportunity_is_not_lost_either(company: Company) -> None:
+    deal = converted(company, {"name": "Fleet", "amount": "10", "currency": "EUR"})
+    browser, where = as_(company.aiko), f"/opportunities/{deal.id}/"
+    form = {"name": "Fleet 2", "amount": "twenty", "currency": "USD", "close_on": "2027-03-04", "version": "0"}
+    page = browser.post(f"{where}change/", form)
+    assert page.status_code == 422
+    for kept in ('value="Fleet 2"', 'value="twenty"', 'value="USD"', 'value="2027-03-04"'):
+        assert kept in page.content.decode(), kept
+    late = browser.post(f"{where}change/", {**form, "amount": "20", "version": "7"})
+    assert late.status_code == 409
+    assert 'value="Fleet 2"' in late.content.decode()
+    assert f'name="version" value="{now_is(company, deal).version}"' in late.content.decode()
+    long = browser.post(f"{where}note/", {"text": "x" * 5001})
+    assert long.status_code == 422
+    assert "x" * 5001 in long.content.decode()
+    lost = browser.post(f"{where}win/", {"amount": "ten", "currency": "EUR"})
+    assert 'value="ten"' in lost.content.decode()
+
+
 def test_one_is_changed_noted_won_and_reopened_on_its_page(company: Company) -> None:
     deal = converted(company, {"name": "Fleet", "amount": "10", "currency": "EUR"}, email="lucia@acme.example")
     browser, where = as_(company.aiko), f"/opportunities/{deal.id}/"
@@ -215,7 +269,8 @@ def test_another_reps_and_another_companys_are_not_there(company: Company, other
     for act in ("move", "change", "win", "lose", "reopen", "hand", "note", "burn"):
         assert browser.post(f"/opportunities/{deal.id}/{act}/", {"text": "x"}).status_code == 404
     assert as_(company.aiko).post(f"/opportunities/{deal.id}/burn/").status_code == 404
-    assert as_(company.aiko).get(f"/opportunities/{deal.id}/win/").status_code == 405
+    assert as_(company.aiko).put(f"/opportunities/{deal.id}/win/").status_code == 405
+    assert as_(company.aiko).get(f"/opportunities/{deal.id}/win/").headers["Location"] == f"/opportunities/{deal.id}/"
 
 
 def test_what_is_written_in_it_is_shown_as_text(company: Company) -> None:

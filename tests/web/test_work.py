@@ -35,7 +35,7 @@ def of(company: Company, lead: UUID) -> Lead:
 def post(who: Any, lead: UUID, act: str, **form: Any) -> str:
     """What the page says after the form."""
     answer = as_(who).post(f"/leads/{lead}/{act}/", form, follow=True)
-    assert answer.status_code == 200, answer.status_code
+    assert answer.status_code in {200, 409, 422}, answer.status_code
     return words(answer)
 
 
@@ -75,6 +75,50 @@ def test_a_form_that_is_sent_twice_is_done_once_and_another_one_again(
         post(company.aiko, lead, act, **form, once=once)
     enter(company.workspace.id)
     assert made.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("act", "form", "kept"),
+    [
+        ("note", {"text": "n" * 5001}, "n" * 5001),
+        (
+            "contact",
+            {"kind": "pigeon", "note": "They asked for <a> price"},
+            "They asked for &lt;a&gt; price</textarea>",
+        ),
+        ("retire", {"why": "", "note": "No budget"}, "No budget</textarea>"),
+        ("plan", {"kind": "meeting", "at": "soon", "text": "Bring cake"}, "Bring cake</textarea>"),
+        ("appoint", {"title": "", "at": "2031-03-04T10:00", "minutes": "90", "place": "Café"}, 'value="Café"'),
+        ("follow-up", {"at": "9999-12-31T23:59"}, 'value="9999-12-31T23:59"'),
+    ],
+)
+def test_a_form_that_is_not_accepted_comes_back_as_it_was_filled_in(
+    company: Company, lead: UUID, act: str, form: dict[str, str], kept: str
+) -> None:
+    answer = as_(company.aiko).post(f"/leads/{lead}/{act}/", form)
+    assert answer.status_code == 422
+    assert kept in answer.content.decode()
+    assert answer.content.decode().count('role="alert" tabindex="-1" autofocus') == 1
+
+
+def test_the_note_and_the_appointment_that_were_not_accepted_come_back_and_no_others(
+    company: Company, lead: UUID
+) -> None:
+    browser = as_(company.aiko)
+    for n in range(2):
+        browser.post(f"/leads/{lead}/note/", {"text": f"Note {n}"})
+        browser.post(
+            f"/leads/{lead}/appoint/", {"title": f"Demo {n}", "at": f"2031-03-0{n + 4}T10:00", "minutes": "30"}
+        )
+    enter(company.workspace.id)
+    note, meeting = Note.objects.get(text="Note 0"), Appointment.objects.get(title="Demo 0")
+    page = browser.post(f"/leads/{lead}/change-note/", {"id": note.id, "text": "n" * 5001}).content.decode()
+    assert page.count("n" * 5001) == page.count("autofocus>A note has a text") == 1
+    assert ">Note 1</textarea>" in page
+    form = {"id": meeting.id, "title": "Demo, longer", "at": "2031-03-04T10:00", "minutes": "long"}
+    page = browser.post(f"/leads/{lead}/change-appointment/", form).content.decode()
+    assert page.count('value="Demo, longer"') == page.count("autofocus>Say how long it lasts.") == 1
+    assert 'value="Demo 1"' in page
 
 
 def test_something_is_planned_and_done_and_then_the_lead_was_contacted(company: Company, lead: UUID) -> None:

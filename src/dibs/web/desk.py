@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -13,7 +12,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods
 
 from dibs.distribution import acting, helping
 from dibs.distribution.consenting import set_consent
@@ -21,7 +20,8 @@ from dibs.distribution.setting_aside import nurture, reopen
 from dibs.insight.sight import lead_in_sight, may_know_of
 from dibs.people.access import Action
 from dibs.web import work
-from dibs.web.filled_in import Unfit, amount_in, currency_in, day_in, once_in, text_in
+from dibs.web.filled_in import Refilled, Unfit, amount_in, currency_in, day_in, lease, once_in, text_in
+from dibs.web.lead import lead_page
 from dibs.web.questions import answered
 from dibs.web.visit import Visit, page
 
@@ -33,14 +33,6 @@ class Act:
     action: Action
     does: Callable[[Visit, UUID, Mapping[str, str]], acting.Answer]
     done: str
-
-
-def lease(form: Mapping[str, str]) -> UUID | None:
-    """The lease that the page was shown: a page left open for long must not act on a later one."""
-    try:
-        return UUID(form.get("claim", ""))
-    except ValueError:
-        return None
 
 
 def _note(form: Mapping[str, str], name: str = "note") -> str:
@@ -188,13 +180,16 @@ ACTS: Mapping[str, Act] = {
 }
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @page(Action.SEE_LEADS)
 def act(visit: Visit, lead_id: UUID, act: str) -> HttpResponse:
-    """Do one of `ACTS` to a lead that the visitor may know of."""
+    """Do one of `ACTS` to a lead that the visitor may know of. A form that is not accepted comes back as it was filled in, at this
+    address; who opens that later is taken to the lead."""
     wanted = ACTS.get(act)
     if wanted is None:
         raise Http404
+    if visit.request.method == "GET":
+        return redirect("lead", lead_id)
     if not visit.caller.may(wanted.action):
         raise PermissionDenied
     if not may_know_of(visit.caller, lead_id, visit.now):
@@ -202,18 +197,24 @@ def act(visit: Visit, lead_id: UUID, act: str) -> HttpResponse:
     try:
         answer = wanted.does(visit, lead_id, visit.request.POST)
     except Unfit as unfit:
-        visit.bad(str(unfit))
-        return visit.back(reverse("lead", args=[lead_id]))
+        return _once_more(visit, lead_id, act, [str(unfit)], status=422)
     if answer is None:
         raise Http404
     if isinstance(answer, acting.Refused):
-        visit.bad(*visit.refusal(answer.refusal))
-    else:
-        visit.good(_(wanted.done))
+        return _once_more(visit, lead_id, act, visit.refusal(answer.refusal), status=409)
+    visit.good(_(wanted.done))
     if lead_in_sight(visit.caller, lead_id, visit.now) is None:
         return redirect("mine" if visit.caller.rep_id else "home")
     return visit.back(reverse("lead", args=[lead_id]))
 
 
-#: For templates: what may be chosen in the forms.
-CHOICES: Mapping[str, Any] = {"kinds": acting.CONTACT_KINDS, "outcomes": acting.OUTCOMES, "whys": acting.RETIRE_REASONS}
+def _once_more(visit: Visit, lead_id: UUID, act: str, why: Sequence[str], *, status: int) -> HttpResponse:
+    """Say why not; on the lead's page with the form as it was filled in, elsewhere on the page that it was sent from."""
+    visit.bad(*why)
+    visit.look_again()
+    seen = lead_in_sight(visit.caller, lead_id, visit.now)
+    if seen is None:
+        return redirect("mine" if visit.caller.rep_id else "home")
+    if "next" in visit.request.POST:
+        return visit.back(reverse("lead", args=[lead_id]))
+    return lead_page(visit, seen, Refilled(act, " ".join(why), visit.request.POST.dict()), status=status)

@@ -1,25 +1,58 @@
-"""What people fill in, as values: amounts, currencies, days."""
+"""What people fill in: what they may choose among, amounts, currencies and days as values, and a form that was not accepted."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid5
 
 from django.utils.translation import gettext as _
 
+from dibs.distribution import acting
 from dibs.distribution.converting import HIGHEST_AMOUNT
 from dibs.intake.numbers import read_number
 from dibs.web.visit import Visit
+
+#: For templates: what may be chosen in the forms of a lead.
+CHOICES: Mapping[str, Any] = {"kinds": acting.CONTACT_KINDS, "outcomes": acting.OUTCOMES, "whys": acting.RETIRE_REASONS}
 
 _AMOUNT = re.compile(r"[\d.,'’\s]+(?:k|mn?|千|万|億)?", re.IGNORECASE)
 
 
 class Unfit(Exception):
     """What was filled in cannot be used; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refilled:
+    """A form that was not accepted, for its page to show once more: which act it was for, why not, and what was filled in. What was
+    typed is not typed again."""
+
+    act: str = ""
+    why: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, act: str, which: object = "") -> Mapping[str, str]:
+        """What was filled in if it was this form; ``which``: the note, activity or appointment that it is about."""
+        mine = act == self.act and (not which or self.fields.get("id") == str(which))
+        return self.fields if mine else {}
+
+
+#: Nothing was sent, or all was well.
+BLANK = Refilled()
+
+
+def lease(form: Mapping[str, str]) -> UUID | None:
+    """The lease that the page was shown: a page left open for long must not act on a later one."""
+    try:
+        return UUID(form.get("claim", ""))
+    except ValueError:
+        return None
 
 
 def once_in(visit: Visit, about: UUID, form: Mapping[str, str]) -> UUID | None:

@@ -24,7 +24,7 @@ from dibs.insight.story import story_of_seen
 from dibs.people.access import Action
 from dibs.people.models import Rep
 from dibs.web.assessing import assess_part
-from dibs.web.desk import CHOICES
+from dibs.web.filled_in import BLANK, CHOICES, Refilled
 from dibs.web.opportunities import becoming_of, opportunity_part
 from dibs.web.pool import CONTACT, skips_left
 from dibs.web.questions import questions_part, score_part
@@ -52,9 +52,16 @@ def lead(visit: Visit, lead_id: UUID) -> HttpResponse:
     seen = lead_in_sight(visit.caller, lead_id, visit.now)
     if seen is None:
         raise Http404
+    return lead_page(visit, seen)
+
+
+def lead_page(visit: Visit, seen: SeenLead, refilled: Refilled = BLANK, *, status: int = 200) -> HttpResponse:
+    """The page of a lead that the visitor sees; with a form that was not accepted, if there was one."""
     main = list(_parts(visit, seen, MAIN))
     return visit.show(
         "lead/lead.html",
+        status=status,
+        refilled=refilled,
         tab="mine" if visit.has(seen) else "",
         top=list(_parts(visit, seen, TOP)),
         main=main,

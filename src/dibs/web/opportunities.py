@@ -15,10 +15,10 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dibs.delivery.wording import active_language, say, stage_name
-from dibs.distribution import notes, opportunities
+from dibs.distribution import acting, notes, opportunities
 from dibs.distribution.converting import UnknownStage
 from dibs.distribution.scene import Refused
 from dibs.engine.policy_deals import Opportunities
@@ -30,7 +30,7 @@ from dibs.insight.pages import BadCursor
 from dibs.insight.sight import SeenLead, lead_in_sight
 from dibs.people.access import Action
 from dibs.people.models import Rep
-from dibs.web.filled_in import Unfit, amount_in, currency_in, day_in, once_in, text_in
+from dibs.web.filled_in import BLANK, Refilled, Unfit, amount_in, currency_in, day_in, once_in, text_in
 from dibs.web.visit import Visit, page
 
 #: Lines of a list's page.
@@ -108,7 +108,11 @@ def board(visit: Visit) -> HttpResponse:
 @page(Action.SEE_DEALS)
 def opportunity(visit: Visit, opportunity_id: UUID) -> HttpResponse:
     """One opportunity: what it is, what is to be done with it, and what became of it so far."""
-    deal = _seen(visit, opportunity_id)
+    return _page(visit, _seen(visit, opportunity_id))
+
+
+def _page(visit: Visit, deal: Deal, refilled: Refilled = BLANK, *, status: int = 200) -> HttpResponse:
+    """Its page; with a form that was not accepted, if there was one."""
     rules = deals.stages(visit.caller)
     lead = lead_in_sight(visit.caller, deal.lead, visit.now) if deal.lead is not None else None
     may_work = _may_work(visit, deal)
@@ -117,6 +121,8 @@ def opportunity(visit: Visit, opportunity_id: UUID) -> HttpResponse:
         stages.append(Stage(deal.stage, _called(rules, deal.stage), None))
     return visit.show(
         "opportunities/opportunity.html",
+        status=status,
+        refilled=refilled,
         tab="opportunities",
         deal=deal,
         lead=lead,
@@ -197,8 +203,20 @@ def _hand(visit: Visit, deal: Deal, form: Form) -> opportunities.Answer:
         raise Unfit(_("Choose who gets it.")) from None
 
 
+def _note(visit: Visit, deal: Deal, form: Form) -> acting.Answer:
+    if deal.lead is None or not visit.caller.may(Action.WORK_LEADS):
+        raise PermissionDenied
+    try:
+        return notes.write_note(
+            visit.caller, deal.lead, form.get("text", ""), visit.now, new=once_in(visit, deal.lead, form)
+        )
+    except ValueError:
+        raise Unfit(_("A note has a text, of 5,000 characters at most.")) from None
+
+
 #: What can be done, and what is said then.
-ACTS: Mapping[str, tuple[Callable[[Visit, Deal, Form], opportunities.Answer], str]] = {
+ACTS: Mapping[str, tuple[Callable[[Visit, Deal, Form], opportunities.Answer | acting.Answer], str]] = {
+    "note": (_note, gettext_noop("Written down.")),
     "change": (_change, gettext_noop("Written down.")),
     "move": (_move, gettext_noop("In its new stage.")),
     "win": (_win, gettext_noop("Won. Well done.")),
@@ -208,32 +226,42 @@ ACTS: Mapping[str, tuple[Callable[[Visit, Deal, Form], opportunities.Answer], st
 }
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @page(Action.WORK_DEALS)
 def act(visit: Visit, opportunity_id: UUID, act: str) -> HttpResponse:
-    """Do one of `ACTS`, or write a note."""
+    """Do one of `ACTS`. A form that is not accepted comes back as it was filled in, at this address; who opens that later is taken to
+    the opportunity."""
     deal = _seen(visit, opportunity_id)
     form, here = visit.request.POST, reverse("opportunity", args=[opportunity_id])
-    if act == "note":
-        _write_note(visit, deal, form)
-        return visit.back(here)
     if act not in ACTS:
         raise Http404
+    if visit.request.method == "GET":
+        return redirect(here)
     does, done = ACTS[act]
     try:
         answer = does(visit, deal, form)
     except Unfit as unfit:
-        visit.bad(str(unfit))
-        return visit.back(here)
+        return _once_more(visit, deal, act, [str(unfit)], status=422)
     if answer is None:
         raise Http404
     if isinstance(answer, Refused):
-        visit.bad(*visit.refusal(answer.refusal))
-    elif answer.reasons:
+        return _once_more(visit, deal, act, visit.refusal(answer.refusal), status=409)
+    if answer.reasons or act == "note":
         visit.good(_(done))
     if deals.deal_in_sight(visit.caller, deal.id, visit.now) is None:
         return redirect("opportunities")
     return visit.back(here)
+
+
+def _once_more(visit: Visit, deal: Deal, act: str, why: Sequence[str], *, status: int) -> HttpResponse:
+    """Say why not; with the form as it was filled in, or on the page that it was sent from."""
+    visit.bad(*why)
+    seen = deals.deal_in_sight(visit.caller, deal.id, visit.now)
+    if seen is None:
+        return redirect("opportunities")
+    if "next" in visit.request.POST:
+        return visit.back(reverse("opportunity", args=[deal.id]))
+    return _page(visit, seen, Refilled(act, " ".join(why), visit.request.POST.dict()), status=status)
 
 
 @require_POST
@@ -250,22 +278,6 @@ def hand_all(visit: Visit) -> HttpResponse:
         count = opportunities.hand_all(visit.caller, handle, to, visit.now)
         visit.good(_("Handed over: %(n)s") % {"n": count})
     return visit.back(reverse("opportunities"))
-
-
-def _write_note(visit: Visit, deal: Deal, form: Form) -> None:
-    if deal.lead is None or not visit.caller.may(Action.WORK_LEADS):
-        raise PermissionDenied
-    try:
-        answer = notes.write_note(
-            visit.caller, deal.lead, form.get("text", ""), visit.now, new=once_in(visit, deal.lead, form)
-        )
-    except ValueError:
-        visit.bad(_("A note needs a text, of up to %(n)s characters.") % {"n": notes.LONGEST})
-        return
-    if isinstance(answer, Refused):
-        visit.bad(*visit.refusal(answer.refusal))
-    else:
-        visit.good(_("Written down."))
 
 
 def _version(form: Form) -> int | None:
