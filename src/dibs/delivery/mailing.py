@@ -22,7 +22,7 @@ from django.core.mail import EmailMessage, get_connection
 from django.db import connection, transaction
 
 from dibs.crm import do_not_contact
-from dibs.delivery import unsubscribing
+from dibs.delivery import laid_down, unsubscribing
 from dibs.engine.facts import LeadFacts
 from dibs.engine.nurture import why_not_mailed
 from dibs.engine.policy_nurture import Nurture
@@ -189,7 +189,9 @@ def _send(workspace_id: UUID, letter: Letter, server: Any, clock: Callable[[], d
     except Exception as problem:
         _close(server)  # the next mail has a connection of its own: this one may be half-way through a message
         return _failed(letter, problem, clock())
-    _note(letter, "sent", sent_at=clock())
+    if _note(letter, "sent", sent_at=clock()) == "":
+        # Erased while it went out: what was laid down of it goes too.
+        laid_down.take_away([letter.message_id])
     return Done(sent=1)
 
 
@@ -220,14 +222,17 @@ def _note(
     send_at: datetime | None = None,
     sent_at: datetime | None = None,
     error: str = "",
-) -> None:
-    """Write down what became of it. Whoever stopped it meanwhile is not overruled, unless it is out already."""
+) -> str | None:
+    """Write down what became of it; returns its Message-ID as it stands there now, "" once its person was erased. Whoever stopped it
+    meanwhile is not overruled, unless it is out already: then nothing is written, and ``None`` returned."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE delivery_mail SET state = %s, send_at = %s, sent_at = %s, error = %s "
-            "WHERE id = %s AND (state = 'waiting' OR %s = 'sent')",
+            "WHERE id = %s AND (state = 'waiting' OR %s = 'sent') RETURNING message_id",
             [state, send_at, sent_at, error, letter.id, state],
         )
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def _close(server: Any) -> None:
