@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
@@ -14,10 +15,12 @@ from django.test import Client
 
 from dibs.cli.privacy import privacy
 from dibs.crm import do_not_contact
-from dibs.crm.models import Contact, Lead, Note, Touch
-from dibs.distribution import acting
+from dibs.crm.models import Contact, Lead, Note, Opportunity, Touch
+from dibs.distribution import acting, forgetting, opportunities
 from dibs.distribution.consenting import set_consent
 from dibs.distribution.models import Decision
+from dibs.distribution.scene import Refused
+from dibs.insight.reports import report
 from dibs.intake import receiving, retention
 from dibs.intake.handing_out import as_page, told
 from dibs.intake.models import Erasure, RawPayload
@@ -82,6 +85,70 @@ def test_customers_stay(house: House) -> None:
     lead = house.worked()
     assert isinstance(acting.convert(house.aiko, lead, house.now), acting.Acted)
     assert retention.retain(house.workspace.id, house.now + timedelta(days=4000)).total == 0
+    assert Lead.objects.get(id=lead).email == EMAIL
+
+
+def _lost(house: House, *, days: int = 0) -> tuple[UUID, Opportunity]:
+    lead = house.worked()
+    assert isinstance(acting.convert(house.aiko, lead, house.now), acting.Acted)
+    deal = Opportunity.objects.get(lead_id=lead)
+    at = house.now + timedelta(days=days)
+    assert isinstance(opportunities.lose(house.aiko, deal.id, at, why=f"{NAME} went elsewhere"), opportunities.Done)
+    return lead, Opportunity.objects.get(id=deal.id)
+
+
+def test_who_was_lost_as_an_opportunity_is_kept_as_long_as_who_was_given_up(house: House) -> None:
+    lead, deal = _lost(house, days=10)
+    Note.objects.create(workspace=house.workspace, opportunity=deal, text=f"{NAME} again")
+    before = report(house.caller, "source", house.now - timedelta(days=1), house.now + timedelta(days=1), house.now)
+    assert retention.over(house.workspace.id, house.now + timedelta(days=39)).ended == 0
+    later = house.now + timedelta(days=41)
+    assert (retention.over(house.workspace.id, later).ended, retention.retain(house.workspace.id, later).ended) == (
+        1,
+        1,
+    )
+    row, kept = Lead.objects.get(id=lead), Opportunity.objects.get(id=deal.id)
+    assert (row.state, row.flags, row.email) == ("converted", ["erased"], None)
+    assert (kept.state, kept.name, kept.lost_why, kept.contact_id) == ("lost", "–", "", None)
+    assert not Contact.objects.filter(email=EMAIL).exists()
+    assert not Note.objects.exists()
+    assert not any(NAME in str(one.reasons) for one in Decision.objects.all())
+    after = report(house.caller, "source", house.now - timedelta(days=1), house.now + timedelta(days=1), house.now)
+    assert after == before
+    assert retention.over(house.workspace.id, later).total == 0
+
+
+def test_an_opportunity_that_is_open_or_won_keeps_its_lead(house: House) -> None:
+    lead, deal = _lost(house)
+    assert isinstance(opportunities.reopen(house.aiko, deal.id, house.now), opportunities.Done)
+    later = house.now + timedelta(days=4000)
+    assert retention.retain(house.workspace.id, later).ended == 0
+    assert isinstance(opportunities.win(house.aiko, deal.id, house.now), opportunities.Done)
+    assert retention.retain(house.workspace.id, later).ended == 0
+    assert Lead.objects.get(id=lead).email == EMAIL
+
+
+def test_a_lost_opportunity_of_nobody_is_not_reopened(house: House) -> None:
+    _, deal = _lost(house)
+    retention.retain(house.workspace.id, house.now + timedelta(days=31))
+    refused = opportunities.reopen(house.aiko, deal.id, house.now)
+    assert isinstance(refused, Refused)
+    assert refused.refusal.code == "is_erased"
+    assert Opportunity.objects.get(id=deal.id).state == "lost"
+
+
+def test_what_is_reopened_just_before_its_time_is_over_is_left_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead, deal = _lost(house)
+    lock = forgetting.lock
+
+    def reopened_meanwhile(workspace_id: UUID, leads: Iterable[UUID]) -> Any:
+        assert isinstance(opportunities.reopen(house.aiko, deal.id, house.now), opportunities.Done)
+        return lock(workspace_id, leads)
+
+    monkeypatch.setattr(forgetting, "lock", reopened_meanwhile)
+    assert retention.retain(house.workspace.id, house.now + timedelta(days=31)).ended == 0
     assert Lead.objects.get(id=lead).email == EMAIL
 
 

@@ -157,7 +157,7 @@ def retain_(dry_run: bool, workspace: str | None, as_json: bool) -> None:
             return
         said = "Would go" if dry_run else "Erased"
         click.echo(
-            f"{said}: {found.ended} leads that were given up, {found.open} that nobody has, {found.raw} rows of what sources sent."
+            f"{said}: {found.ended} leads that were given up or lost, {found.open} that nobody has, {found.raw} rows of what sources sent."
         )
 
 

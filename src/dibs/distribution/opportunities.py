@@ -27,6 +27,7 @@ from dibs.distribution.reading import Row, lock_leads
 from dibs.distribution.scene import Refused
 from dibs.distribution.writing import Outcome, write
 from dibs.engine.decision import Reason, Refusal
+from dibs.engine.forgetting import ERASED
 from dibs.people import particulars
 from dibs.people.caller import Caller
 from dibs.people.models import Rep, Role
@@ -137,11 +138,13 @@ def lose(caller: Caller, opportunity_id: UUID, now: datetime, *, why: str = "", 
 
 
 def reopen(caller: Caller, opportunity_id: UUID, now: datetime, *, version: int | None = None) -> Answer:
-    """One that was won or lost goes on, in the stage that it was in last."""
+    """One that was won or lost goes on, in the stage that it was in last; not one whose person was erased since: there is nobody to talk to."""
 
     def decide(deal: Opportunity) -> _Change | Refusal:
         if deal.state == "open":
             return Refusal((Reason("opportunity_open"),), remedy=Reason("look_again"))
+        if deal.lead is not None and ERASED in deal.lead.flags:
+            return Refusal((Reason("is_erased"),), remedy=Reason("choose_another"))
         values = {"state": "open", "ended_at": None, "lost_why": ""}
         return _Change("opportunity.reopened", values, [Reason("opportunity_reopened", {"stage": deal.stage})])
 

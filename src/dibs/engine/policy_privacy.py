@@ -10,7 +10,7 @@ class Keep(Part):
     """How long what is known of people is kept. After that the person is erased from it; counts stay."""
 
     ended: Duration | None = None
-    """Leads that were retired, from then on."""
+    """Leads that were retired, or whose opportunity was lost, from then on."""
     open: Duration | None = None
     """Leads that nobody has and whose person was not heard of, from the last time on."""
     raw: Duration | None = None

@@ -146,16 +146,21 @@ def again(workspace_id: UUID, person: Person) -> Person:
 
 
 def of_leads(workspace_id: UUID, leads: Iterable[UUID]) -> Person:
-    """The people of these leads as far as these leads go: with the contacts that no other lead is of, and what they were called here."""
+    """The people of these leads as far as these leads go: with their opportunities, the contacts that no other lead is of, and what they were called here."""
     person = Person()
     _take(person, _leads(workspace_id, list(leads)))
+    person.opportunities = _ids(
+        "SELECT id FROM crm_opportunity WHERE workspace_id = %s AND lead_id = ANY(%s)",
+        [workspace_id, person.ids("lead")],
+    )
     person.contacts = _ids(
         """
         SELECT contact_id FROM crm_lead WHERE workspace_id = %(workspace)s AND id = ANY(%(leads)s) AND contact_id IS NOT NULL
+        UNION SELECT contact_id FROM crm_opportunity WHERE workspace_id = %(workspace)s AND id = ANY(%(deals)s) AND contact_id IS NOT NULL
         EXCEPT SELECT contact_id FROM crm_lead WHERE workspace_id = %(workspace)s AND NOT id = ANY(%(leads)s) AND contact_id IS NOT NULL
-        EXCEPT SELECT contact_id FROM crm_opportunity WHERE workspace_id = %(workspace)s AND contact_id IS NOT NULL
+        EXCEPT SELECT contact_id FROM crm_opportunity WHERE workspace_id = %(workspace)s AND NOT id = ANY(%(deals)s) AND contact_id IS NOT NULL
         """,
-        {"workspace": workspace_id, "leads": person.ids("lead")},
+        {"workspace": workspace_id, "leads": person.ids("lead"), "deals": person.ids("opportunity")},
     )
     _call(workspace_id, person)
     person.accounts = _accounts(workspace_id, person)

@@ -1,7 +1,8 @@
 """Nobody is kept longer than the policy says: what has had its time is erased by night, a few hundred leads at a time.
 
-``privacy.keep`` names three spans, each counted from something else: leads that were given up, from then on; leads that nobody has, from
-when their person was last heard of; what sources sent, from when it came. A lead that became business stays: it is a customer's.
+``privacy.keep`` names three spans, each counted from something else: leads that came to nothing, from when they were given up or their
+opportunity was lost; leads that nobody has, from when their person was last heard of; what sources sent, from when it came. A lead that
+became business, or may still, stays: it is a customer's.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from dibs.distribution import policies
+from dibs.distribution import forgetting, policies
 from dibs.distribution.moving import operator
 from dibs.engine.forgetting import Cutoffs, cutoffs
 from dibs.engine.lifecycle import WAITING
@@ -29,7 +30,7 @@ NIGHTLY = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """How much has had its time: leads that were given up, leads that nobody has, and rows of what sources sent."""
+    """How much has had its time: leads that came to nothing, leads that nobody has, and rows of what sources sent."""
 
     ended: int = 0
     open: int = 0
@@ -80,8 +81,13 @@ def retain(workspace_id: UUID, now: datetime, *, most: int = NIGHTLY) -> Over:
             leads = _some(workspace_id, where, params, min(CHUNK, most - done.get(why, 0)))
             if not leads:
                 break
-            erase_leads(caller, leads, now, why=why, into=into)
-            done[why] = done.get(why, 0) + len(leads)
+            with transaction.atomic():
+                # Somebody may have reopened one just now: what is locked is asked once more.
+                forgetting.lock(workspace_id, leads)
+                still = _some(workspace_id, f"{where} AND lead.id = ANY(%(these)s)", {**params, "these": leads}, CHUNK)
+                if still:
+                    erase_leads(caller, still, now, why=why, into=into)
+            done[why] = done.get(why, 0) + len(still)
     if limit.raw is not None and (emptied := _empty(workspace_id, limit.raw)):
         done["raw"] = emptied
         Erasure.objects.create(workspace_id=workspace_id, at=now, why="raw", leads=0, rows={"received": emptied})
@@ -94,6 +100,9 @@ def _which(limit: Cutoffs) -> dict[str, tuple[str, dict[str, Any]]]:
     if limit.ended is not None:
         found["ended"] = (
             "NOT lead.flags @> '{erased}' AND (lead.state = 'retired' AND coalesce(lead.ended_at, lead.created_at) < %(ended)s "
+            # A lost opportunity stays as a number; one that is open or won keeps its lead.
+            "OR lead.state = 'converted' AND EXISTS (SELECT FROM crm_opportunity deal WHERE deal.workspace_id = lead.workspace_id "
+            "AND deal.lead_id = lead.id AND deal.state = 'lost' AND deal.ended_at < %(ended)s) "
             # What was merged goes with what it was merged into.
             "OR lead.state = 'merged' AND EXISTS (SELECT FROM crm_lead kept WHERE kept.id = lead.merged_into_id AND kept.flags @> '{erased}'))",
             {"ended": limit.ended},

@@ -153,7 +153,7 @@ def _overview(visit: Visit, *, unfit: str = "") -> HttpResponse:
     kept: list[tuple[str, Any, int]] = [
         (label, span(length, language) if keep and (length := getattr(keep, name)) else None, getattr(over, name))
         for name, label in (
-            ("ended", _("Leads that were given up")),
+            ("ended", _("Leads that were given up, and lost opportunities")),
             ("open", _("Leads that nobody has, since the person was last heard of")),
             ("raw", _("What sources sent, as they sent it")),
         )
@@ -168,7 +168,7 @@ def _overview(visit: Visit, *, unfit: str = "") -> HttpResponse:
         next_page=cursor_after(lines[_LINES - 1].id, question) if len(lines) > _LINES else None,
         whys={
             "asked": _("somebody asked"),
-            "ended": _("given up long ago"),
+            "ended": _("given up or lost long ago"),
             "open": _("not heard of for long"),
             "raw": _("sent long ago"),
         },
