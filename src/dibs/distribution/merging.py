@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,11 +17,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from dibs.crm.lookup import lookup_of
-from dibs.crm.models import Account, Activity, Appointment, Lead, Merge, NearMiss, Opportunity
+from dibs.crm.models import Account, Activity, Appointment, Merge, NearMiss, Opportunity
 from dibs.distribution import policies
 from dibs.distribution.crews import Crew, crew
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.policies import Active
+from dibs.distribution.putting_back import had_again, kept_of, read_back
 from dibs.distribution.reading import LEAD_COLUMNS, Row, lead_clock, lock_leads, passed_over
 from dibs.distribution.scene import Scene
 from dibs.distribution.touching import Told, looked_at
@@ -47,7 +47,6 @@ _TAKEN = (
 #: What is the lead's for ever, whatever is undone.
 _FOR_EVER = frozenset({"id", "workspace_id", "external_id", "received_at", "created_at", "version", "policy_version"})
 _KEPT = tuple(column for column in LEAD_COLUMNS if column not in _FOR_EVER)
-_READ = {str(known.column): known for known in Lead._meta.concrete_fields}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +204,7 @@ def _merge(room: _Room, kept: Row, gone: Row) -> Merged:
         felt=consequences.felt(clock, ended, room.now, room.known.day),
     )
     stays = room.look_at(kept, _together(kept, gone), Reason("merged_with", {"lead": str(gone["id"]), "by": by}))
-    before = {"kept": _columns(kept), "gone": _columns(gone), "version": kept["version"] + 1}
+    before = {"kept": kept_of(kept, _KEPT), "gone": kept_of(gone, _KEPT), "version": kept["version"] + 1}
     room.write(away, stays)
     _still_to_do(room, kept["id"], gone["id"])
     made = Merge.objects.create(
@@ -312,11 +311,11 @@ def _back(room: _Room, row: Row, was: dict[str, Any], kind: str, because: Reason
         reasons=reasons,
         rep=was["owner_id"] or row["owner_id"],
         actor=room.caller.user_id,
-        felt=_felt(row, was, owner, known, now),
+        felt=_felt(row, was, owner, known),
     )
 
 
-def _felt(row: Row, was: Mapping[str, Any], owner: str | None, known: Crew, now: datetime) -> Felt:
+def _felt(row: Row, was: Mapping[str, Any], owner: str | None, known: Crew) -> Felt:
     """What standings feel: who got the lead by the merge lets go of it, and who had it before has it as before."""
     has = known.handles.get(row["owner_id"]) if row["state"] in HELD else None
     if has == owner:
@@ -325,25 +324,12 @@ def _felt(row: Row, was: Mapping[str, Any], owner: str | None, known: Crew, now:
     if has is not None:
         events.append((has, counters.Released(row["contacted_at"] is not None)))
     if owner is not None:
-        spoken, at = was["contacted_at"] is not None, was["claimed_at"]
-        claimed: date | None = known.day(owner, at) if at is not None and not spoken else None
-        events.append((owner, counters.Restored(spoken, claimed)))
+        events.append((owner, had_again(was, owner, known)))
     return tuple(events)
 
 
-def _columns(row: Row) -> dict[str, Any]:
-    """The lead's columns as JSON keeps them."""
-    return {name: _plain(row[name]) for name in _KEPT}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value) if isinstance(value, UUID | Decimal) else value
-
-
 def _restored(row: Row, kept: Mapping[str, Any]) -> dict[str, Any]:
-    was = {name: None if value is None else _READ[name].to_python(value) for name, value in kept.items()}
+    was = read_back(kept)
     return {**was, "lookup": lookup_of(row | was)}
 
 

@@ -41,6 +41,9 @@ MOST = 20_000
 #: How long a plan that nobody started, or that was dropped, is kept: it may have as many items as leads.
 PLANS_KEPT = timedelta(days=7)
 
+#: Kinds of moves that say of a lead that it is not for who had it.
+FOR_GOOD = frozenset({"bulk", "border", "leave"})
+
 #: The codes of `MoveRefused`.
 REFUSALS = (
     "move_too_large",
@@ -107,7 +110,7 @@ def plan(caller: Caller, wanted: Wanted, now: datetime, leads: Sequence[UUID] = 
             scope=wanted.scope() | ({"operator": True} if caller.user_id == OPERATOR else {}),
             to=wanted.aim.as_json(),
             why=wanted.why,
-            by_id=None if caller.user_id == OPERATOR else caller.user_id,
+            by_id=actor_of(caller),
             created_at=now,
         )
         lay_out(move, caller, now, leads)
@@ -243,6 +246,11 @@ OPERATOR = UUID(int=0)
 def operator(workspace_id: UUID, timezone: str = "UTC", name: str = "dibs") -> Caller:
     """Who runs the server, as a caller who may do what operations may."""
     return Caller(workspace_id, OPERATOR, Role.OPS.value, name=name, timezone=timezone)
+
+
+def actor_of(caller: Caller) -> UUID | None:
+    """Who the log names: nobody where the machine's operator acts."""
+    return None if caller.user_id == OPERATOR else caller.user_id
 
 
 def cause_of(move: Move, by: str) -> Reason:

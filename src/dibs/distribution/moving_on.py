@@ -7,10 +7,9 @@ has done the next finds done. So a crash loses nothing: the next job, or the loo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -19,19 +18,18 @@ from psycopg.errors import DeadlockDetected
 
 from dibs.delivery import notices
 from dibs.distribution import policies
-from dibs.distribution.crews import Crew, crew
+from dibs.distribution.crews import crew
 from dibs.distribution.dealing import Aim, Dealer, Dealt, place_after
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.models import Move, MoveItem
-from dibs.distribution.moving import MoveRefused, cause_of, keeps_by_hand, lay_out, operator
-from dibs.distribution.reading import Row, lead_clock, lead_facts, lock_leads, passed_over
+from dibs.distribution.moving import FOR_GOOD, MoveRefused, actor_of, cause_of, keeps_by_hand, lay_out, operator
+from dibs.distribution.moving_back import KEPT, move_back
+from dibs.distribution.putting_back import kept_of
+from dibs.distribution.reading import lead_facts, lock_leads, passed_over
 from dibs.distribution.writing import Outcome, placing, to_json, write, write_turns
 from dibs.engine import claim as judge
-from dibs.engine import consequences, counters
-from dibs.engine.consequences import Felt
+from dibs.engine import consequences
 from dibs.engine.decision import Reason
-from dibs.engine.facts import LeadClock
-from dibs.engine.lifecycle import HELD
 from dibs.people.access import Action
 from dibs.people.bulk import update_rows
 from dibs.people.caller import Caller, caller_of
@@ -42,38 +40,6 @@ _log = structlog.get_logger()
 
 #: Leads that one transaction takes: claims of these wait meanwhile, for about a third of a second.
 CHUNK = 500
-
-#: The columns that say who has a lead, where it is, and since when: what an undone move puts back.
-_KEPT: Mapping[str, Callable[[Any], Any]] = {
-    "state": str,
-    "pool": str,
-    "review": str,
-    "owner_id": UUID,
-    "claim": UUID,
-    "taken_by": str,
-    "waiting_since": datetime.fromisoformat,
-    "lock_expires_at": datetime.fromisoformat,
-    "claimed_at": datetime.fromisoformat,
-    "contacted_at": datetime.fromisoformat,
-    "due_at": datetime.fromisoformat,
-    "due_for": str,
-    "escalated": int,
-    "reassigned": int,
-    "by_hand": bool,
-    "sla_at": datetime.fromisoformat,
-    "warned": bool,
-    "acted_at": datetime.fromisoformat,
-    "awaits": str,
-    "side": str,
-    "sequence": str,
-    "mailed": int,
-    "mailed_at": datetime.fromisoformat,
-    "score": int,
-    "rank": str,
-    "territory": str,
-}
-#: Moments up to which who has a lead must do something: a move that is undone gives back the time that it took.
-_ENDS = ("lock_expires_at", "due_at", "sla_at")
 
 
 def carry_on(
@@ -174,7 +140,7 @@ def _chunk_once(workspace_id: UUID, move_id: UUID, now: datetime, size: int, upt
         if forth:
             _move(move, items, caller, now)
         else:
-            _undo(move, items, caller, now)
+            move_back(move, items, caller, now)
         move.save(update_fields=["moved", "kept", "refused", "undone"])
     upto.nth = items[-1].nth
     return len(items)
@@ -216,7 +182,7 @@ def _move(move: Move, items: Sequence[MoveItem], caller: Caller, now: datetime) 
     told = []
     for item, each in zip(line, dealt, strict=True):
         state = "moved" if each.moved is not None else "kept" if each.code in _KEEPS else "refused"
-        kept = item.before if each.moved is None else {**item.before, "at": now, "columns": _columns(each.row)}
+        kept = item.before if each.moved is None else {**item.before, "at": now, "columns": kept_of(each.row, KEPT)}
         planned = item.planned if each.moved is None else place_after(each.moved)
         told.append(
             (
@@ -240,8 +206,6 @@ def _move(move: Move, items: Sequence[MoveItem], caller: Caller, now: datetime) 
     move.refused += counted["refused"]
 
 
-#: Kinds of moves that say of a lead that it is not for who had it.
-_FOR_GOOD = frozenset({"bulk", "border", "leave"})
 #: Codes of leads that are left where they are because that is what is wanted; others are refused.
 _KEEPS = frozenset({"stays", "changed_since", "by_hand"})
 
@@ -261,104 +225,12 @@ def _outcome(dealt: Dealt, dealer: Dealer, caller: Caller) -> Outcome:
         changes=changes,
         reasons=moved.placement.reasons,
         rep=known.ids[after.owner] if after.owner else row["owner_id"],
-        actor=_user(caller),
+        actor=actor_of(caller),
         felt=consequences.felt(dealt.clock, after, now, known.day, score=score),
         # Nor does a rule give it back to them later: not in the moment after, when the leave is still to come, nor one by one.
-        passed_over=(row["owner_id"], "moved") if moved.off and dealer.kind in _FOR_GOOD else None,
+        passed_over=(row["owner_id"], "moved") if moved.off and dealer.kind in FOR_GOOD else None,
         seed=f"{row['id']}:{dealer.active.digest[:16]}:{row['version']}",
     )
-
-
-def _columns(row: Row) -> dict[str, Any]:
-    return {name: None if row[name] is None else _plain(row[name]) for name in _KEPT}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value) if isinstance(value, UUID) else value
-
-
-def _undo(move: Move, items: Sequence[MoveItem], caller: Caller, now: datetime) -> None:
-    """Read, decide, write: for these items of a move that is being undone. Turns that the move used stay used: who was given leads by it
-    is level with the others, and giving turns back would have them starve or flooded."""
-    # Read.
-    rows = lock_leads(move.workspace_id, [item.lead_id for item in items])
-    active = policies.active(move.workspace_id)
-    known = crew(move.workspace_id, now)
-
-    # Decide.
-    outcomes, told = [], []
-    for item in items:
-        row = rows.get(item.lead_id)
-        was = _before(item, now)
-        owner = known.handles.get(was["owner_id"]) if was["owner_id"] else None
-        code = ""
-        if row is None or row["version"] != item.version:
-            code = "changed_since"
-        elif was["state"] in HELD and (owner is None or not known.roster.reps[owner].active):
-            code = "inactive"
-        if code:
-            told.append((item.id, "changed", code))
-            continue
-        assert row is not None
-        told.append((item.id, "undone", ""))
-        outcomes.append(
-            Outcome(
-                lead=row,
-                kind="undone",
-                changes=was,
-                reasons=(Reason("move_undone", {"by": caller.name}),),
-                rep=was["owner_id"] or row["owner_id"],
-                actor=_user(caller),
-                felt=_felt(lead_clock(row, known.handles.get(row["owner_id"])), was, owner, item, known),
-            )
-        )
-
-    # Write.
-    write(move.workspace_id, outcomes, now=now, policy_version=active.number if active else None, crew=known)
-    back = {outcome.lead["id"] for outcome in outcomes}
-    _forget_passing_over(move, [item for item in items if item.lead_id in back])
-    update_rows("distribution_moveitem", "id", ("state", "code"), told)
-    move.undone += len(outcomes)
-
-
-def _forget_passing_over(move: Move, items: Sequence[MoveItem]) -> None:
-    """That these leads were taken off who had them counts no more."""
-    if move.kind not in _FOR_GOOD:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM distribution_passedover passed USING unnest(%s::uuid[], %s::timestamptz[]) AS gone(lead, at) "
-            "WHERE passed.workspace_id = %s AND passed.lead_id = gone.lead AND passed.at = gone.at AND passed.kind = 'moved'",
-            [[item.lead_id for item in items], [item.before["at"] for item in items], move.workspace_id],
-        )
-
-
-def _before(item: MoveItem, now: datetime) -> dict[str, Any]:
-    """The lead's columns as they were before it was moved. What had to be done by then may be done as much later as the move took."""
-    kept = item.before["columns"]
-    was: dict[str, Any] = {name: None if kept[name] is None else read(kept[name]) for name, read in _KEPT.items()}
-    if was["state"] in HELD:
-        moved_at = datetime.fromisoformat(item.before["at"])
-        for name in _ENDS:
-            ends: datetime | None = was[name]
-            if ends is not None and ends > moved_at:
-                was[name] = ends + (now - moved_at)
-    return was
-
-
-def _felt(clock: LeadClock, was: Mapping[str, Any], owner: str | None, item: MoveItem, known: Crew) -> Felt:
-    """What standings feel: who was pushed the lead never was, and who had it has it as before."""
-    events: list[tuple[str, counters.Event]] = []
-    if clock.owner is not None and clock.state in HELD:
-        pushed_at = datetime.fromisoformat(item.before["at"])
-        events.append((clock.owner, counters.Unpushed(pushed_at, known.day(clock.owner, pushed_at))))
-    if owner is not None and was["state"] in HELD:
-        spoken, claimed_at = was["contacted_at"] is not None, was["claimed_at"]
-        claimed: date | None = known.day(owner, claimed_at) if claimed_at is not None and not spoken else None
-        events.append((owner, counters.Restored(spoken, claimed)))
-    return tuple(events)
 
 
 def _finish(move: Move, now: datetime) -> None:
@@ -437,7 +309,3 @@ def _caller(move: Move, user: User | None) -> Caller | None:
     except User.DoesNotExist:
         return None
     return caller if caller.may(Action.MOVE_LEADS) and caller.workspace_id == move.workspace_id else None
-
-
-def _user(caller: Caller) -> UUID | None:
-    return None if caller.user_id.int == 0 else caller.user_id
