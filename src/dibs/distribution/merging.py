@@ -1,8 +1,7 @@
-"""Two leads of one person made one, and taken apart again; a lead given to an account by a person, and taken from it again.
+"""Two leads of one person made one, and taken apart again.
 
-What is near enough for a person to decide about stands in `NearMiss`. Every act here is: lock, read, decide, write; the leads are
-locked in the order of their ids, so that a lead that is claimed, routed or merged elsewhere at the same moment is so before or
-after, never between.
+Every act here is: lock, read, decide, write; the leads are locked in the order of their ids, so that a lead that is claimed, routed or
+merged elsewhere at the same moment is so before or after, never between.
 """
 
 from __future__ import annotations
@@ -14,10 +13,9 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
 
 from dibs.crm.lookup import lookup_of
-from dibs.crm.models import Account, Activity, Appointment, Merge, NearMiss, Opportunity
+from dibs.crm.models import Activity, Appointment, Merge, NearMiss
 from dibs.distribution import policies
 from dibs.distribution.crews import Crew, crew
 from dibs.distribution.families import accounts_by_id
@@ -69,16 +67,6 @@ class Unmerged:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
-    """A near miss as it is now."""
-
-    near: UUID
-    state: str
-    lead: UUID
-    merge: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Not:
     """No, and why."""
 
@@ -86,7 +74,7 @@ class Not:
 
 
 @dataclass(slots=True)
-class _Room:
+class Room:
     """What an act on some leads has read."""
 
     caller: Caller
@@ -99,7 +87,7 @@ class _Room:
     accounts: Mapping[UUID, AccountFacts]
 
     @classmethod
-    def read(cls, caller: Caller, leads: tuple[UUID, ...], now: datetime, *accounts: UUID | None) -> _Room:
+    def read(cls, caller: Caller, leads: tuple[UUID, ...], now: datetime, *accounts: UUID | None) -> Room:
         workspace_id = caller.workspace_id
         rows = lock_leads(workspace_id, leads)
         active = policies.active(workspace_id)
@@ -154,30 +142,34 @@ def merge(caller: Caller, one: UUID, other: UUID, now: datetime, *, keep: UUID |
     if one == other:
         return Not(Refusal((Reason("same_lead"),), remedy=Reason("choose_another")))
     with transaction.atomic():
-        room = _Room.read(caller, (one, other), now)
+        room = Room.read(caller, (one, other), now)
         if not (room.led(one) and room.led(other)):
             return None
-        ended = next((row for row in room.rows.values() if row["state"] in ENDED), None)
-        if ended is not None:
-            return Not(_already(ended))
-        kept, gone = _which(room.rows[one], room.rows[other], keep)
-        return _merge(room, kept, gone)
+        if (ended := ended_among(room)) is not None:
+            return ended
+        kept, gone = which(room.rows[one], room.rows[other], keep)
+        return merge_in(room, kept, gone)
 
 
-def _already(row: Row) -> Refusal:
-    return Refusal(
-        (Reason("already_ended", {"state": row["state"], "act": "merged"}),), remedy=Reason("choose_another")
-    )
+def ended_among(room: Room) -> Not | None:
+    """What has ended is not merged any more."""
+    ended = next((row for row in room.rows.values() if row["state"] in ENDED), None)
+    if ended is None:
+        return None
+    because = Reason("already_ended", {"state": ended["state"], "act": "merged"})
+    return Not(Refusal((because,), remedy=Reason("choose_another")))
 
 
-def _which(one: Row, other: Row, keep: UUID | None) -> tuple[Row, Row]:
+def which(one: Row, other: Row, keep: UUID | None = None) -> tuple[Row, Row]:
+    """The lead to keep, and the other: the one that has come further is kept, else the older one, unless it is said which."""
     if keep is not None:
         return (one, other) if one["id"] == keep else (other, one)
     first, second = sorted((one, other), key=lambda row: (_FURTHEST.index(row["state"]), row["received_at"], row["id"]))
     return first, second
 
 
-def _merge(room: _Room, kept: Row, gone: Row) -> Merged:
+def merge_in(room: Room, kept: Row, gone: Row) -> Merged:
+    """Two leads that are locked and open, made one."""
     by = room.caller.name
     clock = lead_clock(gone, room.known.handles.get(gone["owner_id"]))
     ended = consequences.ended(clock, "merged")
@@ -226,7 +218,7 @@ def _merge(room: _Room, kept: Row, gone: Row) -> Merged:
     return Merged(made.id, kept["id"], gone["id"])
 
 
-def _still_to_do(room: _Room, kept: UUID, gone: UUID) -> None:
+def _still_to_do(room: Room, kept: UUID, gone: UUID) -> None:
     """What is planned with the one goes to the one that is kept, and stays with it should they be taken apart again; what was done and
     written down stays where it was, and is told with both."""
     planned = Activity.objects.filter(workspace_id=room.caller.workspace_id, lead_id=gone, done_at__isnull=True)
@@ -258,7 +250,7 @@ def unmerge(caller: Caller, merge_id: UUID, now: datetime) -> Unmerged | Not | N
         merges = Merge.objects.filter(workspace_id=caller.workspace_id, id=merge_id)
         if (made := merges.first()) is None:
             return None
-        room = _Room.read(caller, (made.kept_id, made.gone_id), now)
+        room = Room.read(caller, (made.kept_id, made.gone_id), now)
         # Nobody has the lead that is away: it is led by who leads the one that was kept.
         if not room.led(made.kept_id):
             return None
@@ -283,7 +275,7 @@ def unmerge(caller: Caller, merge_id: UUID, now: datetime) -> Unmerged | Not | N
         return Unmerged(kept["id"], gone["id"], restored)
 
 
-def _back(room: _Room, row: Row, was: dict[str, Any], kind: str, because: Reason) -> Outcome:
+def _back(room: Room, row: Row, was: dict[str, Any], kind: str, because: Reason) -> Outcome:
     """The lead as it was before; before the managers, if who had it has left."""
     known, now = room.known, room.now
     owner = known.handles.get(was["owner_id"]) if was["state"] in HELD else None
@@ -331,110 +323,3 @@ def _felt(row: Row, was: Mapping[str, Any], owner: str | None, known: Crew) -> F
 def _restored(row: Row, kept: Mapping[str, Any]) -> dict[str, Any]:
     was = read_back(kept)
     return {**was, "lookup": lookup_of(row | was)}
-
-
-def decide(caller: Caller, near_id: UUID, now: datetime, *, same: bool) -> Decided | Not | None:
-    """Decide a near miss: the leads are one person's and are merged, or the lead is the account's (``same``); or they are not, and
-    nobody is asked about them again. ``None``: there is none such for the caller."""
-    enter(caller.workspace_id)
-    with transaction.atomic():
-        near = _near(caller, near_id)
-        if near is None:
-            return None
-        if near.other_id is not None:
-            return _decide_person(caller, near, near.other_id, now, same=same)
-        return _decide_account(caller, near, now, same=same)
-
-
-def _decide_person(caller: Caller, near: NearMiss, other: UUID, now: datetime, *, same: bool) -> Decided | Not | None:
-    room = _Room.read(caller, (near.lead_id, other), now)
-    if not (room.led(near.lead_id) and room.led(other)):
-        return None
-    if (near := _locked(near)).state != "open":
-        return Not(_decided(near))
-    if not same:
-        return _settled(near, "apart", caller, now)
-    ended = next((row for row in room.rows.values() if row["state"] in ENDED), None)
-    if ended is not None:
-        return Not(_already(ended))
-    merged = _merge(room, *_which(room.rows[near.lead_id], room.rows[other], None))
-    return Decided(near.id, "merged", merged.kept, merged.merge)
-
-
-def _decide_account(caller: Caller, near: NearMiss, now: datetime, *, same: bool) -> Decided | Not | None:
-    room = _Room.read(caller, (near.lead_id,), now, near.account_id)
-    if not room.led(near.lead_id):
-        return None
-    if (near := _locked(near)).state != "open":
-        return Not(_decided(near))
-    if not same:
-        return _settled(near, "apart", caller, now)
-    assert near.account_id is not None
-    row = room.rows[near.lead_id]
-    name = Account.objects.values_list("name", flat=True).get(id=near.account_id)
-    room.write(
-        room.look_at(row, {"account_id": near.account_id}, Reason("belongs_to", {"account": name, "by": caller.name}))
-    )
-    # What the lead was converted to while nobody had decided is the account's too.
-    _opportunities(near).filter(account__isnull=True).update(account_id=near.account_id)
-    return _settled(near, "merged", caller, now)
-
-
-def reopen(caller: Caller, near_id: UUID, now: datetime) -> Decided | Not | None:
-    """Take back what was decided about a near miss: leads that were merged are taken apart, a lead is no longer the account's; and it
-    is open to be decided anew. ``None``: there is none such for the caller."""
-    enter(caller.workspace_id)
-    with transaction.atomic():
-        near = _near(caller, near_id)
-        if near is None:
-            return None
-        room = _Room.read(caller, tuple(lead for lead in (near.lead_id, near.other_id) if lead), now, near.account_id)
-        near = _locked(near)
-        if not all(room.led(lead) for lead in room.rows if room.rows[lead]["state"] != "merged"):
-            return None
-        if near.state == "open":
-            return Not(Refusal((Reason("already_undone"),), remedy=Reason("choose_another")))
-        if near.state == "merged" and near.other_id is not None:
-            made = (
-                Merge.objects.filter(
-                    workspace_id=caller.workspace_id,
-                    kept__in=[near.lead_id, near.other_id],
-                    gone__in=[near.lead_id, near.other_id],
-                    undone_at__isnull=True,
-                )
-                .order_by("-at")
-                .first()
-            )
-            if made is not None and not isinstance(done := unmerge(caller, made.id, now), Unmerged):
-                return done
-        elif near.state == "merged":
-            row = room.rows[near.lead_id]
-            if row["account_id"] == near.account_id:
-                name = Account.objects.values_list("name", flat=True).get(id=near.account_id)
-                because = Reason("belongs_no_more", {"account": name, "by": caller.name})
-                room.write(room.look_at(row, {"account_id": None}, because))
-                _opportunities(near).filter(account_id=near.account_id).update(account_id=None)
-        return _settled(near, "open", caller, now)
-
-
-def _opportunities(near: NearMiss) -> QuerySet[Opportunity]:
-    """What its lead became."""
-    return Opportunity.objects.filter(workspace_id=near.workspace_id, lead_id=near.lead_id)
-
-
-def _near(caller: Caller, near_id: UUID) -> NearMiss | None:
-    return NearMiss.objects.filter(workspace_id=caller.workspace_id, id=near_id).first()
-
-
-def _locked(near: NearMiss) -> NearMiss:
-    """The same as it is now, until the transaction ends. Its leads are locked before, by everybody."""
-    return NearMiss.objects.select_for_update().get(id=near.id)
-
-
-def _decided(near: NearMiss) -> Refusal:
-    return Refusal((Reason("already_decided", {"decided": near.state}),), remedy=Reason("choose_another"))
-
-
-def _settled(near: NearMiss, state: str, caller: Caller, now: datetime) -> Decided:
-    NearMiss.objects.filter(id=near.id).update(state=state, decided_by=caller.user_id, decided_at=now)
-    return Decided(near.id, state, near.lead_id)

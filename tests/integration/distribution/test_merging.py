@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from dibs.crm.models import Account, Lead, Merge, NearMiss
-from dibs.distribution import acting, merging
-from dibs.distribution.merging import Decided, Merged, Not, Unmerged
+from dibs.distribution import acting, deciding, merging
+from dibs.distribution.deciding import Decided
+from dibs.distribution.merging import Merged, Not, Unmerged
 from dibs.distribution.placing import Placed, place
 from dibs.distribution.ticking import tick
 from dibs.people.caller import caller_of
@@ -170,21 +171,21 @@ def near(scene: Scene) -> tuple[NearMiss, Placed, Placed]:
 
 def test_a_near_miss_that_is_the_same_is_merged_and_may_be_opened_again(scene: Scene) -> None:
     miss, one, other = near(scene)
-    answer = merging.decide(scene.manager, miss.id, after(1), same=True)
+    answer = deciding.decide(scene.manager, miss.id, after(1), same=True)
     assert isinstance(answer, Decided)
     assert (answer.state, answer.lead) == ("merged", one.lead_id)
     assert scene.lead(other.lead_id).state == "merged"
-    twice = merging.decide(scene.manager, miss.id, after(2), same=False)
+    twice = deciding.decide(scene.manager, miss.id, after(2), same=False)
     assert isinstance(twice, Not)
     assert twice.refusal.code == "already_decided"
-    assert isinstance(merging.reopen(scene.manager, miss.id, after(3)), Decided)
+    assert isinstance(deciding.reopen(scene.manager, miss.id, after(3)), Decided)
     miss.refresh_from_db()
     assert (miss.state, scene.lead(other.lead_id).state) == ("open", "pooled")
 
 
 def test_a_near_miss_that_is_not_the_same_stays_decided(scene: Scene) -> None:
     miss, one, other = near(scene)
-    assert isinstance(merging.decide(scene.manager, miss.id, after(1), same=False), Decided)
+    assert isinstance(deciding.decide(scene.manager, miss.id, after(1), same=False), Decided)
     miss.refresh_from_db()
     assert (miss.state, miss.decided_by_id, miss.decided_at) == ("apart", scene.manager.user_id, after(1))
     assert {scene.lead(lead.lead_id).state for lead in (one, other)} == {"pooled"}
@@ -196,10 +197,10 @@ def test_a_lead_said_to_be_an_accounts_goes_to_its_owner_and_back(scene: Scene) 
     miss = NearMiss.objects.create(
         workspace=scene.workspace, lead_id=lead.lead_id, account=account, score=0.8, at=MONDAY
     )
-    assert isinstance(merging.decide(scene.manager, miss.id, after(1), same=True), Decided)
+    assert isinstance(deciding.decide(scene.manager, miss.id, after(1), same=True), Decided)
     row = scene.lead(lead.lead_id)
     assert (row.account_id, row.state, row.owner.handle) == (account.id, "owned", "budi")
-    assert isinstance(merging.reopen(scene.manager, miss.id, after(2)), Decided)
+    assert isinstance(deciding.reopen(scene.manager, miss.id, after(2)), Decided)
     row = scene.lead(lead.lead_id)
     assert (row.account_id, row.owner.handle) == (None, "budi")
 
@@ -207,8 +208,8 @@ def test_a_lead_said_to_be_an_accounts_goes_to_its_owner_and_back(scene: Scene) 
 def test_a_near_miss_is_decided_by_who_leads_where_its_leads_are(scene: Scene) -> None:
     miss, one, _ = near(scene)
     for caller in (scene.aiko, caller_of(make_user(make_scene().workspace, "ops"))):
-        assert merging.decide(caller, miss.id, after(1), same=True) is None
-        assert merging.reopen(caller, miss.id, after(1)) is None
+        assert deciding.decide(caller, miss.id, after(1), same=True) is None
+        assert deciding.reopen(caller, miss.id, after(1)) is None
     enter(scene.workspace.id)
     assert scene.lead(one.lead_id).state == "pooled"
 
