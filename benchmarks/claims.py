@@ -193,8 +193,8 @@ def _standings_as_before(workspace_id: UUID) -> None:
 def _pgbench(
     folder: Path, workspace_id: UUID, tokens: list[str], reps: list[UUID], start: int, number: int, seconds: float
 ) -> float:
-    """Claims a second by pgbench: the statements of ``distribution.claiming``, with its parameters as pgbench's variables."""
-    from dibs.distribution.claiming import _BY_TOKEN, _TAKE
+    """Claims a second by pgbench: the statements of ``distribution.claim_statements``, with its parameters as pgbench's variables."""
+    from dibs.distribution.claim_statements import BY_TOKEN, TAKE
     from dibs.people.models import ApiToken
 
     digests = {n: ApiToken.digest_of(token).hex() for n, token in enumerate(tokens)}
@@ -202,7 +202,7 @@ def _pgbench(
     digest = by_client.format(", ".join(f"'\\x{d}'::bytea" for d in digests.values()))
     rep = by_client.format(", ".join(f"'{rep}'::uuid" for rep in reps))
     lead = "('00000000-0000-7000-8000-' || lpad(to_hex(:n::bigint), 12, '0'))::uuid"
-    read = _BY_TOKEN
+    read = BY_TOKEN
     for value in (lead, digest, f"'{workspace_id}'::uuid", "now()"):
         read = read.replace("%s", value, 1)
     # A result column needs a name of its own for \gset; only the two versions are used.
@@ -251,7 +251,7 @@ def _pgbench(
         "sla_at": "NULL::timestamptz",
         "score": "60",
     }
-    take = re.sub(r"%\((\w+)\)s", lambda name: values[name[1]], _TAKE)
+    take = re.sub(r"%\((\w+)\)s", lambda name: values[name[1]], TAKE)
     each = number // CLIENTS
     # The counter is kept per client; a script has no other memory.
     script = "\n".join(
