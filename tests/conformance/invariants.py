@@ -89,6 +89,8 @@ class Past:
     #: The skips before the claims since a rep's last contact; and by lead the claim by which who has it came to it.
     kept_skips: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     claim_of: dict[str, Claim] = field(default_factory=dict)
+    #: By lead, who gave it up having claimed and not contacted it, and that claim.
+    buried: dict[str, tuple[str, Claim]] = field(default_factory=dict)
     skipped_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
     opened_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
     given: dict[tuple[str, date], int] = field(default_factory=lambda: defaultdict(int))
@@ -338,7 +340,8 @@ class Floor:
         for entry in log:
             yield entry
             was, rep = owner.get(entry.lead), entry.rep
-            if was is not None and entry.kind in {"lapsed", "reassigned"}:
+            missed = any(reason["code"] == "sla_missed" for reason in entry.reasons)
+            if was is not None and (entry.kind == "lapsed" or (entry.kind == "reassigned" and missed)):
                 # Whenever the worker comes by: it lapsed when its lock ended.
                 at = before[entry.lead].clock.lock_expires_at or self.now
                 self.past.had_at[was, entry.lead] = self.past.behind_at[was, entry.lead] = at
@@ -346,7 +349,9 @@ class Floor:
                 self.past.had_at[was, entry.lead] = self.now
                 if entry.lead not in self.past.claim_of or self._may_skip_one_more(was):
                     self.past.behind_at[was, entry.lead] = self.now
-            if was is not None:
+            if was is not None and entry.kind == "reopened":
+                self._come_back(entry, was, before[entry.lead])
+            elif was is not None:
                 self._settle_claim(entry, was, before[entry.lead].clock.pool)
             if rep is not None and entry.kind == "claimed":
                 taken = after[entry.lead]
@@ -380,17 +385,35 @@ class Floor:
             return
         claim = self.past.claim_of.pop(entry.lead, None)
         by_name = entry.kind == "assigned" and entry.rep == was
+        if claim is not None and entry.after == "retired":
+            self.past.buried[entry.lead] = was, claim
         if claim is None or by_name or entry.after in {"working", "converted", "retired"}:
             return
+        # What a manager or a rule takes away in good time is no lapse.
+        taken = entry.kind in {"assigned", "qualified"} or any(reason["code"] in TAKEN for reason in entry.reasons)
+        self._undo(claim, was, pool, skipped=not taken)
+
+    def _come_back(self, entry: Entry, was: str, lead: Lead) -> None:
+        """Who has a lead come back that they gave up without a contact has given it back, and not claimed it."""
+        by_rep = entry.reasons[0]["params"]["by"] == was.title()
+        if by_rep and lead.clock.contacted_at is None:
+            self.past.had_at[was, entry.lead] = self.now
+            if lead.clock.claimed_at is None or self._may_skip_one_more(was):
+                self.past.behind_at[was, entry.lead] = self.now
+        if entry.lead in self.past.buried:
+            who, claim = self.past.buried.pop(entry.lead)
+            assert who == was
+            self._undo(claim, was, lead.clock.pool, skipped=by_rep)
+
+    def _undo(self, claim: Claim, was: str, pool: str | None, *, skipped: bool) -> None:
+        """The claim counts for nothing any more, and is one skip more if it is the rep's own doing."""
         claim.undone = True
         rules, recent = self.pool(pool), self.past.recent[was]
         if claim.score in recent and (rules is None or rules["mode"] != "queue"):
             recent.reverse()
             recent.remove(claim.score)
             recent.reverse()
-        # What a manager or a rule takes away in good time is no lapse.
-        taken = entry.kind in {"assigned", "qualified"} or any(reason["code"] in TAKEN for reason in entry.reasons)
-        if not taken:
+        if skipped:
             self.past.skips[was] += self.past.kept_skips[was] + 1
             self.past.kept_skips[was] = 0
 

@@ -119,6 +119,11 @@ class TwoWorlds(RuleBasedStateMachine):
     def a_manager_has_one_come_back(self, nth: int) -> None:
         self._do("reopen", lead=self._one_of(self._of("retired"), nth))
 
+    @precondition(lambda self: self._given_up())
+    @rule(nth=_nth)
+    def a_rep_has_one_of_theirs_come_back(self, nth: int) -> None:
+        self._with_their_own(self._given_up(), nth, "reopen")
+
     # -- reps -----------------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self._waiting())
@@ -351,6 +356,11 @@ class TwoWorlds(RuleBasedStateMachine):
     def _of(self, *states: str) -> list[int]:
         leads = self.memory.floor.leads
         return [n for n, lead_id in enumerate(self.memory.ids) if leads[lead_id].clock.state in states]
+
+    def _given_up(self) -> list[int]:
+        """Retired leads in the name of the rep who had them."""
+        leads = self.memory.floor.leads
+        return [n for n in self._of("retired") if leads[self.memory.ids[n]].clock.owner is not None]
 
     def _dues(self) -> list[datetime]:
         return sorted({lead.clock.due_at for lead in self.memory.floor.leads.values() if lead.clock.due_at})

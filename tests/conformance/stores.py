@@ -145,7 +145,7 @@ class InMemory:
             except LookupError:
                 return "unknown"
         elif happening.act == "reopen":
-            refusal = floor.reopen(lead_id, at)
+            refusal = floor.reopen(lead_id, at, rep or None)
         elif happening.act == "give_up":
             refusal = floor.retire(lead_id, at)
         elif happening.act == "return_to_pool":
@@ -294,7 +294,7 @@ class Live:
             refusing.refuse(self.workspace.id, entries_of(email, None), why="asked", now=at)
             return "done"
         if happening.act == "reopen":
-            return self._told(acting.reopen(self.manager, lead_id, at))
+            return self._told(acting.reopen(caller or self.manager, lead_id, at))
         if happening.act == "give_up":
             return self._told(acting.retire(self.manager, lead_id, at, why="spam"))
         if happening.act == "return_to_pool":

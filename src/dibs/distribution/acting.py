@@ -26,7 +26,7 @@ from dibs.distribution.standings import standing_now, with_record
 from dibs.distribution.ticking import settle
 from dibs.distribution.writing import Outcome, begin_standings
 from dibs.engine import claim as judge
-from dibs.engine import consequences, counters, fairplay, timeline
+from dibs.engine import consequences, counters, timeline
 from dibs.engine.decision import Assigned, Due, InPool, Placement, Reason, Refusal
 from dibs.engine.due import due_in_pool, due_when_idle, due_when_owned, with_marketings
 from dibs.engine.facts import LeadClock
@@ -204,24 +204,10 @@ def release(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "", clai
         done = scene.goes_to(
             "released", placement, consequences.placed(scene.clock, placement, now, escalated=escalated)
         )
-        done.passed_over = (scene.held_by, _how_given_back(scene))
+        done.passed_over = (scene.held_by, scene.how_given_back())
         return done
 
     return act(caller, lead_id, now, decide, kind="released", claim=claim)
-
-
-def _how_given_back(scene: Scene) -> str:
-    """The kind of `PassedOver`. Who gives back what they claimed passes it over; in a queue it stays before them once they have no skip
-    left for that."""
-    assert scene.active is not None
-    assert scene.held_by is not None
-    if scene.clock.contacted_at is not None:
-        return "worked"
-    limit, caller = scene.active.book.policy.fair_play.skip_at_most, scene.caller
-    if limit is None or scene.clock.claimed_at is None or caller.rep_id != scene.held_by:
-        return "released"
-    standing = standing_now(caller.workspace_id, scene.held_by, lock=True)
-    return "released" if fairplay.skip_left_after(standing, limit) else "returned"
 
 
 def retire(

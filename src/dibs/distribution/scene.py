@@ -22,9 +22,10 @@ from dibs.distribution.overflow import give_waiting
 from dibs.distribution.overseeing import oversees
 from dibs.distribution.policies import Active
 from dibs.distribution.reading import Row, earned_already, lead_clock, lead_facts, lock_leads, passed_over
+from dibs.distribution.standings import standing_now
 from dibs.distribution.writing import Outcome, placing, write, write_turns
 from dibs.engine import claim as judge
-from dibs.engine import consequences, credits
+from dibs.engine import consequences, credits, fairplay
 from dibs.engine.credits import Earned, What
 from dibs.engine.decision import Placement, Reason, Refusal
 from dibs.engine.facts import LeadClock
@@ -194,6 +195,19 @@ class Scene:
                 self.clock, after, self.now, self.known.day, score=self.chosen_score(), given_by=self.caller.handle
             ),
         )
+
+    def how_given_back(self) -> str:
+        """The kind of `PassedOver`. Who gives back what they claimed passes it over; in a queue it stays before them once they have no skip
+        left for that."""
+        assert self.active is not None
+        assert self.held_by is not None
+        if self.clock.contacted_at is not None:
+            return "worked"
+        limit, caller = self.active.book.policy.fair_play.skip_at_most, self.caller
+        if limit is None or self.clock.claimed_at is None or caller.rep_id != self.held_by:
+            return "released"
+        standing = standing_now(caller.workspace_id, self.held_by, lock=True)
+        return "released" if fairplay.skip_left_after(standing, limit) else "returned"
 
     def chosen_score(self) -> int | None:
         """What a claim of the lead counts with in the mix."""

@@ -84,6 +84,9 @@ def reopen(caller: Caller, lead_id: UUID, now: datetime, *, why: str = "") -> An
             "follow_up_at": None,
             "do_not_contact": row["do_not_contact"],
         }
+        if scene.held_by is not None and scene.held_by == caller.rep_id and scene.clock.contacted_at is None:
+            # Given up and brought back by the same hand is given back: not theirs to claim again at once.
+            done.passed_over = (scene.held_by, scene.how_given_back())
         return done
 
     return act(caller, lead_id, now, decide, kind="reopened", claim=None)

@@ -203,7 +203,8 @@ def felt(
 ) -> Felt:
     """What standings feel of a move other than a claim, as (rep, event). ``day`` tells a rep's local date at a moment; ``score`` is
     what the claim of the lead counts with (`claim.chosen_score`), if it was claimed; ``lapsed`` names the rep whose lock or offer ran
-    out, ``off_work`` says that they were not at work then, ``given_by`` names the one who gave the lead back."""
+    out, ``off_work`` says that they were not at work then, ``given_by`` names the one who gave the lead back, or brought it back who had
+    given it up."""
     had = before.owner if before.state in HELD else None
     has = after.owner if after.state in HELD else None
     spoken = before.contacted_at is not None
@@ -218,9 +219,21 @@ def felt(
     elif had is not None:
         left = _left(before, had, day, score, lapsed=lapsed == had, by_rep=given_by == had)
         events.append((had, replace(left, off_work=off_work) if isinstance(left, counters.Lapsed) else left))
+    if before.state == "retired":
+        events += _came_back(before, day, score, given_by)
     if has is not None:
         events.append((has, counters.Pushed(at=now, today=day(has, now))))
     return tuple(events)
+
+
+def _came_back(
+    before: LeadClock, day: Callable[[str, datetime], date], score: int | None, by: str | None
+) -> list[tuple[str, counters.Event]]:
+    """What was given up without a contact is here again: whoever had claimed it has not, or they could claim it without end."""
+    rep, at = before.owner, before.claimed_at
+    if rep is None or at is None or before.contacted_at is not None:
+        return []
+    return [(rep, counters.Unclaimed(day(rep, at), score, by_rep=by == rep))]
 
 
 def _left(

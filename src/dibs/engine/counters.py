@@ -126,6 +126,16 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Unclaimed:
+    """A lead that the rep had claimed and given up without a contact comes back: the claim goes, as with one given back. ``claimed`` and
+    ``score`` as in `Lapsed`; ``by_rep``: who brings it back is the rep, to whom that counts as a skip."""
+
+    claimed: date
+    score: int | None = None
+    by_rep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """The rep opened an available lead's details, or passed over the head of a queue, without taking it."""
 
@@ -156,7 +166,20 @@ class Restored:
     claimed: date | None = None
 
 
-Event = Claimed | Pushed | Contacted | Acted | Lapsed | Released | Ended | Skipped | FloorLooked | Unpushed | Restored
+Event = (
+    Claimed
+    | Pushed
+    | Contacted
+    | Acted
+    | Lapsed
+    | Released
+    | Ended
+    | Unclaimed
+    | Skipped
+    | FloorLooked
+    | Unpushed
+    | Restored
+)
 
 
 def after(standing: Standing, event: Event) -> Standing:
@@ -218,6 +241,9 @@ def after(standing: Standing, event: Event) -> Standing:
             if converted:
                 standing = replace(standing, lapses_in_a_row=0, kept_skips=standing.kept_skips if contacted else 0)
             return _without_one(standing, contacted)
+        case Unclaimed(claimed, score, by_rep):
+            standing = _unclaimed(standing, claimed, score)
+            return _with_a_skip(standing) if by_rep else standing
         case Skipped():
             return replace(standing, skips=standing.skips + 1, lapses_in_a_row=0)
         case FloorLooked(period):

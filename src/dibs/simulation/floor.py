@@ -223,7 +223,7 @@ class Floor(Ground):
         refusal = self._may(lead, handle, "released", now)
         if refusal is not None:
             return refusal
-        clock, roster, pool, standing = lead.clock, self.roster(now), lead.clock.pool, self.reps[handle].standing
+        clock, roster, pool = lead.clock, self.roster(now), lead.clock.pool
         case = route.Case.of(self.book, lead.facts, lead.account, clock, now, self._seed(lead))
         goes = goes_back(self.book, lead.facts, case.activation, clock)
         if pool is not None and pool in self.book.policy.pools and goes:
@@ -236,12 +236,17 @@ class Floor(Ground):
             )
             after = consequences.placed(clock, placement, now)
         if clock.contacted_at is None:
-            lead.had_at[handle] = now
-            if clock.claimed_at is None or fairplay.skip_left_after(standing, self.book.policy.fair_play.skip_at_most):
-                lead.behind_at[handle] = now
+            self._gave_back(lead, handle, now)
         self._take(lead, placement, after, roster, now, passed_by=handle, given_by=handle)
         self.give_waiting(now)
         return None
+
+    def _gave_back(self, lead: FloorLead, handle: str, now: datetime) -> None:
+        """The rep gives back what they have not contacted: who claimed it passes it over, in a queue as long as they have a skip left."""
+        limit, standing = self.book.policy.fair_play.skip_at_most, self.reps[handle].standing
+        lead.had_at[handle] = now
+        if lead.clock.claimed_at is None or fairplay.skip_left_after(standing, limit):
+            lead.behind_at[handle] = now
 
     def end(self, lead_id: str, handle: str, state: str, now: datetime) -> Refusal | None:
         """The rep converts or retires a lead."""
@@ -334,10 +339,11 @@ class Floor(Ground):
             self.give_waiting(now)
         return refusal
 
-    def reopen(self, lead_id: str, now: datetime) -> Refusal | None:
-        """A manager has a lead that was given up come back: placed as if it had just come. It counts in nobody's record any more."""
+    def reopen(self, lead_id: str, now: datetime, handle: str | None = None) -> Refusal | None:
+        """A lead that was given up comes back, by the rep who had it or, without a ``handle``, by a manager: placed as if it had just come.
+        It counts in nobody's record any more. Whose own doing that is has given it back, where they had not contacted it."""
         lead = self.leads[lead_id]
-        refusal = judge.may_move(lead.clock, "reopened")
+        refusal = self._may(lead, handle, "reopened", now) if handle else judge.may_move(lead.clock, "reopened")
         if refusal is not None:
             return refusal
         old = lead.clock
@@ -354,7 +360,10 @@ class Floor(Ground):
             self.reps[old.owner].ended.remove((lead.ended_at, False))
         lead.ended_at = None
         after = replace(consequences.placed(clock, placement, now), passed_over=old.passed_over)
-        self._take(lead, placement, after, roster, now)
+        gives_back = handle if handle is not None and old.contacted_at is None else None
+        if gives_back is not None:
+            self._gave_back(lead, gives_back, now)
+        self._take(lead, placement, after, roster, now, passed_by=gives_back, given_by=handle)
         return None
 
     def tick(self, now: datetime) -> int:

@@ -169,3 +169,41 @@ def test_a_claim_of_yesterday_is_taken_back_from_the_week_alone(scene: Scene) ->
     acting.release(scene.aiko, one, tomorrow)
     standing = scene.standing(scene.aiko)
     assert (standing.claims_today, standing.claims_this_week) == (1, 1)
+
+
+def test_a_lead_given_up_and_brought_back_is_given_back(scene: Scene) -> None:
+    publish(scene.workspace, POLICY)
+    first, other = on_show(scene, 2)
+    for minute in (1, 70, 140):
+        claimed(scene.aiko, first, after(minute))
+        assert isinstance(acting.retire(scene.aiko, first, after(minute + 1), why="cannot_verify"), acting.Acted)
+        assert scene.standing(scene.aiko).claims_today == 1
+        assert isinstance(acting.reopen(scene.aiko, first, after(minute + 2)), acting.Acted)
+        standing = scene.standing(scene.aiko)
+        # One lead claimed three times makes no claim floor, no mix and no new lock at once.
+        assert (standing.claims_today, standing.claims_this_week, standing.recent) == (0, 0, [])
+        assert refused(claiming.claim_lead(scene.aiko, first, after(minute + 3))) == "reclaim_too_soon"
+    assert scene.standing(scene.aiko).skips == 3
+    assert refused(acting.open_lead(scene.aiko, other, after(150))) == "skip_limit"
+
+
+def test_what_a_manager_brings_back_is_no_skip_of_who_gave_it_up(scene: Scene) -> None:
+    publish(scene.workspace, POLICY)
+    (lead_id,) = on_show(scene, 1)
+    claimed(scene.aiko, lead_id, after(1))
+    assert isinstance(acting.retire(scene.aiko, lead_id, after(2), why="cannot_verify"), acting.Acted)
+    assert isinstance(acting.reopen(scene.manager, lead_id, after(3)), acting.Acted)
+    standing = scene.standing(scene.aiko)
+    assert (standing.claims_today, standing.skips, standing.recent) == (0, 0, [])
+    claimed(scene.aiko, lead_id, after(4))
+
+
+def test_what_was_contacted_before_it_was_given_up_is_a_claim_for_ever(scene: Scene) -> None:
+    publish(scene.workspace, POLICY)
+    (lead_id,) = on_show(scene, 1)
+    claimed(scene.aiko, lead_id, after(1))
+    acting.contact(scene.aiko, lead_id, after(2))
+    assert isinstance(acting.retire(scene.aiko, lead_id, after(3), why="no_interest"), acting.Acted)
+    assert isinstance(acting.reopen(scene.aiko, lead_id, after(4)), acting.Acted)
+    assert (scene.standing(scene.aiko).claims_today, scene.standing(scene.aiko).skips) == (1, 0)
+    claimed(scene.aiko, lead_id, after(5))
