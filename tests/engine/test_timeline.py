@@ -454,7 +454,9 @@ def test_time_never_goes_round_in_circles_and_nothing_waits_past_its_age_cap(
             if clock.awaits is not None and able(rules, roster, [clock.awaits], now):
                 given, roster = freed(rules, LEAD, None, clock, roster, now, f"seed-{now}")
                 # Somebody of a team that it awaits since an earlier step may have come to work meanwhile, as every tick asks.
-                assert isinstance(given, Kept) or answer.awaits is None, "who could be given it now was given it at once"
+                assert isinstance(given, Kept) or answer.awaits is None, (
+                    "who could be given it now was given it at once"
+                )
         elif isinstance(answer, Warned):
             due = answer.due
             assert due is None or due.at > now or (answer.over and due.why == "idle"), (
