@@ -13,6 +13,12 @@ from dibs.people.access import ACCESS, Action
 from dibs.people.caller import Caller, caller_with
 
 
+class Request(HttpRequest):
+    """A request that a `Token` has let through."""
+
+    auth: Caller
+
+
 class Token(HttpBearer):
     """Lets through callers who may do ``action``; puts the `Caller` on ``request.auth``."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Query, Router
 from pydantic import Field, ValidationError
@@ -25,11 +25,10 @@ from dibs.api.shapes_of_accounts import (
     AccountReceipts,
     AccountsIn,
 )
-from dibs.api.tokens import Token, check_query
+from dibs.api.tokens import Request, Token, check_query
 from dibs.insight.accounts import AccountCard, account_in_sight, accounts_page
 from dibs.intake.accounts import Taken, receive_accounts
 from dibs.people.access import Action
-from dibs.people.caller import Caller
 
 router = Router(tags=["accounts"])
 
@@ -49,9 +48,9 @@ class AccountFilters(Incoming):
 
 
 @router.get("/accounts", auth=_SEE, response=reads(AccountPage), summary="List accounts, newest first")
-def list_accounts(request: HttpRequest, wanted: Query[AccountFilters]) -> HttpResponse:
+def list_accounts(request: Request, wanted: Query[AccountFilters]) -> HttpResponse:
     check_query(request, AccountFilters)
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     filters = wanted.model_dump(exclude={"cursor", "limit"}, exclude_none=True)
     return answers.page(accounts_page(caller, filters, cursor=wanted.cursor, limit=wanted.limit), _shown)
 
@@ -59,10 +58,10 @@ def list_accounts(request: HttpRequest, wanted: Query[AccountFilters]) -> HttpRe
 @router.post(
     "/accounts", auth=_WRITE, response=writes({201: AccountReceipt, 200: AccountReceipt}), summary="Create or change an account"
 )  # fmt: skip
-def write_account(request: HttpRequest, body: AccountIn) -> HttpResponse:
+def write_account(request: Request, body: AccountIn) -> HttpResponse:
     """201 for a new one; 200 for one that is here. Its owner gets the leads that come from now on; those that are here stay with who
     has them (a move takes them along)."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
 
     def write() -> HttpResponse:
@@ -79,9 +78,9 @@ def write_account(request: HttpRequest, body: AccountIn) -> HttpResponse:
     response=writes({200: AccountReceipts}),
     summary="Create or change up to 1,000 accounts",
 )
-def write_accounts(request: HttpRequest, body: AccountsIn) -> HttpResponse:
+def write_accounts(request: Request, body: AccountsIn) -> HttpResponse:
     """Answers each one by its place. One that is refused does not keep the others out."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
 
     def write() -> HttpResponse:
@@ -101,8 +100,8 @@ def write_accounts(request: HttpRequest, body: AccountsIn) -> HttpResponse:
 
 
 @router.get("/accounts/{account_id}", auth=_SEE, response=reads(AccountOut), summary="Read an account")
-def read_account(request: HttpRequest, account_id: str) -> HttpResponse:
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+def read_account(request: Request, account_id: str) -> HttpResponse:
+    caller = request.auth
     card = account_in_sight(caller, id_in(account_id))
     if card is None:
         raise Problem("not_found")
@@ -112,9 +111,9 @@ def read_account(request: HttpRequest, account_id: str) -> HttpResponse:
 @router.patch(
     "/accounts/{account_id}", auth=_WRITE, response=writes({200: AccountOut}) | {409: ProblemShape}, summary="Change an account"
 )  # fmt: skip
-def change_account(request: HttpRequest, account_id: str, body: AccountIn) -> HttpResponse:
+def change_account(request: Request, account_id: str, body: AccountIn) -> HttpResponse:
     """What is left out stays as it is; null takes away what there is."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     account, at = id_in(account_id), now()
 
     def write() -> HttpResponse:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Router
 
@@ -15,7 +15,7 @@ from dibs.api.documentation import ACT_ANSWERS
 from dibs.api.idempotency import once
 from dibs.api.problems import Problem, refused
 from dibs.api.shapes import AcceptIn, AssignIn, ContactIn, RetireIn, WhyIn
-from dibs.api.tokens import Token
+from dibs.api.tokens import Request, Token
 from dibs.distribution import acting
 from dibs.insight.sight import lead_in_sight, may_know_of, outline
 from dibs.people.access import Action
@@ -30,20 +30,20 @@ Act = Callable[[Caller, UUID, datetime], acting.Answer]
 
 
 @router.post("/leads/{lead_id}/skip", auth=_TAKE, response=ACT_ANSWERS, summary="Pass a waiting lead by")
-def skip(request: HttpRequest, lead_id: str) -> HttpResponse:
+def skip(request: Request, lead_id: str) -> HttpResponse:
     """Counts where the policy limits skips."""
     return act_on(request, lead_id, acting.skip, need_rep=True)
 
 
 @router.post("/leads/{lead_id}/open", auth=_TAKE, response=ACT_ANSWERS, summary="Open a waiting lead's details")
-def open_lead(request: HttpRequest, lead_id: str) -> HttpResponse:
+def open_lead(request: Request, lead_id: str) -> HttpResponse:
     """For a lead whose `opens` is true: it comes in full, and does so until the caller's next claim. Counts as a skip, once for each
     lead. Of any other lead that waits nothing is counted, and it comes as the caller sees it."""
     return act_on(request, lead_id, acting.open_lead)
 
 
 @router.post("/leads/{lead_id}/contact", auth=_WORK, response=ACT_ANSWERS, summary="Log a contact")
-def contact(request: HttpRequest, lead_id: str, body: ContactIn | None = None) -> HttpResponse:
+def contact(request: Request, lead_id: str, body: ContactIn | None = None) -> HttpResponse:
     """The first contact stops the clock: the lead stays with the rep."""
     said = body or ContactIn()
     return act_on(
@@ -56,13 +56,13 @@ def contact(request: HttpRequest, lead_id: str, body: ContactIn | None = None) -
 
 
 @router.post("/leads/{lead_id}/accept", auth=_WORK, response=ACT_ANSWERS, summary="Accept an offer")
-def accept(request: HttpRequest, lead_id: str, body: AcceptIn | None = None) -> HttpResponse:
+def accept(request: Request, lead_id: str, body: AcceptIn | None = None) -> HttpResponse:
     said = body or AcceptIn()
     return act_on(request, lead_id, lambda caller, lead, at: acting.accept(caller, lead, at, claim=said.claim))
 
 
 @router.post("/leads/{lead_id}/reject", auth=_WORK, response=ACT_ANSWERS, summary="Decline an offer")
-def reject(request: HttpRequest, lead_id: str, body: WhyIn | None = None) -> HttpResponse:
+def reject(request: Request, lead_id: str, body: WhyIn | None = None) -> HttpResponse:
     """The lead goes to the next in line, and not to this rep again."""
     said = body or WhyIn()
     return act_on(
@@ -71,7 +71,7 @@ def reject(request: HttpRequest, lead_id: str, body: WhyIn | None = None) -> Htt
 
 
 @router.post("/leads/{lead_id}/release", auth=_WORK, response=ACT_ANSWERS, summary="Give a lead back")
-def release(request: HttpRequest, lead_id: str, body: WhyIn | None = None) -> HttpResponse:
+def release(request: Request, lead_id: str, body: WhyIn | None = None) -> HttpResponse:
     """The lead returns to where it waited, in its old place in line."""
     said = body or WhyIn()
     return act_on(
@@ -80,7 +80,7 @@ def release(request: HttpRequest, lead_id: str, body: WhyIn | None = None) -> Ht
 
 
 @router.post("/leads/{lead_id}/retire", auth=_WORK, response=ACT_ANSWERS, summary="Give a lead up")
-def retire(request: HttpRequest, lead_id: str, body: RetireIn) -> HttpResponse:
+def retire(request: Request, lead_id: str, body: RetireIn) -> HttpResponse:
     return act_on(
         request,
         lead_id,
@@ -94,7 +94,7 @@ def retire(request: HttpRequest, lead_id: str, body: RetireIn) -> HttpResponse:
     response=ACT_ANSWERS,
     summary="Give a lead to a rep by name",
 )
-def assign(request: HttpRequest, lead_id: str, body: AssignIn) -> HttpResponse:
+def assign(request: Request, lead_id: str, body: AssignIn) -> HttpResponse:
     """Beats the rules; does not change them. For a manager, of leads where they lead: one that they see as a rep alone is refused
     (`not_led`)."""
 
@@ -107,9 +107,9 @@ def assign(request: HttpRequest, lead_id: str, body: AssignIn) -> HttpResponse:
     return act_on(request, lead_id, give)
 
 
-def act_on(request: HttpRequest, lead_id: str, act: Act, *, need_rep: bool = False) -> HttpResponse:
+def act_on(request: Request, lead_id: str, act: Act, *, need_rep: bool = False) -> HttpResponse:
     """Do this to a lead that the caller may know of, and answer with the lead as the caller sees it then."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     lead, at = id_in(lead_id), now()
     if need_rep and caller.rep_id is None:
         raise Problem("not_a_rep")

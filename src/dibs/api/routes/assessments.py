@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Router
 
@@ -18,7 +18,7 @@ from dibs.api.problems import Problem, refused
 from dibs.api.routes.acts import act_on, id_in
 from dibs.api.shapes import Problem as ProblemShape
 from dibs.api.shapes_of_assessments import AnswersIn, AssessIn, AssessmentsOut, GradedOut
-from dibs.api.tokens import Token
+from dibs.api.tokens import Request, Token
 from dibs.delivery.verdicts import verdict_in_words
 from dibs.distribution import acting, assessing
 from dibs.engine.assess import Graded, UnknownAnswer, grade, leads_to
@@ -42,10 +42,10 @@ _KEPT = writes({200: GradedOut}) | {409: ProblemShape}
     response=reads(AssessmentsOut),
     summary="The assessments of a lead",
 )
-def list_assessments(request: HttpRequest, lead_id: str) -> HttpResponse:
+def list_assessments(request: Request, lead_id: str) -> HttpResponse:
     """Questionnaires are offered of a lead that somebody works on, with what the caller has filled in. Of a lead that the caller sees
     masked there is nothing."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     seen, at = _seen(caller, lead_id)
     return answers.answer(
         {
@@ -61,9 +61,9 @@ def list_assessments(request: HttpRequest, lead_id: str) -> HttpResponse:
     response=reads(GradedOut),
     summary="What answers would come to",
 )
-def preview_assessment(request: HttpRequest, lead_id: str, template: str, body: AnswersIn) -> HttpResponse:
+def preview_assessment(request: Request, lead_id: str, template: str, body: AnswersIn) -> HttpResponse:
     """Nothing is written."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     seen, at = _seen(caller, lead_id)
     found = next((each for each in offered_on(caller, seen, at) if each.template == template), None)
     if found is None:
@@ -77,9 +77,9 @@ def preview_assessment(request: HttpRequest, lead_id: str, template: str, body: 
 @router.put(
     "/leads/{lead_id}/assessments/{template}", auth=_WORK, response=_KEPT, summary="Keep what is filled in so far"
 )
-def keep_assessment(request: HttpRequest, lead_id: str, template: str, body: AnswersIn) -> HttpResponse:
+def keep_assessment(request: Request, lead_id: str, template: str, body: AnswersIn) -> HttpResponse:
     """For the rep who has the lead: a draft of their own, in place of what was kept before. It decides nothing yet."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     lead, at = id_in(lead_id), now()
 
     def write() -> HttpResponse:
@@ -98,9 +98,9 @@ def keep_assessment(request: HttpRequest, lead_id: str, template: str, body: Ans
     response=writes({204: None}),
     summary="Throw a draft away",
 )
-def drop_assessment(request: HttpRequest, lead_id: str, template: str) -> HttpResponse:
+def drop_assessment(request: Request, lead_id: str, template: str) -> HttpResponse:
     """The caller's own draft; an assessment that is on record stays."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     lead, at = id_in(lead_id), now()
 
     def write() -> HttpResponse:
@@ -112,7 +112,7 @@ def drop_assessment(request: HttpRequest, lead_id: str, template: str) -> HttpRe
 
 
 @router.post("/leads/{lead_id}/assess", auth=_WORK, response=ACT_ANSWERS, summary="Assess a lead")
-def assess(request: HttpRequest, lead_id: str, body: AssessIn) -> HttpResponse:
+def assess(request: Request, lead_id: str, body: AssessIn) -> HttpResponse:
     """For the rep who has the lead. It counts as a contact, the lead is scored anew, and goes where the verdict leads: it stays with the
     rep, with a time to look at it again or without, is handed over, or given up. All of it or, where something is missing, nothing."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Router
 
@@ -13,7 +13,7 @@ from dibs.api.documentation import writes
 from dibs.api.idempotency import once
 from dibs.api.problems import Problem
 from dibs.api.shapes import BulkIn, BulkOut
-from dibs.api.tokens import Token
+from dibs.api.tokens import Request, Token
 from dibs.distribution import bulk
 from dibs.distribution.acting import Refused
 from dibs.insight.leads import leads_in_sight
@@ -29,10 +29,10 @@ router = Router(tags=["leads"])
     response=writes({200: BulkOut}),
     summary="Assign, return or retire up to 1,000 leads",
 )
-def act_on_leads(request: HttpRequest, body: BulkIn) -> HttpResponse:
+def act_on_leads(request: Request, body: BulkIn) -> HttpResponse:
     """Answers each lead by its place. One that is refused does not keep the others out, and what is done already is not done
     again: after a break, send the same request once more."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
     try:
         wanted = bulk.Wanted(body.act, rep=body.rep, pool=body.pool, why=body.why, note=body.note)

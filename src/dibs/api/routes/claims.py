@@ -14,7 +14,7 @@ from dibs.api.documentation import CLAIM_ANSWERS, NEXT_ANSWERS
 from dibs.api.idempotency import once
 from dibs.api.problems import Problem, refused
 from dibs.api.routes.acts import id_in
-from dibs.api.tokens import Token, token_in
+from dibs.api.tokens import Request, Token, token_in
 from dibs.distribution import claiming
 from dibs.insight.sight import in_full
 from dibs.people.access import ACCESS, Action
@@ -44,7 +44,7 @@ def claim(request: HttpRequest, lead_id: str) -> HttpResponse:
 @router.post(
     "/leads/{lead_id}/claim", auth=_TAKE, response=CLAIM_ANSWERS, summary="Claim a lead", url_name="claim_lead"
 )
-def claim_lead(request: HttpRequest, lead_id: str) -> HttpResponse:
+def claim_lead(request: Request, lead_id: str) -> HttpResponse:
     """The lead is the caller's until `lock_expires_at`, or for good once a contact is logged. It comes in full, with its lease
     (`claim`). Refused with 409 if somebody has it, with 403 and the rule's code if a rule is in the way."""
     # For the OpenAPI document: `dibs.api.urls` leads past ninja straight to `claim`.
@@ -52,9 +52,9 @@ def claim_lead(request: HttpRequest, lead_id: str) -> HttpResponse:
 
 
 @router.post("/pools/{name}/next", auth=_TAKE, response=NEXT_ANSWERS, summary="Claim the next lead of a pool")
-def claim_next(request: HttpRequest, name: str) -> HttpResponse:
+def claim_next(request: Request, name: str) -> HttpResponse:
     """The first lead in the pool's own order that the caller may have. 204 if none waits."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
 
     def write() -> HttpResponse:

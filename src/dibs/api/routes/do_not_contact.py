@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Query, Router
 from pydantic import Field
@@ -17,7 +17,7 @@ from dibs.api.documentation import reads, writes
 from dibs.api.idempotency import once
 from dibs.api.problems import Problem
 from dibs.api.shapes import Incoming, Outgoing, text
-from dibs.api.tokens import Token, check_query
+from dibs.api.tokens import Request, Token, check_query
 from dibs.crm.do_not_contact import Entry, Why
 from dibs.distribution import refusing
 from dibs.insight.do_not_contact import refusal_of, refusals
@@ -76,10 +76,10 @@ class RefusedOut(Outgoing):
 
 
 @router.get("/do-not-contact", auth=_PRIVACY, response=reads(RefusalPage), summary="List who must not be contacted")
-def list_not_contacted(request: HttpRequest, asked: Query[RefusalQuestion]) -> HttpResponse:
+def list_not_contacted(request: Request, asked: Query[RefusalQuestion]) -> HttpResponse:
     """The latest first. The list keeps hashes and can be searched by a whole address or number alone."""
     check_query(request, RefusalQuestion)
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     if asked.who is not None:
         (entry,) = _entries(caller, [asked.who])
         line = refusal_of(caller.workspace_id, entry)
@@ -90,9 +90,9 @@ def list_not_contacted(request: HttpRequest, asked: Query[RefusalQuestion]) -> H
 @router.post(
     "/do-not-contact", auth=_PRIVACY, response=writes({200: RefusedOut}), summary="Say who must not be contacted"
 )
-def refuse_contact(request: HttpRequest, body: RefusalsIn) -> HttpResponse:
+def refuse_contact(request: Request, body: RefusalsIn) -> HttpResponse:
     """Their open leads that wait go the way that the policy has for them; those that a rep has stay there, and the rep is told."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
 
     def write() -> HttpResponse:
@@ -106,9 +106,9 @@ def refuse_contact(request: HttpRequest, body: RefusalsIn) -> HttpResponse:
 @router.delete(
     "/do-not-contact", auth=_PRIVACY, response=writes({200: RefusedOut}), summary="Say who may be contacted again"
 )
-def allow_contact(request: HttpRequest, body: AllowedIn) -> HttpResponse:
+def allow_contact(request: Request, body: AllowedIn) -> HttpResponse:
     """Who is not on the list is left out. Leads that were given up because of it stay so."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
 
     def write() -> HttpResponse:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Router
 
@@ -15,7 +15,7 @@ from dibs.api.documentation import ACT_ANSWERS, reads
 from dibs.api.problems import Problem
 from dibs.api.routes.acts import act_on, id_in
 from dibs.api.shapes_of_moves import HelperIn, Helpers
-from dibs.api.tokens import Token
+from dibs.api.tokens import Request, Token
 from dibs.distribution import acting, helping
 from dibs.insight.helping import team_of
 from dibs.insight.pages import Page
@@ -31,9 +31,9 @@ _WORK = Token(Action.WORK_LEADS)
 @router.get(
     "/leads/{lead_id}/helpers", auth=Token(Action.SEE_LEADS), response=reads(Helpers), summary="Who helps with a lead"
 )
-def list_helpers(request: HttpRequest, lead_id: str) -> HttpResponse:
+def list_helpers(request: Request, lead_id: str) -> HttpResponse:
     """Nobody, of a lead that the caller sees masked."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     seen = lead_in_sight(caller, id_in(lead_id), now())
     if seen is None:
         raise Problem("not_found")
@@ -41,7 +41,7 @@ def list_helpers(request: HttpRequest, lead_id: str) -> HttpResponse:
 
 
 @router.post("/leads/{lead_id}/helpers", auth=_WORK, response=ACT_ANSWERS, summary="Put a rep on a lead's team")
-def add_helper(request: HttpRequest, lead_id: str, body: HelperIn) -> HttpResponse:
+def add_helper(request: Request, lead_id: str, body: HelperIn) -> HttpResponse:
     """For who has the lead, and who leads them. Who helps sees it in full and may log a contact, which counts for who has it."""
 
     def add(caller: Caller, lead: UUID, at: datetime) -> acting.Answer:
@@ -56,7 +56,7 @@ def add_helper(request: HttpRequest, lead_id: str, body: HelperIn) -> HttpRespon
 @router.delete(
     "/leads/{lead_id}/helpers/{handle}", auth=_WORK, response=ACT_ANSWERS, summary="Take a rep off a lead's team"
 )
-def remove_helper(request: HttpRequest, lead_id: str, handle: str) -> HttpResponse:
+def remove_helper(request: Request, lead_id: str, handle: str) -> HttpResponse:
     """For who has the lead, who leads them, and the rep."""
 
     def remove(caller: Caller, lead: UUID, at: datetime) -> acting.Answer:

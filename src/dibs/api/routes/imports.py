@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import File, Form, Query, Router
 from ninja.files import UploadedFile
@@ -22,7 +22,7 @@ from dibs.api.routes.acts import id_in
 from dibs.api.shapes import Code, Incoming, Name, text
 from dibs.api.shapes import Problem as ProblemShape
 from dibs.api.shapes_of_intake import Category, ImportOut, ImportPage, PreviewOut, RefusedRowPage
-from dibs.api.tokens import Token, check_query
+from dibs.api.tokens import Request, Token, check_query
 from dibs.insight.pages import Page, cursor_after, last_seen
 from dibs.intake import background, undoing
 from dibs.intake.connectors.rows import FileRefused
@@ -78,10 +78,10 @@ class RefusedRowQuestion(Incoming):
     response=writes({201: ImportOut, 200: PreviewOut}) | {409: ProblemShape},
     summary="Import a file",
 )
-def import_file(request: HttpRequest, wanted: Form[ImportIn], file: File[UploadedFile]) -> HttpResponse:
+def import_file(request: Request, wanted: Form[ImportIn], file: File[UploadedFile]) -> HttpResponse:
     """Takes a CSV file or an .xlsx workbook as `file` of a multipart form, and imports it in the background: ask for the import to see
     how far it is. With `dry_run` nothing is kept, and the answer is what the first rows would become."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
     if (file.size or 0) > settings.UPLOAD_LARGEST:
         raise Problem("body_too_large", f"At most {settings.UPLOAD_LARGEST >> 20} MB are taken.")
@@ -127,9 +127,9 @@ def import_file(request: HttpRequest, wanted: Form[ImportIn], file: File[Uploade
 
 
 @router.get("/imports", auth=_IMPORT, response=reads(ImportPage), summary="List imports, newest first")
-def list_imports(request: HttpRequest, asked: Query[ImportQuestion]) -> HttpResponse:
+def list_imports(request: Request, asked: Query[ImportQuestion]) -> HttpResponse:
     check_query(request, ImportQuestion)
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     question = f"imports:{caller.workspace_id}:{asked.source or ''}"
     after = last_seen(asked.cursor, question) if asked.cursor else None
     found = imports_of(caller.workspace_id, source=asked.source, after=after, limit=asked.limit + 1)
@@ -138,17 +138,17 @@ def list_imports(request: HttpRequest, asked: Query[ImportQuestion]) -> HttpResp
 
 
 @router.get("/imports/{import_id}", auth=_IMPORT, response=reads(ImportOut), summary="Read an import")
-def read_import(request: HttpRequest, import_id: str) -> HttpResponse:
+def read_import(request: Request, import_id: str) -> HttpResponse:
     """How far it is, and what became of its rows."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     return answers.answer(_whole(caller, id_in(import_id)))
 
 
 @router.get("/imports/{import_id}/refusals", auth=_IMPORT, response=reads(RefusedRowPage), summary="List refused rows")
-def list_refusals(request: HttpRequest, import_id: str, asked: Query[RefusedRowQuestion]) -> HttpResponse:
+def list_refusals(request: Request, import_id: str, asked: Query[RefusedRowQuestion]) -> HttpResponse:
     """The rows that could not become leads, in the file's order."""
     check_query(request, RefusedRowQuestion)
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     batch = id_in(import_id)
     _whole(caller, batch)
     question = f"refusals:{caller.workspace_id}:{batch}"
@@ -167,10 +167,10 @@ def list_refusals(request: HttpRequest, import_id: str, asked: Query[RefusedRowQ
     response=writes({200: ImportOut}) | {409: ProblemShape},
     summary="Undo an import",
 )
-def undo_import(request: HttpRequest, import_id: str) -> HttpResponse:
+def undo_import(request: Request, import_id: str) -> HttpResponse:
     """Takes the import back as a whole, in the background, as long as nobody has touched one of its leads: else 409 `import_touched`,
     which names the first of them. What it said of leads that were here before is taken back, too."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
 
     def write() -> HttpResponse:

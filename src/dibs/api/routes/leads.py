@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import Annotated, Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Query, Router
 from pydantic import Field, ValidationError
@@ -18,7 +18,7 @@ from dibs.api.problems import Problem, field_errors, refused
 from dibs.api.routes.acts import id_in
 from dibs.api.shapes import Incoming, LeadIn, LeadOut, LeadPage, LeadsIn, Receipt, Receipts, Timeline, TouchIn, text
 from dibs.api.shapes import Problem as ProblemShape
-from dibs.api.tokens import Token, check_query
+from dibs.api.tokens import Request, Token, check_query
 from dibs.crm.arrival import Touching
 from dibs.engine.decision import Reason, Refusal
 from dibs.engine.lifecycle import State
@@ -28,7 +28,6 @@ from dibs.insight.sight import lead_in_sight
 from dibs.intake.receiving import Received, receive
 from dibs.intake.touches import LeadEnded, touch
 from dibs.people.access import Action
-from dibs.people.caller import Caller
 
 router = Router(tags=["leads"])
 
@@ -39,10 +38,10 @@ _PLACE = ("state", "pool", "owner", "review", "score", "rank")
 
 
 @router.post("/leads", auth=_SEND, response=writes({201: Receipt, 200: Receipt}), summary="Send a lead in")
-def send_lead(request: HttpRequest, body: LeadIn) -> HttpResponse:
+def send_lead(request: Request, body: LeadIn) -> HttpResponse:
     """Placed at once by the active policy. Sent again with the same source and external id it is the same lead: 200, and
     enriched with what is new. Where its person has an open lead already, it is a touch on that one: 200, `touched`, and that lead's id."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
 
     def write() -> HttpResponse:
@@ -55,9 +54,9 @@ def send_lead(request: HttpRequest, body: LeadIn) -> HttpResponse:
 
 
 @router.post("/leads/batch", auth=_SEND, response=writes({200: Receipts}), summary="Send up to 1,000 leads in")
-def send_leads(request: HttpRequest, body: LeadsIn) -> HttpResponse:
+def send_leads(request: Request, body: LeadsIn) -> HttpResponse:
     """Answers each one by its place. One that is refused does not keep the others out."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
 
     def write() -> HttpResponse:
@@ -82,10 +81,10 @@ def send_leads(request: HttpRequest, body: LeadsIn) -> HttpResponse:
     response=writes({201: Receipt, 200: Receipt}) | {409: ProblemShape},
     summary="Say what a lead's person did",
 )
-def touch_lead(request: HttpRequest, lead_id: str, body: TouchIn) -> HttpResponse:
+def touch_lead(request: Request, lead_id: str, body: TouchIn) -> HttpResponse:
     """Pages looked at, mails opened, a call: counted on the lead, which is qualified anew, and routed anew if it waits. Told again with the
     same source and external id: 200, unchanged. On a lead that was merged into another it counts there."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     lead, at = id_in(lead_id), now()
     said = Touching(
         at=min(body.at or at, at),
@@ -128,18 +127,18 @@ class LeadFilters(Incoming):
 
 
 @router.get("/leads", auth=_SEE, response=reads(LeadPage), summary="List leads, newest first")
-def list_leads(request: HttpRequest, wanted: Query[LeadFilters]) -> HttpResponse:
+def list_leads(request: Request, wanted: Query[LeadFilters]) -> HttpResponse:
     """A rep's own, a manager's teams', everything for operations. What waits in a pool, a rep reads through the pool."""
     check_query(request, LeadFilters)
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     filters = wanted.model_dump(exclude={"cursor", "limit"}, exclude_none=True)
     return answers.page(leads_page(caller, filters, cursor=wanted.cursor, limit=wanted.limit, now=now()), answers.lead)
 
 
 @router.get("/leads/{lead_id}", auth=_SEE, response=reads(LeadOut), summary="Read a lead")
-def read_lead(request: HttpRequest, lead_id: str) -> HttpResponse:
+def read_lead(request: Request, lead_id: str) -> HttpResponse:
     """What the caller may see of it. A lead that the caller may not know of answers as one that there is not."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     seen = lead_in_sight(caller, id_in(lead_id), now())
     if seen is None:
         raise Problem("not_found")
@@ -147,9 +146,9 @@ def read_lead(request: HttpRequest, lead_id: str) -> HttpResponse:
 
 
 @router.get("/leads/{lead_id}/timeline", auth=_SEE, response=reads(Timeline), summary="Read a lead's story")
-def read_timeline(request: HttpRequest, lead_id: str) -> HttpResponse:
+def read_timeline(request: Request, lead_id: str) -> HttpResponse:
     """Every decision about it, oldest first: the reasons, their text in the caller's language, the policy version."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     lead = id_in(lead_id)
     entries = story.story_of(caller, lead, now())
     if entries is None:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Query, Router
 from pydantic import Field
@@ -20,7 +20,7 @@ from dibs.api.routes.acts import id_in
 from dibs.api.shapes import Incoming, text
 from dibs.api.shapes import Problem as ProblemShape
 from dibs.api.shapes_of_accounts import AccountOut, DecidedOut, MatchOut, MatchPage, MergeIn, MergeOut, UnmergeOut
-from dibs.api.tokens import Token, check_query
+from dibs.api.tokens import Request, Token, check_query
 from dibs.distribution import deciding, merging
 from dibs.insight.matches import NearCard, match_in_sight, matches_page
 from dibs.people.access import Action
@@ -38,16 +38,16 @@ class MatchFilters(Incoming):
 
 
 @router.get("/matches", auth=_DECIDE, response=reads(MatchPage), summary="List near misses, the likeliest first")
-def list_matches(request: HttpRequest, wanted: Query[MatchFilters]) -> HttpResponse:
+def list_matches(request: Request, wanted: Query[MatchFilters]) -> HttpResponse:
     """Those of which the caller leads every lead. A page may hold fewer than asked for and still go on."""
     check_query(request, MatchFilters)
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     return answers.page(matches_page(caller, wanted.state, cursor=wanted.cursor, limit=wanted.limit, now=now()), _shown)
 
 
 @router.get("/matches/{match_id}", auth=_DECIDE, response=reads(MatchOut), summary="Read a near miss")
-def read_match(request: HttpRequest, match_id: str) -> HttpResponse:
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+def read_match(request: Request, match_id: str) -> HttpResponse:
+    caller = request.auth
     card = match_in_sight(caller, id_in(match_id), now())
     if card is None:
         raise Problem("not_found")
@@ -58,21 +58,21 @@ _DECIDED = writes({200: DecidedOut}) | {409: ProblemShape}
 
 
 @router.post("/matches/{match_id}/merge", auth=_DECIDE, response=_DECIDED, summary="Say that they are the same")
-def merge_match(request: HttpRequest, match_id: str) -> HttpResponse:
+def merge_match(request: Request, match_id: str) -> HttpResponse:
     """Two leads are merged; a lead becomes the account's. What waits is qualified and routed anew."""
     match = id_in(match_id)
     return _decided(request, lambda caller, at: deciding.decide(caller, match, at, same=True))
 
 
 @router.post("/matches/{match_id}/apart", auth=_DECIDE, response=_DECIDED, summary="Say that they are not the same")
-def keep_match_apart(request: HttpRequest, match_id: str) -> HttpResponse:
+def keep_match_apart(request: Request, match_id: str) -> HttpResponse:
     """Nobody is asked about them again."""
     match = id_in(match_id)
     return _decided(request, lambda caller, at: deciding.decide(caller, match, at, same=False))
 
 
 @router.post("/matches/{match_id}/undo", auth=_DECIDE, response=_DECIDED, summary="Take a decision back")
-def reopen_match(request: HttpRequest, match_id: str) -> HttpResponse:
+def reopen_match(request: Request, match_id: str) -> HttpResponse:
     """What was merged is taken apart, and it is open again."""
     match = id_in(match_id)
     return _decided(request, lambda caller, at: deciding.reopen(caller, match, at))
@@ -81,7 +81,7 @@ def reopen_match(request: HttpRequest, match_id: str) -> HttpResponse:
 @router.post(
     "/leads/{lead_id}/merge", auth=_DECIDE, response=writes({200: MergeOut}) | {409: ProblemShape}, summary="Merge a lead into another"
 )  # fmt: skip
-def merge_lead(request: HttpRequest, lead_id: str, body: MergeIn) -> HttpResponse:
+def merge_lead(request: Request, lead_id: str, body: MergeIn) -> HttpResponse:
     """The other one takes what it lacks; this one's rep is free of it."""
     lead = id_in(lead_id)
     return _written(request, lambda caller, at: merging.merge(caller, body.into, lead, at, keep=body.into))
@@ -90,13 +90,13 @@ def merge_lead(request: HttpRequest, lead_id: str, body: MergeIn) -> HttpRespons
 @router.post(
     "/merges/{merge_id}/undo", auth=_DECIDE, response=writes({200: UnmergeOut}) | {409: ProblemShape}, summary="Take two merged leads apart"
 )  # fmt: skip
-def undo_merge(request: HttpRequest, merge_id: str) -> HttpResponse:
+def undo_merge(request: Request, merge_id: str) -> HttpResponse:
     """Both are as they were; the one that was kept only if nothing happened to it since, which the answer says."""
     merge = id_in(merge_id)
     return _written(request, lambda caller, at: merging.unmerge(caller, merge, at))
 
 
-def _decided(request: HttpRequest, decide: Callable[[Caller, datetime], Any]) -> HttpResponse:
+def _decided(request: Request, decide: Callable[[Caller, datetime], Any]) -> HttpResponse:
     return _written(request, decide, lambda done: {"id": done.near, **_but(asdict(done), "near")})
 
 
@@ -105,9 +105,9 @@ def _but(values: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _written(
-    request: HttpRequest, act: Callable[[Caller, datetime], Any], show: Callable[[Any], dict[str, Any]] = asdict
+    request: Request, act: Callable[[Caller, datetime], Any], show: Callable[[Any], dict[str, Any]] = asdict
 ) -> HttpResponse:
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
 
     def write() -> HttpResponse:

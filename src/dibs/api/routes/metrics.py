@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Query, Router
 from pydantic import Field
@@ -16,7 +16,7 @@ from dibs.api.documentation import reads
 from dibs.api.periods import span
 from dibs.api.problems import Problem
 from dibs.api.shapes import Incoming, Outgoing
-from dibs.api.tokens import Token, check_query
+from dibs.api.tokens import Request, Token, check_query
 from dibs.distribution.choices import BANDS
 from dibs.insight.cherry import Index
 from dibs.insight.credits import MOST_LINES, Earned, TooManyLines, as_csv, credit_lines, credits_earned
@@ -129,7 +129,7 @@ class CreditsOut(Outgoing):
 @router.get(
     "/metrics/fair-play", auth=_SEE, response=reads(FairPlayOut), summary="Who claims what, against what was on offer"
 )
-def fair_play_metrics(request: HttpRequest, asked: Query[MetricsQuestion]) -> HttpResponse:
+def fair_play_metrics(request: Request, asked: Query[MetricsQuestion]) -> HttpResponse:
     """For a rep those of the own teams, for a manager those of the teams managed. Where the policy shows it to managers only, a rep
     is answered 403."""
     check_query(request, MetricsQuestion)
@@ -153,7 +153,7 @@ _COUNTS = ("claims", "median_wait", "queued", "unknown", "lapses", "released", "
 
 
 @router.get("/metrics/pools", auth=_SEE, response=reads(PoolsMovedOut), summary="How pools stand, and how that moved")
-def pool_metrics(request: HttpRequest, asked: Query[MetricsQuestion]) -> HttpResponse:
+def pool_metrics(request: Request, asked: Query[MetricsQuestion]) -> HttpResponse:
     """Only pools in the caller's sight. `now` is null for a pool that was not noted within the last 20 minutes, and for one of which
     the caller's tier shows some leads only (`masked`)."""
     check_query(request, MetricsQuestion)
@@ -178,10 +178,10 @@ def pool_metrics(request: HttpRequest, asked: Query[MetricsQuestion]) -> HttpRes
     summary="What reps earned",
     openapi_extra={"responses": {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}},
 )
-def credit_metrics(request: HttpRequest, asked: Query[CreditsQuestion]) -> HttpResponse:
+def credit_metrics(request: Request, asked: Query[CreditsQuestion]) -> HttpResponse:
     """A rep sees the own credits, a manager those of the teams managed. As CSV each credit is a line, for who pays by them."""
     check_query(request, CreditsQuestion)
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     since, until = span(asked, now(), _LONGEST)
     if asked.format == "csv":
         try:
@@ -193,8 +193,8 @@ def credit_metrics(request: HttpRequest, asked: Query[CreditsQuestion]) -> HttpR
     return answers.answer({"since": since, "until": until, "items": items})
 
 
-def _caller(request: HttpRequest) -> Caller:
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+def _caller(request: Request) -> Caller:
+    caller = request.auth
     if not open_to(caller, Eyes(caller, now())):
         raise Problem("not_allowed", "The policy shows fair play to managers only.")
     return caller

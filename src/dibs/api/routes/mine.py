@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Query, Router
 
@@ -14,7 +14,7 @@ from dibs.api.idempotency import once
 from dibs.api.problems import Problem
 from dibs.api.shapes import LeadPage
 from dibs.api.shapes_of_work import DueList, MyBulkIn, MyBulkOut, MyFilters
-from dibs.api.tokens import Token, check_query
+from dibs.api.tokens import Request, Token, check_query
 from dibs.distribution import several
 from dibs.distribution.acting import Answer, Refused
 from dibs.insight.my_list import FIELDS, Asked, DueToday, my_due, my_list
@@ -29,10 +29,10 @@ _WORK = Token(Action.WORK_LEADS)
 
 
 @router.get("/me/leads", auth=_WORK, response=reads(LeadPage), summary="List one's own leads")
-def list_my_leads(request: HttpRequest, wanted: Query[MyFilters]) -> HttpResponse:
+def list_my_leads(request: Request, wanted: Query[MyFilters]) -> HttpResponse:
     """A rep's open ones, those they helped to end, or those of others that they help with. Nobody's, for who is no rep."""
     check_query(request, MyFilters)
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     asked = Asked(
         view=wanted.view,
         fields={name: value for name in FIELDS if (value := getattr(wanted, name)) is not None},
@@ -45,18 +45,18 @@ def list_my_leads(request: HttpRequest, wanted: Query[MyFilters]) -> HttpRespons
 
 
 @router.get("/me/due", auth=_WORK, response=reads(DueList), summary="List what is due today")
-def list_due(request: HttpRequest) -> HttpResponse:
+def list_due(request: Request) -> HttpResponse:
     """Locks, offers, first contacts, follow-ups, planned activities, appointments: until the rep's midnight, and what is overdue."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     return answers.page(Page(my_due(caller, now())), _due)
 
 
 @router.post(
     "/me/leads/bulk", auth=_WORK, response=writes({200: MyBulkOut}), summary="Do the same to several of one's leads"
 )
-def act_on_my_leads(request: HttpRequest, body: MyBulkIn) -> HttpResponse:
+def act_on_my_leads(request: Request, body: MyBulkIn) -> HttpResponse:
     """Each is judged by itself and answered by its place: one that is refused does not keep the others out."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
     try:
         wanted = several.Wanted(**body.model_dump(exclude={"leads"}))

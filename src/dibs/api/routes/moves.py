@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Query, Router
 from pydantic import Field
@@ -21,7 +21,7 @@ from dibs.api.routes.acts import id_in
 from dibs.api.shapes import Incoming, text
 from dibs.api.shapes import Problem as ProblemShape
 from dibs.api.shapes_of_moves import MoveIn, MoveItems, MovePage, MoveTo, MoveWhole
-from dibs.api.tokens import Token, check_query
+from dibs.api.tokens import Request, Token, check_query
 from dibs.distribution import moving
 from dibs.distribution.dealing import Aim
 from dibs.distribution.models import Move
@@ -56,11 +56,11 @@ class ItemQuestion(Incoming):
 
 
 @router.post("/moves", auth=_MOVE, response=writes({201: MoveWhole}) | {409: ProblemShape}, summary="Plan a move")
-def plan_move(request: HttpRequest, body: MoveIn) -> HttpResponse:
+def plan_move(request: Request, body: MoveIn) -> HttpResponse:
     """Works out where each lead would go and keeps it to look at; nothing else changes. Leads that the caller does not lead are left
     out, as if there were none such. For a manager: their own teams' leads and reps, pools that are open to these teams. A rep's leaving
     is for operations."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
 
     def write() -> HttpResponse:
@@ -92,25 +92,25 @@ def plan_move(request: HttpRequest, body: MoveIn) -> HttpResponse:
 
 
 @router.get("/moves", auth=_MOVE, response=reads(MovePage), summary="List moves, newest first")
-def list_moves(request: HttpRequest, asked: Query[MoveQuestion]) -> HttpResponse:
+def list_moves(request: Request, asked: Query[MoveQuestion]) -> HttpResponse:
     """Those that the caller planned; all for operations."""
     check_query(request, MoveQuestion)
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     return answers.page(moves_page(caller, cursor=asked.cursor, limit=asked.limit), _card)
 
 
 @router.get("/moves/{move_id}", auth=_MOVE, response=reads(MoveWhole), summary="Read a move")
-def read_move(request: HttpRequest, move_id: str) -> HttpResponse:
+def read_move(request: Request, move_id: str) -> HttpResponse:
     """How far it is, and what it does to whom."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     return answers.answer(_whole(caller, id_in(move_id)))
 
 
 @router.get("/moves/{move_id}/items", auth=_MOVE, response=reads(MoveItems), summary="List the leads of a move")
-def list_move_items(request: HttpRequest, move_id: str, asked: Query[ItemQuestion]) -> HttpResponse:
+def list_move_items(request: Request, move_id: str, asked: Query[ItemQuestion]) -> HttpResponse:
     """Each lead with where it is and would go, in the order in which they are moved: the oldest first."""
     check_query(request, ItemQuestion)
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     found = items_page(caller, id_in(move_id), state=asked.state, cursor=asked.cursor, limit=asked.limit)
     if found is None:
         raise Problem("not_found")
@@ -118,27 +118,27 @@ def list_move_items(request: HttpRequest, move_id: str, asked: Query[ItemQuestio
 
 
 @router.post("/moves/{move_id}/start", auth=_MOVE, response=_ANSWERS, summary="Start a move")
-def start_move(request: HttpRequest, move_id: str) -> HttpResponse:
+def start_move(request: Request, move_id: str) -> HttpResponse:
     """It is done in the background; `GET /moves/{move_id}` says how far it is. Refused as `move_outdated` if another policy has come
     into force since it was planned. Of a leave the time off is written; who leaves can log in no more."""
     return _act(request, move_id, moving.start)
 
 
 @router.post("/moves/{move_id}/undo", auth=_MOVE, response=_ANSWERS, summary="Undo a move")
-def undo_move(request: HttpRequest, move_id: str) -> HttpResponse:
+def undo_move(request: Request, move_id: str) -> HttpResponse:
     """Each lead that nobody has touched since goes back to who had it or where it waited, with the time that was left; others stay, and
     say so. A move that still runs stops first. Time off that was written, and who has left, stay so."""
     return _act(request, move_id, moving.undo)
 
 
 @router.post("/moves/{move_id}/drop", auth=_MOVE, response=_ANSWERS, summary="Drop a planned move")
-def drop_move(request: HttpRequest, move_id: str) -> HttpResponse:
+def drop_move(request: Request, move_id: str) -> HttpResponse:
     """It will not be done."""
     return _act(request, move_id, moving.drop)
 
 
-def _act(request: HttpRequest, move_id: str, act: Callable[[Caller, UUID, datetime], Move | None]) -> HttpResponse:
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+def _act(request: Request, move_id: str, act: Callable[[Caller, UUID, datetime], Move | None]) -> HttpResponse:
+    caller = request.auth
     move, at = id_in(move_id), now()
 
     def write() -> HttpResponse:

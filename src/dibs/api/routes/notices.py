@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Query, Router
 from pydantic import Field
@@ -15,13 +15,12 @@ from dibs.api.documentation import reads, writes
 from dibs.api.idempotency import once
 from dibs.api.shapes import Incoming, text
 from dibs.api.shapes_of_people import NoticePage, NoticesLeft, NoticesRead
-from dibs.api.tokens import Token, check_query
+from dibs.api.tokens import Request, Token, check_query
 from dibs.delivery.notices import GivenNotice, mark_read, notices_of, unread
 from dibs.insight.crew import rep_names
 from dibs.insight.pages import Page, cursor_after, last_seen
 from dibs.insight.story import told
 from dibs.people.access import Action
-from dibs.people.caller import Caller
 
 router = Router(tags=["people"])
 
@@ -32,10 +31,10 @@ class NoticeQuestion(Incoming):
 
 
 @router.get("/me/notices", auth=Token(Action.SEE_SELF), response=reads(NoticePage), summary="List one's notices")
-def list_notices(request: HttpRequest, asked: Query[NoticeQuestion]) -> HttpResponse:
+def list_notices(request: Request, asked: Query[NoticeQuestion]) -> HttpResponse:
     """What the caller is to know without having asked, newest first: rules that change, another tier, a claim floor missed."""
     check_query(request, NoticeQuestion)
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     question = f"notices {caller.user_id}"
     before = last_seen(asked.cursor, question) if asked.cursor else None
     found = notices_of(caller, asked.limit + 1, before=before)
@@ -51,9 +50,9 @@ def list_notices(request: HttpRequest, asked: Query[NoticeQuestion]) -> HttpResp
 @router.post(
     "/me/notices/read", auth=Token(Action.SEE_SELF), response=writes({200: NoticesLeft}), summary="Note notices as read"
 )
-def read_notices(request: HttpRequest, body: NoticesRead) -> HttpResponse:
+def read_notices(request: Request, body: NoticesRead) -> HttpResponse:
     """Those named by id, or all of the caller's."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
 
     def write() -> HttpResponse:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Query, Router
 from pydantic import AwareDatetime, Field
@@ -32,7 +32,7 @@ from dibs.api.shapes_of_deals import (
     StagesOut,
     WinIn,
 )
-from dibs.api.tokens import Token, check_query
+from dibs.api.tokens import Request, Token, check_query
 from dibs.distribution import acting, opportunities
 from dibs.distribution.scene import Refused
 from dibs.insight import deals
@@ -74,11 +74,11 @@ class StagesQuestion(Incoming):
     response=ACT_ANSWERS,
     summary="Turn a lead into an opportunity",
 )
-def convert(request: HttpRequest, lead_id: str, body: ConvertIn | None = None) -> HttpResponse:
+def convert(request: Request, lead_id: str, body: ConvertIn | None = None) -> HttpResponse:
     """For who has the lead, and who leads them. The customer's account and contact are found or made, notes, activities and appointments
     go along. With `close` it is won at once, where the policy allows that for its amount; else nothing is converted
     (`too_big_to_close`). `opportunity` in the answer is its id."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     said, lead, at = body or ConvertIn(), id_in(lead_id), now()
 
     def write() -> HttpResponse:
@@ -98,19 +98,19 @@ def convert(request: HttpRequest, lead_id: str, body: ConvertIn | None = None) -
 
 
 @router.get("/opportunities", auth=_SEE, response=reads(DealPage), summary="List opportunities, newest first")
-def list_opportunities(request: HttpRequest, wanted: Query[DealFilters]) -> HttpResponse:
+def list_opportunities(request: Request, wanted: Query[DealFilters]) -> HttpResponse:
     """A rep's own and those of leads they help with, a manager's teams', everything for operations."""
     check_query(request, DealFilters)
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     filters = wanted.model_dump(exclude={"cursor", "limit"}, exclude_none=True)
     return answers.page(deals.deals_page(caller, filters, cursor=wanted.cursor, limit=wanted.limit, now=now()), asdict)
 
 
 @router.get("/opportunities/stages", auth=_SEE, response=reads(StagesOut), summary="Sum up opportunities by stage")
-def sum_up_opportunities(request: HttpRequest, wanted: Query[StagesQuestion]) -> HttpResponse:
+def sum_up_opportunities(request: Request, wanted: Query[StagesQuestion]) -> HttpResponse:
     """What is open in each stage, and what was won and lost in the last 30 days; amounts by currency, never added across them."""
     check_query(request, StagesQuestion)
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     board = deals.board(caller, now(), owner=wanted.owner, cards=0)
     columns = [{name: value for name, value in asdict(column).items() if name != "deals"} for column in board.columns]
     won, lost = ({"count": count, "sums": [asdict(one) for one in sums]} for count, sums in (board.won, board.lost))
@@ -118,14 +118,14 @@ def sum_up_opportunities(request: HttpRequest, wanted: Query[StagesQuestion]) ->
 
 
 @router.get("/opportunities/{opportunity_id}", auth=_SEE, response=reads(DealOut), summary="Read an opportunity")
-def read_opportunity(request: HttpRequest, opportunity_id: str) -> HttpResponse:
+def read_opportunity(request: Request, opportunity_id: str) -> HttpResponse:
     """One that the caller may not know of answers as one that there is not."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     return answers.answer(_seen(caller, id_in(opportunity_id), now()))
 
 
 @router.patch("/opportunities/{opportunity_id}", auth=_WORK, response=_ANSWERS, summary="Change an opportunity")
-def change_opportunity(request: HttpRequest, opportunity_id: str, body: DealIn) -> HttpResponse:
+def change_opportunity(request: Request, opportunity_id: str, body: DealIn) -> HttpResponse:
     """Its name, amount, currency, day to close and stage: for whose it is and who leads them. Its owner: for who leads them alone. One
     that ended is reopened first."""
     given = body.model_dump(exclude={"version"}, exclude_unset=True)
@@ -143,7 +143,7 @@ def change_opportunity(request: HttpRequest, opportunity_id: str, body: DealIn) 
 
 
 @router.post("/opportunities/{opportunity_id}/won", auth=_WORK, response=_ANSWERS, summary="Win an opportunity")
-def win_opportunity(request: HttpRequest, opportunity_id: str, body: WinIn | None = None) -> HttpResponse:
+def win_opportunity(request: Request, opportunity_id: str, body: WinIn | None = None) -> HttpResponse:
     """Its account is a customer from now on: `account.customer` in policies."""
     said = body or WinIn()
     return _change(
@@ -154,7 +154,7 @@ def win_opportunity(request: HttpRequest, opportunity_id: str, body: WinIn | Non
 
 
 @router.post("/opportunities/{opportunity_id}/lost", auth=_WORK, response=_ANSWERS, summary="Lose an opportunity")
-def lose_opportunity(request: HttpRequest, opportunity_id: str, body: LoseIn | None = None) -> HttpResponse:
+def lose_opportunity(request: Request, opportunity_id: str, body: LoseIn | None = None) -> HttpResponse:
     """The lead that it comes from stays converted."""
     said = body or LoseIn()
     return _change(
@@ -165,7 +165,7 @@ def lose_opportunity(request: HttpRequest, opportunity_id: str, body: LoseIn | N
 
 
 @router.post("/opportunities/{opportunity_id}/reopen", auth=_WORK, response=_ANSWERS, summary="Reopen an opportunity")
-def reopen_opportunity(request: HttpRequest, opportunity_id: str, body: ReopenIn | None = None) -> HttpResponse:
+def reopen_opportunity(request: Request, opportunity_id: str, body: ReopenIn | None = None) -> HttpResponse:
     """It goes on in the stage that it was in last."""
     said = body or ReopenIn()
     return _change(
@@ -184,9 +184,9 @@ def _stages(stage: str | None) -> Iterator[None]:
         raise Problem("unknown_stage", f"The policy has no stage called {stage}.") from None
 
 
-def _change(request: HttpRequest, opportunity_id: str, change: Change) -> HttpResponse:
+def _change(request: Request, opportunity_id: str, change: Change) -> HttpResponse:
     """Do this to an opportunity in the caller's sight, and answer with it as it is then."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     deal, at = id_in(opportunity_id), now()
 
     def write() -> HttpResponse:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Router
 
 from dibs.api import answers
 from dibs.api.documentation import reads
 from dibs.api.shapes_of_people import Me, Reps
-from dibs.api.tokens import Token
+from dibs.api.tokens import Request, Token
 from dibs.delivery.notices import unread
 from dibs.engine.decision import Reason
 from dibs.insight.crew import RepCard, reps_in_sight
@@ -37,10 +37,10 @@ _COUNTERS = (
 
 
 @router.get("/me", auth=Token(Action.SEE_SELF), response=reads(Me), summary="Who is calling, and where they stand")
-def me(request: HttpRequest) -> HttpResponse:
+def me(request: Request) -> HttpResponse:
     """For a rep also each fair-play rule in force and where the rep stands with it, the rep's tier, and what an announced policy will
     change for them."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
     standing, tier, coming = my_standing(caller, at), my_tier(caller, at), upcoming(caller, at)
     return answers.answer(
@@ -62,9 +62,9 @@ def me(request: HttpRequest) -> HttpResponse:
 
 
 @router.get("/reps", auth=Token(Action.SEE_REPS), response=reads(Reps), summary="List the reps")
-def list_reps(request: HttpRequest) -> HttpResponse:
+def list_reps(request: Request) -> HttpResponse:
     """Who there is, for everybody; how much they have, for who leads them."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     return answers.page(Page(reps_in_sight(caller, now())), _rep)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Query, Router
 from pydantic import Field
@@ -14,7 +14,7 @@ from dibs.api.documentation import reads, writes
 from dibs.api.idempotency import once
 from dibs.api.problems import Problem
 from dibs.api.shapes import Incoming, PolicyIn, PolicyOut, PolicyPage, text
-from dibs.api.tokens import Token, check_query
+from dibs.api.tokens import Request, Token, check_query
 from dibs.distribution import policies
 from dibs.distribution.models import PolicyVersion
 from dibs.engine.policy import PolicyRefused
@@ -34,9 +34,9 @@ class PolicyQuestion(Incoming):
 
 
 @router.get("/policies", auth=_SEE, response=reads(PolicyPage), summary="List the published policies, newest first")
-def list_policies(request: HttpRequest, asked: Query[PolicyQuestion]) -> HttpResponse:
+def list_policies(request: Request, asked: Query[PolicyQuestion]) -> HttpResponse:
     check_query(request, PolicyQuestion)
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     question = f"policies {caller.workspace_id}"
     versions = PolicyVersion.objects.filter(workspace_id=caller.workspace_id).select_related("published_by")
     if asked.cursor:
@@ -52,9 +52,9 @@ def list_policies(request: HttpRequest, asked: Query[PolicyQuestion]) -> HttpRes
 
 
 @router.get("/policies/{number}", auth=_SEE, response=reads(PolicyOut), summary="Read a published policy")
-def read_policy(request: HttpRequest, number: str) -> HttpResponse:
+def read_policy(request: Request, number: str) -> HttpResponse:
     """By its number, or `active`, or `pending` for the one that is announced."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     versions = PolicyVersion.objects.filter(workspace_id=caller.workspace_id).select_related("published_by")
     if number == "active":
         version = versions.filter(active=True).first()
@@ -75,14 +75,14 @@ def read_policy(request: HttpRequest, number: str) -> HttpResponse:
     response=writes({201: PolicyOut, 200: PolicyOut}),
     summary="Publish a policy",
 )
-def publish_policy(request: HttpRequest, body: PolicyIn) -> HttpResponse:
+def publish_policy(request: Request, body: PolicyIn) -> HttpResponse:
     """Checked, its own examples run, then active at once or, with `effective_from`, announced for that moment: the reps whose rules
     change are told. What was announced before is taken back. The same as the active one is no new version: 200.
 
     A policy that tightens rules sooner than the active one's `fair_play.notice` allows is refused as `too_sudden`; `earliest` says
     from when it may take effect.
     """
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
 
     def write() -> HttpResponse:
@@ -111,9 +111,9 @@ def publish_policy(request: HttpRequest, body: PolicyIn) -> HttpResponse:
     response=writes({200: PolicyOut}),
     summary="Take back an announced policy",
 )
-def cancel_policy(request: HttpRequest) -> HttpResponse:
+def cancel_policy(request: Request) -> HttpResponse:
     """The one that is `pending`: it will not come into force, and those who had been told of it are told so. 404 if none is."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
 
     def write() -> HttpResponse:

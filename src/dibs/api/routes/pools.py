@@ -6,7 +6,7 @@ from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Query, Router
 from pydantic import Field
@@ -15,11 +15,10 @@ from dibs.api import answers
 from dibs.api.documentation import reads
 from dibs.api.problems import Problem
 from dibs.api.shapes import Incoming, LeadPage, Pools, text
-from dibs.api.tokens import Token, check_query
+from dibs.api.tokens import Request, Token, check_query
 from dibs.insight.pages import Page
 from dibs.insight.pools import BY_RANGE, BY_VALUE, SORTS, pool_page, pools_in_sight
 from dibs.people.access import Action
-from dibs.people.caller import Caller
 
 router = Router(tags=["pools"])
 
@@ -45,17 +44,17 @@ class PoolQuestion(Incoming):
 
 
 @router.get("/pools", auth=_SEE, response=reads(Pools), summary="List the pools in sight")
-def list_pools(request: HttpRequest) -> HttpResponse:
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+def list_pools(request: Request) -> HttpResponse:
+    caller = request.auth
     return answers.page(Page(pools_in_sight(caller, now())), asdict)
 
 
 @router.get("/pools/{name}/leads", auth=_SEE, response=reads(LeadPage), summary="List the leads that wait in a pool")
-def list_pool_leads(request: HttpRequest, name: str, asked: Query[PoolQuestion]) -> HttpResponse:
+def list_pool_leads(request: Request, name: str, asked: Query[PoolQuestion]) -> HttpResponse:
     """Only what the pool and the caller's tier show. Filters and search reach only fields that the caller sees. A page of a
     search may be short, even empty, and still have a next one: go on until `next` is null."""
     check_query(request, PoolQuestion)
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     page = pool_page(
         caller,
         name,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Query, Router
 from pydantic import Field
@@ -30,7 +30,7 @@ from dibs.api.shapes_of_privacy import (
     PersonWhole,
     RetentionOut,
 )
-from dibs.api.tokens import Token, check_query
+from dibs.api.tokens import Request, Token, check_query
 from dibs.crm import do_not_contact
 from dibs.distribution import policies
 from dibs.distribution.consenting import set_consent
@@ -54,9 +54,9 @@ class ErasureQuestion(Incoming):
 @router.post(
     "/privacy/find", auth=_PRIVACY, response=writes({200: PersonOut}), summary="Look what is known of somebody"
 )
-def find_person(request: HttpRequest, body: PersonIn) -> HttpResponse:
+def find_person(request: Request, body: PersonIn) -> HttpResponse:
     """Changes nothing. Also says what would be erased."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     person, _ = _person(caller, body)
     entries = person.entries()
     counts = erasing.count(caller.workspace_id, person)
@@ -81,10 +81,10 @@ def find_person(request: HttpRequest, body: PersonIn) -> HttpResponse:
     response=writes({200: PersonWhole}),
     summary="Hand out all that is known of somebody",
 )
-def export_person(request: HttpRequest, body: ExportIn) -> HttpResponse:
+def export_person(request: Request, body: ExportIn) -> HttpResponse:
     """One JSON document, or with `format: html` a page of its own. What was said of them in rows that are about others is counted and
     not told: it is others' too."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     person, _ = _person(caller, body)
     language = body.language or caller.language
     document = told(caller.workspace_id, person, now(), language)
@@ -102,10 +102,10 @@ def export_person(request: HttpRequest, body: ExportIn) -> HttpResponse:
 @router.post(
     "/privacy/erase", auth=_PRIVACY, response=writes({200: ErasedOut}), summary="Erase somebody from everything"
 )
-def erase_person(request: HttpRequest, body: EraseIn) -> HttpResponse:
+def erase_person(request: Request, body: EraseIn) -> HttpResponse:
     """Their open leads are given up first. Leads stay as numbers, without anything that says whose they were, so that counts and reports
     stay as they are. It cannot be undone. Looks through all that was ever written: on a large workspace that takes some seconds."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
 
     def write() -> HttpResponse:
@@ -119,10 +119,10 @@ def erase_person(request: HttpRequest, body: EraseIn) -> HttpResponse:
 
 
 @router.get("/privacy/erasures", auth=_PRIVACY, response=reads(ErasurePage), summary="List erasures, newest first")
-def list_erasures(request: HttpRequest, asked: Query[ErasureQuestion]) -> HttpResponse:
+def list_erasures(request: Request, asked: Query[ErasureQuestion]) -> HttpResponse:
     """When, by whom, and how many rows that were; not of whom."""
     check_query(request, ErasureQuestion)
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     question = f"erasures {caller.workspace_id}"
     before = last_seen(asked.cursor, question) if asked.cursor else None
     found = erasing.log(caller.workspace_id, before=before, limit=asked.limit + 1)
@@ -134,9 +134,9 @@ def list_erasures(request: HttpRequest, asked: Query[ErasureQuestion]) -> HttpRe
 
 
 @router.get("/privacy/retention", auth=_PRIVACY, response=reads(RetentionOut), summary="Read how long people are kept")
-def read_retention(request: HttpRequest) -> HttpResponse:
+def read_retention(request: Request) -> HttpResponse:
     """By the policy in force, and how much has had its time by now and goes tonight."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     active = policies.active(caller.workspace_id)
     keep = active.book.policy.privacy.keep if active else None
     spans = {name: getattr(keep, name, None) for name in ("ended", "open", "raw")}
@@ -150,7 +150,7 @@ def read_retention(request: HttpRequest) -> HttpResponse:
     response=ACT_ANSWERS,
     summary="Write down what the person agreed to",
 )
-def consent(request: HttpRequest, lead_id: str, body: ConsentIn) -> HttpResponse:
+def consent(request: Request, lead_id: str, body: ConsentIn) -> HttpResponse:
     """For who has the lead, and who leads where it is. Who said so, and when, is in the lead's story."""
     return act_on(request, lead_id, lambda caller, lead, at: set_consent(caller, lead, body.given, at))
 

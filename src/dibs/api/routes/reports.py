@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Query, Router
 from pydantic import Field
@@ -16,10 +16,9 @@ from dibs.api.documentation import reads
 from dibs.api.periods import span
 from dibs.api.problems import Problem
 from dibs.api.shapes import Incoming, Outgoing
-from dibs.api.tokens import Token, check_query
+from dibs.api.tokens import Request, Token, check_query
 from dibs.insight.reports import GROUPS, Counted, Group, UnknownGroup, as_csv, report
 from dibs.people.access import Action
-from dibs.people.caller import Caller
 
 router = Router(tags=["metrics"])
 
@@ -99,10 +98,10 @@ class FunnelOut(Outgoing):
     summary="What became of leads, by month and group",
     openapi_extra={"responses": {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}},
 )
-def funnel(request: HttpRequest, asked: Query[FunnelQuestion]) -> HttpResponse:
+def funnel(request: Request, asked: Query[FunnelQuestion]) -> HttpResponse:
     """Leads count for the period they were received in. For a manager those that are theirs to look at."""
     check_query(request, FunnelQuestion)
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     moment = now()
     since, until = span(asked, moment, _LONGEST)
     try:

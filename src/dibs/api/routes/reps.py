@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Router
 
@@ -17,7 +17,7 @@ from dibs.api.idempotency import once
 from dibs.api.problems import Problem
 from dibs.api.routes.acts import id_in
 from dibs.api.shapes_of_people import CalendarIn, OffIn, OffOut, RepChange, RepInFull, Switch, TimeOffPage
-from dibs.api.tokens import Token
+from dibs.api.tokens import Request, Token
 from dibs.delivery.words import UNFIT
 from dibs.distribution import presence
 from dibs.insight.person import NotTheirs, Off, person, rep_called
@@ -37,13 +37,13 @@ Find = Callable[[Caller], Rep]
 
 
 @router.get("/reps/{handle}", auth=Token(Action.SEE_REPS), response=reads(RepInFull), summary="Get a rep in full")
-def get_rep(request: HttpRequest, handle: str) -> HttpResponse:
+def get_rep(request: Request, handle: str) -> HttpResponse:
     """For the rep and for who leads them; others: `not_your_rep`."""
-    return _shown(_caller(request), _of_handle(handle))
+    return _shown(request.auth, _of_handle(handle))
 
 
 @router.patch("/reps/{handle}", auth=_EDIT, response=writes({200: RepInFull}), summary="Change a rep")
-def change_rep(request: HttpRequest, handle: str, body: RepChange) -> HttpResponse:
+def change_rep(request: Request, handle: str, body: RepChange) -> HttpResponse:
     """What is given changes, all of it or nothing. For operations, and for a manager those of their own teams."""
 
     def write(caller: Caller) -> HttpResponse:
@@ -61,31 +61,31 @@ def change_rep(request: HttpRequest, handle: str, body: RepChange) -> HttpRespon
 
 
 @router.get("/me/time-off", auth=_OWN, response=reads(TimeOffPage), summary="List one's own time off")
-def list_my_time_off(request: HttpRequest) -> HttpResponse:
+def list_my_time_off(request: Request) -> HttpResponse:
     """What is not over."""
-    return _all_off(_caller(request), _oneself)
+    return _all_off(request.auth, _oneself)
 
 
 @router.get("/reps/{handle}/time-off", auth=_EDIT, response=reads(TimeOffPage), summary="List a rep's time off")
-def list_time_off(request: HttpRequest, handle: str) -> HttpResponse:
+def list_time_off(request: Request, handle: str) -> HttpResponse:
     """What is not over."""
-    return _all_off(_caller(request), _led(handle))
+    return _all_off(request.auth, _led(handle))
 
 
 @router.post("/me/time-off", auth=_OWN, response=writes({201: OffOut}), summary="Take time off")
-def take_my_time_off(request: HttpRequest, body: OffIn) -> HttpResponse:
+def take_my_time_off(request: Request, body: OffIn) -> HttpResponse:
     """Nothing is given to the caller then. Leads that they have stay theirs."""
     return _take_off(request, _oneself, body)
 
 
 @router.post("/reps/{handle}/time-off", auth=_EDIT, response=writes({201: OffOut}), summary="Give a rep time off")
-def take_time_off(request: HttpRequest, handle: str, body: OffIn) -> HttpResponse:
+def take_time_off(request: Request, handle: str, body: OffIn) -> HttpResponse:
     """Nothing is given to the rep then. Leads that they have stay theirs."""
     return _take_off(request, _led(handle), body)
 
 
 @router.delete("/me/time-off/{id}", auth=_OWN, response=writes({204: None}), summary="Take one's time off back")
-def end_my_time_off(request: HttpRequest, id: str) -> HttpResponse:
+def end_my_time_off(request: Request, id: str) -> HttpResponse:
     """What is under way ends now."""
     return _end_off(request, _oneself, id)
 
@@ -93,13 +93,13 @@ def end_my_time_off(request: HttpRequest, id: str) -> HttpResponse:
 @router.delete(
     "/reps/{handle}/time-off/{id}", auth=_EDIT, response=writes({204: None}), summary="Take a rep's time off back"
 )
-def end_time_off(request: HttpRequest, handle: str, id: str) -> HttpResponse:
+def end_time_off(request: Request, handle: str, id: str) -> HttpResponse:
     """What is under way ends now."""
     return _end_off(request, _led(handle), id)
 
 
 @router.put("/me/calendar", auth=_OWN, response=writes({200: RepInFull}), summary="Connect one's calendar")
-def connect_my_calendar(request: HttpRequest, body: CalendarIn) -> HttpResponse:
+def connect_my_calendar(request: Request, body: CalendarIn) -> HttpResponse:
     """It is read within a minute or so, and then every few minutes; while the caller has an appointment, nothing is given to them."""
     return _connect(request, _oneself, body)
 
@@ -107,13 +107,13 @@ def connect_my_calendar(request: HttpRequest, body: CalendarIn) -> HttpResponse:
 @router.put(
     "/reps/{handle}/calendar", auth=_EDIT, response=writes({200: RepInFull}), summary="Connect a rep's calendar"
 )
-def connect_calendar(request: HttpRequest, handle: str, body: CalendarIn) -> HttpResponse:
+def connect_calendar(request: Request, handle: str, body: CalendarIn) -> HttpResponse:
     """It is read within a minute or so, and then every few minutes; while the rep has an appointment, nothing is given to them."""
     return _connect(request, _led(handle), body)
 
 
 @router.delete("/me/calendar", auth=_OWN, response=writes({204: None}), summary="Disconnect one's calendar")
-def disconnect_my_calendar(request: HttpRequest) -> HttpResponse:
+def disconnect_my_calendar(request: Request) -> HttpResponse:
     """What it said is forgotten."""
     return _disconnect(request, _oneself)
 
@@ -121,13 +121,13 @@ def disconnect_my_calendar(request: HttpRequest) -> HttpResponse:
 @router.delete(
     "/reps/{handle}/calendar", auth=_EDIT, response=writes({204: None}), summary="Disconnect a rep's calendar"
 )
-def disconnect_calendar(request: HttpRequest, handle: str) -> HttpResponse:
+def disconnect_calendar(request: Request, handle: str) -> HttpResponse:
     """What it said is forgotten."""
     return _disconnect(request, _led(handle))
 
 
 @router.post("/me/availability", auth=_OWN, response=writes({200: RepInFull}), summary="Turn one's switch")
-def switch(request: HttpRequest, body: Switch) -> HttpResponse:
+def switch(request: Request, body: Switch) -> HttpResponse:
     """Whether leads may be given to the caller, hours and calendar permitting."""
 
     def write(caller: Caller) -> HttpResponse:
@@ -138,11 +138,6 @@ def switch(request: HttpRequest, body: Switch) -> HttpResponse:
 
 
 # -- What is the same for oneself and for another ------------------------------------------------------------------------
-
-
-def _caller(request: HttpRequest) -> Caller:
-    caller: Caller = request.auth  # type: ignore[attr-defined]
-    return caller
 
 
 def _of_handle(handle: str) -> Find:
@@ -173,9 +168,9 @@ def _oneself(caller: Caller) -> Rep:
     return Rep.objects.defer("face").get(id=caller.rep_id)
 
 
-def _written(request: HttpRequest, write: Callable[[Caller], HttpResponse]) -> HttpResponse:
+def _written(request: Request, write: Callable[[Caller], HttpResponse]) -> HttpResponse:
     """Do it once, and say what did not fit."""
-    caller = _caller(request)
+    caller = request.auth
 
     def fitting() -> HttpResponse:
         try:
@@ -210,7 +205,7 @@ def _all_off(caller: Caller, find: Find) -> HttpResponse:
     return answers.answer({"items": [_off(off) for off in found.time_off], "next": None})
 
 
-def _take_off(request: HttpRequest, find: Find, body: OffIn) -> HttpResponse:
+def _take_off(request: Request, find: Find, body: OffIn) -> HttpResponse:
     def write(caller: Caller) -> HttpResponse:
         rep = find(caller)
         if body.first_day is not None and body.last_day is not None:
@@ -224,7 +219,7 @@ def _take_off(request: HttpRequest, find: Find, body: OffIn) -> HttpResponse:
     return _written(request, write)
 
 
-def _end_off(request: HttpRequest, find: Find, id: str) -> HttpResponse:
+def _end_off(request: Request, find: Find, id: str) -> HttpResponse:
     def write(caller: Caller) -> HttpResponse:
         if not particulars.back(find(caller), id_in(id), now()):
             raise Problem("not_found")
@@ -233,7 +228,7 @@ def _end_off(request: HttpRequest, find: Find, id: str) -> HttpResponse:
     return _written(request, write)
 
 
-def _connect(request: HttpRequest, find: Find, body: CalendarIn) -> HttpResponse:
+def _connect(request: Request, find: Find, body: CalendarIn) -> HttpResponse:
     def write(caller: Caller) -> HttpResponse:
         rep = find(caller)
         particulars.connect_calendar(rep, body.url)
@@ -242,7 +237,7 @@ def _connect(request: HttpRequest, find: Find, body: CalendarIn) -> HttpResponse
     return _written(request, write)
 
 
-def _disconnect(request: HttpRequest, find: Find) -> HttpResponse:
+def _disconnect(request: Request, find: Find) -> HttpResponse:
     def write(caller: Caller) -> HttpResponse:
         if not particulars.disconnect_calendar(find(caller)):
             raise Problem("not_found")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Router
 
@@ -16,7 +16,7 @@ from dibs.api.problems import Problem
 from dibs.api.routes.acts import act_on, id_in
 from dibs.api.shapes import WhyIn
 from dibs.api.shapes_of_scores import NurtureIn, QuestionsOut, RepliesIn, ScoresOut
-from dibs.api.tokens import Token
+from dibs.api.tokens import Request, Token
 from dibs.distribution import acting, answering
 from dibs.insight.questions import asked_of
 from dibs.insight.scores import scores_of
@@ -31,9 +31,9 @@ _WORK = Token(Action.WORK_LEADS)
 
 
 @router.get("/leads/{lead_id}/questions", auth=_SEE, response=reads(QuestionsOut), summary="The standard questions")
-def list_questions(request: HttpRequest, lead_id: str) -> HttpResponse:
+def list_questions(request: Request, lead_id: str) -> HttpResponse:
     """Those that the policy asks of this lead, with what is answered. Of a lead that has ended, or is seen masked, there are none."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     seen, at = _seen(caller, lead_id)
     items = [
         {"name": one.name, "ask": one.ask, "answers": [asdict(offer) for offer in one.offers], "answer": one.answer}
@@ -43,7 +43,7 @@ def list_questions(request: HttpRequest, lead_id: str) -> HttpResponse:
 
 
 @router.put("/leads/{lead_id}/answers", auth=_WORK, response=ACT_ANSWERS, summary="Answer standard questions")
-def answer_questions(request: HttpRequest, lead_id: str, body: RepliesIn) -> HttpResponse:
+def answer_questions(request: Request, lead_id: str, body: RepliesIn) -> HttpResponse:
     """For who has the lead, helps with it or leads where it is. The lead is scored anew at once, and goes where that makes it another's:
     one that marketing has and that is ready by now goes on to sales."""
 
@@ -60,9 +60,9 @@ def answer_questions(request: HttpRequest, lead_id: str, body: RepliesIn) -> Htt
 
 
 @router.get("/leads/{lead_id}/scores", auth=_SEE, response=reads(ScoresOut), summary="How a lead's score came to be")
-def list_scores(request: HttpRequest, lead_id: str) -> HttpResponse:
+def list_scores(request: Request, lead_id: str) -> HttpResponse:
     """Each time that it changed, and what it is made of since then."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     seen, _ = _seen(caller, lead_id)
     return answers.answer({"items": [asdict(scored) for scored in scores_of(caller, seen)]})
 
@@ -70,7 +70,7 @@ def list_scores(request: HttpRequest, lead_id: str) -> HttpResponse:
 @router.post(
     "/leads/{lead_id}/nurture", auth=_WORK, response=ACT_ANSWERS, summary="Take a lead away from sales for now"
 )
-def nurture(request: HttpRequest, lead_id: str, body: NurtureIn | None = None) -> HttpResponse:
+def nurture(request: Request, lead_id: str, body: NurtureIn | None = None) -> HttpResponse:
     """For the rep who has it, and who leads where it is. It gets the mails of a sequence, and comes back when it is ready."""
     said = body or NurtureIn()
 
@@ -84,7 +84,7 @@ def nurture(request: HttpRequest, lead_id: str, body: NurtureIn | None = None) -
 
 
 @router.post("/leads/{lead_id}/reopen", auth=_WORK, response=ACT_ANSWERS, summary="Reopen a lead that was given up")
-def reopen(request: HttpRequest, lead_id: str, body: WhyIn | None = None) -> HttpResponse:
+def reopen(request: Request, lead_id: str, body: WhyIn | None = None) -> HttpResponse:
     """For who had it last, and who leads where it was. It is placed as if it had just come."""
     said = body or WhyIn()
     return act_on(request, lead_id, lambda caller, lead, at: acting.reopen(caller, lead, at, why=said.why))

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Router
 
@@ -29,7 +29,7 @@ from dibs.api.shapes_of_intake import (
     SourceList,
     SourceOut,
 )
-from dibs.api.tokens import Token
+from dibs.api.tokens import Request, Token
 from dibs.crm.models import Campaign, Piece
 from dibs.intake.campaigns import (
     FIELDS,
@@ -54,24 +54,24 @@ _ANSWERS = {409: ProblemShape}
 
 
 @router.get("/sources", auth=_IMPORT, response=reads(SourceList), summary="List sources, the busiest first")
-def list_sources(request: HttpRequest) -> HttpResponse:
+def list_sources(request: Request) -> HttpResponse:
     """Those that are written down, and those that leads name."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     return answers.answer({"items": [_source(card) for card in sources_of(caller.workspace_id)]})
 
 
 @router.post("/sources", auth=_IMPORT, response=writes({201: SourceOut}) | _ANSWERS, summary="Write down a source")
-def add_source(request: HttpRequest, body: SourceIn) -> HttpResponse:
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+def add_source(request: Request, body: SourceIn) -> HttpResponse:
+    caller = request.auth
     return once(request, caller, now(), lambda: _write_source(caller, body.model_dump(), None))
 
 
 @router.patch(
     "/sources/{source_id}", auth=_IMPORT, response=writes({200: SourceOut}) | _ANSWERS, summary="Change a source"
 )
-def change_source(request: HttpRequest, source_id: str, body: SourceChange) -> HttpResponse:
+def change_source(request: Request, source_id: str, body: SourceChange) -> HttpResponse:
     """Leads that are here stay as they are; what the source says holds for those that come from now on."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     told = _told(body)
     return once(request, caller, now(), lambda: _write_source(caller, told, id_in(source_id)))
 
@@ -99,17 +99,17 @@ def _told(body: Any) -> dict[str, Any]:
 
 
 @router.get("/campaigns", auth=_IMPORT, response=reads(CampaignList), summary="List campaigns, newest first")
-def list_campaigns(request: HttpRequest) -> HttpResponse:
+def list_campaigns(request: Request) -> HttpResponse:
     """With what each sent, and what answered to it."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     return answers.answer({"items": [_campaign(card) for card in campaigns_of(caller.workspace_id)]})
 
 
 @router.post(
     "/campaigns", auth=_IMPORT, response=writes({201: CampaignOut}) | _ANSWERS, summary="Write down a campaign"
 )
-def add_campaign(request: HttpRequest, body: CampaignIn) -> HttpResponse:
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+def add_campaign(request: Request, body: CampaignIn) -> HttpResponse:
+    caller = request.auth
     return once(request, caller, now(), lambda: _write_campaign(caller, body.model_dump(), None))
 
 
@@ -119,9 +119,9 @@ def add_campaign(request: HttpRequest, body: CampaignIn) -> HttpResponse:
     response=writes({200: CampaignOut}) | _ANSWERS,
     summary="Change a campaign",
 )
-def change_campaign(request: HttpRequest, campaign_id: str, body: CampaignChange) -> HttpResponse:
+def change_campaign(request: Request, campaign_id: str, body: CampaignChange) -> HttpResponse:
     """The key of one that leads or sources name stays."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     told = _told(body)
     return once(request, caller, now(), lambda: _write_campaign(caller, told, id_in(campaign_id)))
 
@@ -129,9 +129,9 @@ def change_campaign(request: HttpRequest, campaign_id: str, body: CampaignChange
 @router.delete(
     "/campaigns/{campaign_id}", auth=_IMPORT, response=writes({204: None}) | _ANSWERS, summary="Delete a campaign"
 )
-def delete_campaign(request: HttpRequest, campaign_id: str) -> HttpResponse:
+def delete_campaign(request: Request, campaign_id: str) -> HttpResponse:
     """And what is written down of its pieces; not one that leads or sources name."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     try:
         drop_campaign(caller.workspace_id, id_in(campaign_id))
     except Campaign.DoesNotExist:
@@ -162,8 +162,8 @@ def _refused(refused: CampaignRefused) -> Problem:
     response=writes({201: PieceOut}) | _ANSWERS,
     summary="Write down what a campaign sent",
 )
-def add_piece(request: HttpRequest, campaign_id: str, body: PieceIn) -> HttpResponse:
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+def add_piece(request: Request, campaign_id: str, body: PieceIn) -> HttpResponse:
+    caller = request.auth
     return once(request, caller, now(), lambda: _write_piece(caller, body.model_dump(), campaign_id, None))
 
 
@@ -173,8 +173,8 @@ def add_piece(request: HttpRequest, campaign_id: str, body: PieceIn) -> HttpResp
     response=writes({200: PieceOut}) | _ANSWERS,
     summary="Change a piece of a campaign",
 )
-def change_piece(request: HttpRequest, campaign_id: str, piece_id: str, body: PieceChange) -> HttpResponse:
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+def change_piece(request: Request, campaign_id: str, piece_id: str, body: PieceChange) -> HttpResponse:
+    caller = request.auth
     told = _told(body)
     return once(request, caller, now(), lambda: _write_piece(caller, told, campaign_id, piece_id))
 
@@ -185,9 +185,9 @@ def change_piece(request: HttpRequest, campaign_id: str, piece_id: str, body: Pi
     response=writes({204: None}),
     summary="Delete a piece of a campaign",
 )
-def delete_piece(request: HttpRequest, campaign_id: str, piece_id: str) -> HttpResponse:
+def delete_piece(request: Request, campaign_id: str, piece_id: str) -> HttpResponse:
     """What was sent of it stays in the leads' stories."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     try:
         drop_piece(caller.workspace_id, id_in(campaign_id), id_in(piece_id))
     except Piece.DoesNotExist:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Router
 
@@ -13,12 +13,11 @@ from dibs.api.documentation import reads, writes
 from dibs.api.problems import Problem
 from dibs.api.routes.policies import refused_policy
 from dibs.api.shapes_of_territories import BordersIn, BordersOut, TerritoryList
-from dibs.api.tokens import Token
+from dibs.api.tokens import Request, Token
 from dibs.distribution import borders, drafts, policies
 from dibs.engine.policy import PolicyRefused
 from dibs.insight.territories import Part, market, told
 from dibs.people.access import Action
-from dibs.people.caller import Caller
 
 router = Router(tags=["policies"])
 
@@ -29,10 +28,10 @@ router = Router(tags=["policies"])
     response=reads(TerritoryList),
     summary="List the territories in force",
 )
-def list_territories(request: HttpRequest) -> HttpResponse:
+def list_territories(request: Request) -> HttpResponse:
     """Those of the active policy, each before its parts, in the order in which they count. A manager's leads are those of the own
     teams."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     active = policies.active(caller.workspace_id)
     found = market(caller, active.book.policy, now()) if active is not None else []
     return answers.answer({"items": [_part(part) for part in found]})
@@ -44,10 +43,10 @@ def list_territories(request: HttpRequest) -> HttpResponse:
     response=writes({200: BordersOut}),
     summary="Show which open leads a policy's borders would move",
 )
-def show_borders(request: HttpRequest, body: BordersIn) -> HttpResponse:
+def show_borders(request: Request, body: BordersIn) -> HttpResponse:
     """Open leads that would belong to others if this policy were in force in place of the active one. Those that a person gave to their
     rep, and those that their rep claimed, stay. Nothing is written; publish with `move` to move them."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     try:
         if body.source is not None:
             after = drafts.draft(caller.workspace_id, body.source)

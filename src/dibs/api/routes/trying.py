@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Query, Router
 from pydantic import Field
@@ -26,7 +26,7 @@ from dibs.api.shapes_of_trying import (
     DryRunIn,
     DryRunOut,
 )
-from dibs.api.tokens import Token, check_query
+from dibs.api.tokens import Request, Token, check_query
 from dibs.distribution import comparing, drafts, policies
 from dibs.distribution.models import Comparison
 from dibs.distribution.rulebooks import Active
@@ -49,14 +49,14 @@ _A_YEAR = timedelta(days=366)
 @router.post(
     "/policies/dry-run", auth=_TRY, response=writes({200: DryRunOut}), summary="Try a lead on a policy, every step told"
 )
-def dry_run(request: HttpRequest, body: DryRunIn) -> HttpResponse:
+def dry_run(request: Request, body: DryRunIn) -> HttpResponse:
     """Typed in or real, through the policy in force, any version, or a text that nobody has published. Every rule is told in its order:
     matched, not matched and by which facts, or not reached and what it would have done; who is chosen and who is passed over, and why.
 
     Nothing is written. The reps, turns and accounts are those of this moment. A manager tries leads that are typed in and those of the
     own teams.
     """
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     if (body.lead is None) == (body.lead_id is None):
         raise Problem("invalid", "lead: Give either lead or lead_id.")
     at = body.at or now()
@@ -85,14 +85,14 @@ def dry_run(request: HttpRequest, body: DryRunIn) -> HttpResponse:
     response=writes({201: ComparisonOut, 202: ComparisonOut}),
     summary="Put past leads through a policy",
 )
-def compare(request: HttpRequest, body: CompareIn) -> HttpResponse:
+def compare(request: Request, body: CompareIn) -> HttpResponse:
     """The leads of a span of time through the policy in force and through another: who would have got more, who less, and which leads
     would have gone elsewhere. 201: done; 202: a worker does it, see `GET /policies/comparisons/{comparison_id}`.
 
     The reps are those of now, beginning at nothing, with their working hours and time off; where a lead went first is compared, not what
     reps would have made of it. At most 250,000 leads and 400 days.
     """
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
     if (body.version is None) == (body.source is None):
         raise Problem("invalid", "version: Give either version or source.")
@@ -128,9 +128,9 @@ def compare(request: HttpRequest, body: CompareIn) -> HttpResponse:
     response=reads(ComparisonPage),
     summary="List the latest comparisons of policies",
 )
-def list_comparisons(request: HttpRequest) -> HttpResponse:
+def list_comparisons(request: Request) -> HttpResponse:
     """The latest 20, newest first. They are kept for 30 days."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     items = [{**_summary(found), "result": None} for found in what_if.comparisons(caller)]
     return answers.answer({"items": items, "next": None})
 
@@ -141,9 +141,9 @@ def list_comparisons(request: HttpRequest) -> HttpResponse:
     response=reads(ComparisonOut),
     summary="Read what a policy would have done with past leads",
 )
-def read_comparison(request: HttpRequest, comparison_id: str) -> HttpResponse:
+def read_comparison(request: Request, comparison_id: str) -> HttpResponse:
     """How far it is, and what came of it. A manager reads the own teams' reps and queues; what went to others is one number."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     return answers.answer(_whole(caller, _comparison(caller, comparison_id), now()))
 
 
@@ -161,10 +161,10 @@ class ChangedQuestion(Incoming):
     summary="List the leads that would have gone elsewhere",
     openapi_extra={"responses": {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}},
 )
-def list_changed(request: HttpRequest, comparison_id: str, asked: Query[ChangedQuestion]) -> HttpResponse:
+def list_changed(request: Request, comparison_id: str, asked: Query[ChangedQuestion]) -> HttpResponse:
     """In the order they came in; those that the caller leads."""
     check_query(request, ChangedQuestion)
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     comparison = _comparison(caller, comparison_id)
     if asked.format == "csv":
         try:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.timezone import now
 from ninja import Router
 
@@ -36,7 +36,7 @@ from dibs.api.shapes_of_work import (
     SentKept,
     SentList,
 )
-from dibs.api.tokens import Token
+from dibs.api.tokens import Request, Token
 from dibs.distribution import acting, activities, appointments, follow_ups, notes
 from dibs.insight import calendar_file, work
 from dibs.insight.pages import Page
@@ -54,13 +54,13 @@ _CONFLICT = {409: ProblemOut}
 
 
 @router.get("/leads/{lead_id}/notes", auth=_SEE, response=reads(NoteList), summary="List a lead's notes")
-def list_notes(request: HttpRequest, lead_id: str) -> HttpResponse:
+def list_notes(request: Request, lead_id: str) -> HttpResponse:
     """Those on top first, then the newest. None, of a lead that the caller sees masked."""
     return _listed(request, lead_id, work.notes_of)
 
 
 @router.post("/leads/{lead_id}/notes", auth=_WORK, response=writes({201: NoteOut}) | _CONFLICT, summary="Write a note")
-def write_note(request: HttpRequest, lead_id: str, body: NoteIn) -> HttpResponse:
+def write_note(request: Request, lead_id: str, body: NoteIn) -> HttpResponse:
     """For who has the lead or had it last, helps with it, or leads where it is."""
     new = new_id()
     return _written(
@@ -73,7 +73,7 @@ def write_note(request: HttpRequest, lead_id: str, body: NoteIn) -> HttpResponse
 
 
 @router.patch("/notes/{note_id}", auth=_WORK, response=writes({200: NoteOut}) | _CONFLICT, summary="Change a note")
-def change_note(request: HttpRequest, note_id: str, body: NoteChange) -> HttpResponse:
+def change_note(request: Request, note_id: str, body: NoteChange) -> HttpResponse:
     """Its text for who wrote it; put on top by all who may write here."""
     which = id_in(note_id)
     return _written(
@@ -85,7 +85,7 @@ def change_note(request: HttpRequest, note_id: str, body: NoteChange) -> HttpRes
 
 
 @router.delete("/notes/{note_id}", auth=_WORK, response=writes({204: None}), summary="Take a note back")
-def delete_note(request: HttpRequest, note_id: str) -> HttpResponse:
+def delete_note(request: Request, note_id: str) -> HttpResponse:
     """For who wrote it."""
     which = id_in(note_id)
     return _written(
@@ -96,7 +96,7 @@ def delete_note(request: HttpRequest, note_id: str) -> HttpResponse:
 @router.get(
     "/leads/{lead_id}/activities", auth=_SEE, response=reads(ActivityList), summary="List what is done with a lead"
 )
-def list_activities(request: HttpRequest, lead_id: str) -> HttpResponse:
+def list_activities(request: Request, lead_id: str) -> HttpResponse:
     """What is planned and what was done. None, of a lead that the caller sees masked."""
     return _listed(request, lead_id, work.activities_of)
 
@@ -107,7 +107,7 @@ def list_activities(request: HttpRequest, lead_id: str) -> HttpResponse:
     response=writes({201: ActivityOut}) | _CONFLICT,
     summary="Log or plan an activity",
 )
-def log_activity(request: HttpRequest, lead_id: str, body: ActivityIn) -> HttpResponse:
+def log_activity(request: Request, lead_id: str, body: ActivityIn) -> HttpResponse:
     """A call, mail, meeting or message that was done, by who has the lead or helps with it, is a contact: it stops the clock."""
     new = new_id()
 
@@ -129,7 +129,7 @@ def log_activity(request: HttpRequest, lead_id: str, body: ActivityIn) -> HttpRe
     response=writes({200: ActivityOut}) | _CONFLICT,
     summary="Change what is planned, or say that it was done",
 )
-def change_activity(request: HttpRequest, activity_id: str, body: ActivityChange) -> HttpResponse:
+def change_activity(request: Request, activity_id: str, body: ActivityChange) -> HttpResponse:
     """What was done stays as it was: 409 (`already_done`)."""
     which = id_in(activity_id)
 
@@ -152,7 +152,7 @@ def change_activity(request: HttpRequest, activity_id: str, body: ActivityChange
     response=writes({204: None}) | _CONFLICT,
     summary="Drop what was planned",
 )
-def drop_activity(request: HttpRequest, activity_id: str) -> HttpResponse:
+def drop_activity(request: Request, activity_id: str) -> HttpResponse:
     which = id_in(activity_id)
     return _written(
         request,
@@ -164,7 +164,7 @@ def drop_activity(request: HttpRequest, activity_id: str) -> HttpResponse:
 @router.get(
     "/leads/{lead_id}/appointments", auth=_SEE, response=reads(AppointmentList), summary="List a lead's appointments"
 )
-def list_appointments(request: HttpRequest, lead_id: str) -> HttpResponse:
+def list_appointments(request: Request, lead_id: str) -> HttpResponse:
     """None, of a lead that the caller sees masked."""
     return _listed(request, lead_id, work.appointments_of)
 
@@ -175,7 +175,7 @@ def list_appointments(request: HttpRequest, lead_id: str) -> HttpResponse:
     response=writes({201: AppointmentOut}) | _CONFLICT,
     summary="Make an appointment",
 )
-def make_appointment(request: HttpRequest, lead_id: str, body: AppointmentIn) -> HttpResponse:
+def make_appointment(request: Request, lead_id: str, body: AppointmentIn) -> HttpResponse:
     """For the rep who has the lead, else for the caller. While it lasts the rep is busy."""
     new = new_id()
     return _written(
@@ -193,9 +193,9 @@ def make_appointment(request: HttpRequest, lead_id: str, body: AppointmentIn) ->
     response=reads(None),
     summary="Download an appointment for a calendar",
 )
-def appointment_file(request: HttpRequest, appointment_id: str) -> HttpResponse:
+def appointment_file(request: Request, appointment_id: str) -> HttpResponse:
     """As iCalendar (`text/calendar`): downloaded again after a change, it replaces the one before."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
     enter(caller.workspace_id)
     meeting = work.appointment_of(caller, id_in(appointment_id))
@@ -215,7 +215,7 @@ def appointment_file(request: HttpRequest, appointment_id: str) -> HttpResponse:
     response=writes({200: AppointmentOut}) | _CONFLICT,
     summary="Change an appointment",
 )
-def change_appointment(request: HttpRequest, appointment_id: str, body: AppointmentChange) -> HttpResponse:
+def change_appointment(request: Request, appointment_id: str, body: AppointmentChange) -> HttpResponse:
     """It is then of the rep who has the lead now. A cancelled one stays as it was: 409 (`is_cancelled`)."""
     which = id_in(appointment_id)
     return _written(
@@ -234,7 +234,7 @@ def change_appointment(request: HttpRequest, appointment_id: str, body: Appointm
     response=writes({200: AppointmentOut}),
     summary="Cancel an appointment",
 )
-def cancel_appointment(request: HttpRequest, appointment_id: str) -> HttpResponse:
+def cancel_appointment(request: Request, appointment_id: str) -> HttpResponse:
     which = id_in(appointment_id)
     return _written(
         request,
@@ -247,13 +247,13 @@ def cancel_appointment(request: HttpRequest, appointment_id: str) -> HttpRespons
 @router.put(
     "/leads/{lead_id}/follow-up", auth=_WORK, response=ACT_ANSWERS, summary="Say when a lead is to be looked at again"
 )
-def set_follow_up(request: HttpRequest, lead_id: str, body: FollowUpIn) -> HttpResponse:
+def set_follow_up(request: Request, lead_id: str, body: FollowUpIn) -> HttpResponse:
     """Who has the lead then is told. No clock that runs on it stops for that."""
     return act_on(request, lead_id, lambda caller, lead, at: follow_ups.follow_up(caller, lead, body.at, at))
 
 
 @router.get("/leads/{lead_id}/sent", auth=_SEE, response=reads(SentList), summary="List what a lead's person was sent")
-def list_sent(request: HttpRequest, lead_id: str) -> HttpResponse:
+def list_sent(request: Request, lead_id: str) -> HttpResponse:
     """Mails of sequences, what other systems report, what its campaign sent. Nothing, of a lead that the caller sees masked."""
     return _listed(request, lead_id, work.sent_to)
 
@@ -264,9 +264,9 @@ def list_sent(request: HttpRequest, lead_id: str) -> HttpResponse:
     response=writes({200: SentKept, 201: SentKept}),
     summary="Report what was sent to a lead's person",
 )
-def report(request: HttpRequest, lead_id: str, body: SentIn) -> HttpResponse:
+def report(request: Request, lead_id: str, body: SentIn) -> HttpResponse:
     """For the system that sends it. 200: it was known already."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     lead, at = id_in(lead_id), now()
 
     def write() -> HttpResponse:
@@ -283,8 +283,8 @@ def report(request: HttpRequest, lead_id: str, body: SentIn) -> HttpResponse:
     return once(request, caller, at, write)
 
 
-def _listed(request: HttpRequest, lead_id: str, read: Callable[[Caller, SeenLead], list[Any]]) -> HttpResponse:
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+def _listed(request: Request, lead_id: str, read: Callable[[Caller, SeenLead], list[Any]]) -> HttpResponse:
+    caller = request.auth
     seen = lead_in_sight(caller, id_in(lead_id), now())
     if seen is None:
         raise Problem("not_found")
@@ -292,14 +292,14 @@ def _listed(request: HttpRequest, lead_id: str, read: Callable[[Caller, SeenLead
 
 
 def _written(
-    request: HttpRequest,
+    request: Request,
     lead: UUID,
     do: Callable[[Caller, UUID, datetime], acting.Answer],
     show: Callable[[Caller, SeenLead], Any] | None = None,
     status: int = 200,
 ) -> HttpResponse:
     """Do this to what belongs to a lead that the caller may know of, and answer with what ``show`` finds then; nothing: 204."""
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+    caller = request.auth
     at = now()
 
     def write() -> HttpResponse:
@@ -330,8 +330,8 @@ def _the(found: Iterable[Any], which: UUID) -> Any:
     return next((each for each in found if each.id == which), None)
 
 
-def _lead_with(request: HttpRequest, what: Any, which: UUID) -> UUID:
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+def _lead_with(request: Request, what: Any, which: UUID) -> UUID:
+    caller = request.auth
     enter(caller.workspace_id)
     lead = work.lead_with(caller, what, which)
     if lead is None:
@@ -339,8 +339,8 @@ def _lead_with(request: HttpRequest, what: Any, which: UUID) -> UUID:
     return lead
 
 
-def _lead_of_meeting(request: HttpRequest, which: UUID) -> UUID:
-    caller: Caller = request.auth  # type: ignore[attr-defined]
+def _lead_of_meeting(request: Request, which: UUID) -> UUID:
+    caller = request.auth
     enter(caller.workspace_id)
     meeting = work.appointment_of(caller, which)
     if meeting is None:
