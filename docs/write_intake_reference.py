@@ -36,13 +36,22 @@ CSV with any of the usual separators (comma, semicolon, tab, bar) and in any of 
 UTF-16, Shift_JIS, Windows-1252 and Latin-1, and others by statistics): both are told from the file, shown in the summary, and can be
 named. Rows are counted from 1 after the header, blank ones too, as a spreadsheet counts them less one.
 
+The header is the first row, unless that is a title: up to ten rows may stand above one that fills more cells than they do and in which
+columns are called like a lead's fields; its line can be named. A column without a name is called by its place (`Column 4`), the second of
+two of one name `Phone (2)`; what a spreadsheet leaves behind at the end of its rows is no column.
+
 Or a workbook (`.xlsx`): the first sheet with rows that is not hidden, or the one that is named. Numbers, days, moments and yes or no are
 read as the cells hold them, whatever the mapping says of decimal marks and date formats. Formulas are never worked out: the value that
 the workbook keeps is read. At most 1 GB unpacked, 30 million cells and 1,000 columns are read of one, by a process of its own with
 limits, so that a hostile one harms nothing.
 
-Without a mapping file, columns called like a field, or nearly (`E-mail`, `会社名`, `Correo electrónico`), fill it, and the others become
-attributes, as text: what a policy compares as a number needs a mapping that says so (`as: number`).
+Without a mapping file, a file is read as the last of its source was, as far as it has the same columns. Else columns called like a field,
+or nearly (`E-mail`, `会社名`, `Correo electrónico`), fill it, and the others become attributes, as text: what a policy compares as a number
+needs a mapping that says so (`as: number`), or to be told so on the page. Where the first 200 rows leave but one order of day and month, or
+one decimal mark, they are read by that.
+
+Refused rows can be had as a file with the columns that they came in and, behind them, `dibs_row`, `dibs_line`, `dibs_code` and `dibs_why`.
+Mended, it is imported as any other, without these four and without the apostrophes that keep a spreadsheet from running a cell.
 
 ## The mapping file
 

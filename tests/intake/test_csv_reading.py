@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dibs.intake.connectors.csv import CsvFile, FileRefused, Row
 
 
-def read(folder: Path, content: bytes | str, **given: str) -> tuple[list[str], list[Row]]:
+def read(folder: Path, content: bytes | str, **given: Any) -> tuple[list[str], list[Row]]:
     path = folder / "leads.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     with CsvFile(path, **given) as file:
         return file.header, list(file)
 
 
-def refusal(folder: Path, content: bytes | str, **given: str) -> FileRefused:
+def refusal(folder: Path, content: bytes | str, **given: Any) -> FileRefused:
     with pytest.raises(FileRefused) as refused:
         read(folder, content, **given)
     return refused.value
@@ -132,16 +133,65 @@ def test_a_file_without_anything_is_refused(tmp_path: Path, content: bytes) -> N
     assert refusal(tmp_path, content).code == "file_empty"
 
 
-def test_a_column_without_a_name_is_refused_with_its_place(tmp_path: Path) -> None:
-    refused = refusal(tmp_path, "name,,email\na,b,c\n")
-    assert refused.code == "header_blank"
-    assert "Column 2" in refused.message
+@pytest.mark.parametrize(
+    ("header", "called"),
+    [
+        ("name,,email", ["name", "Column 2", "email"]),
+        ("phone,name,phone,phone", ["phone", "name", "phone (2)", "phone (3)"]),
+        ("phone,phone,phone (2)", ["phone", "phone (3)", "phone (2)"]),
+        (",Column 1", ["Column 1 (2)", "Column 1"]),
+    ],
+)
+def test_columns_without_a_name_or_with_anothers_are_called_apart(
+    tmp_path: Path, header: str, called: list[str]
+) -> None:
+    assert read(tmp_path, f"{header}\n{','.join('abcd'[: len(called)])}\n")[0] == called
 
 
-def test_two_columns_of_one_name_are_refused_with_their_places(tmp_path: Path) -> None:
-    refused = refusal(tmp_path, "email,name,email\na,b,c\n")
-    assert refused.code == "header_doubled"
-    assert "Columns 1 and 3" in refused.message
+def test_what_a_spreadsheet_leaves_at_the_end_of_its_rows_is_no_column(tmp_path: Path) -> None:
+    header, rows = read(
+        tmp_path, "name,email,,,\nAna,a@x.example,,,\nBen,b@x.example,\n" + "\n" * 60 + "Eva,e@x.example,x\n"
+    )
+    assert header == ["name", "email"]
+    assert [(row.values, row.code) for row in rows] == [
+        (["Ana", "a@x.example"], ""),
+        (["Ben", "b@x.example"], ""),
+        (None, "row_long"),
+    ]
+    assert read(tmp_path, "name,email,\nAna,a@x.example,x\n")[0] == ["name", "email", "Column 3"]
+
+
+@pytest.mark.parametrize(
+    ("above", "delimiter"),
+    [
+        ("Visitors of the fair\n\n", ","),
+        ("Visitors of the fair;;;\n;;;\n", ";"),
+        ("Report: leads\nMade 1 Nov 2026, by Ana\n\n", ";"),
+        ('"Made on Monday, for\nall of us",,\nFilter: all,,,\n', ","),
+        ("Company\nAcme\n", "\t"),
+        ("sep=;\nVisitors, of the fair\n", ";"),
+    ],
+)
+def test_a_title_above_the_header_is_passed_over(tmp_path: Path, above: str, delimiter: str) -> None:
+    rows = [["Nombre", "Empresa", "País", "Importe"], ["Ana", "Sol", "ES", "3.5"], ["Ben", "Mar", "ES", "4"]]
+    (tmp_path / "leads.csv").write_text(above + "".join(delimiter.join(row) + "\n" for row in rows))
+    with CsvFile(tmp_path / "leads.csv") as file:
+        line = above.count("\n") + 1
+        assert (file.header, file.header_line) == (rows[0], line)
+        assert [(row.number, row.line, row.values) for row in file] == [(1, line + 1, rows[1]), (2, line + 2, rows[2])]
+
+
+def test_a_row_of_data_does_not_pass_for_the_header(tmp_path: Path) -> None:
+    header, rows = read(tmp_path, "Wer,Wo\nname,email\n")
+    assert (header, len(rows)) == (["Wer", "Wo"], 1)
+
+
+def test_the_line_of_the_header_can_be_said(tmp_path: Path) -> None:
+    content = "Besucher\nStand: heute\nWer;Wo\nAna;Bonn\n"
+    assert read(tmp_path, content)[0] == ["Besucher"]
+    header, rows = read(tmp_path, content, header=3)
+    assert (header, [(row.number, row.line, row.values) for row in rows]) == (["Wer", "Wo"], [(1, 4, ["Ana", "Bonn"])])
+    assert refusal(tmp_path, content, header=9).code == "file_empty"
 
 
 def test_a_header_with_an_open_quote_is_refused(tmp_path: Path) -> None:

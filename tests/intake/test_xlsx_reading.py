@@ -69,11 +69,23 @@ def test_a_row_wider_than_the_header_is_refused_and_the_next_is_read(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("rows", "code"),
-    [([["a", "a"], [1, 2]], "header_doubled"), ([["a", "", "b"], [1, 2, 3]], "header_blank"), ([], "sheet_missing")],
+    ("rows", "header"),
+    [([["a", "a"], [1, 2]], ["a", "a (2)"]), ([["a", "", "b"], [1, 2, 3]], ["a", "Column 2", "b"])],
 )
-def test_a_header_that_cannot_be_is_refused(tmp_path: Path, rows: list[list[Any]], code: str) -> None:
-    assert refusal(write_workbook(tmp_path / "a.xlsx", {"x": rows})) == code
+def test_columns_without_a_name_or_with_anothers_are_called_apart(
+    tmp_path: Path, rows: list[list[Any]], header: list[str]
+) -> None:
+    assert read(write_workbook(tmp_path / "a.xlsx", {"x": rows}))[0] == header
+
+
+def test_a_workbook_without_rows_is_refused(tmp_path: Path) -> None:
+    assert refusal(write_workbook(tmp_path / "a.xlsx", {"x": []})) == "sheet_missing"
+
+
+def test_the_line_of_the_header_can_be_said(tmp_path: Path) -> None:
+    path = write_workbook(tmp_path / "a.xlsx", {"x": [["Besucher", "heute"], ["Wer", "Wo"], ["Ana", "Bonn"]]})
+    assert read(path)[0] == ["Besucher", "heute"]
+    assert read(path, header=2) == (["Wer", "Wo"], [(1, 3, ["Ana", "Bonn"])])
 
 
 def test_two_cells_a_million_columns_apart_do_not_fill_the_memory(tmp_path: Path) -> None:
@@ -154,9 +166,3 @@ def test_a_column_in_which_nothing_stands_is_left_out(tmp_path: Path) -> None:
     header, found = read(write_workbook(tmp_path / "a.xlsx", {"Leads": rows}))
     assert header == ["name", "email"]
     assert [values for _number, _line, values in found] == [["Ana", "a@x.example"], ["Ben", ""]]
-
-
-def test_what_is_wrong_with_a_header_names_the_column(tmp_path: Path) -> None:
-    with pytest.raises(FileRefused) as refused:
-        read(write_workbook(tmp_path / "a.xlsx", {"Leads": [["name", None, "email"], ["Ana", "x", "a@x.example"]]}))
-    assert (refused.value.code, refused.value.column) == ("header_blank", "2")

@@ -85,7 +85,8 @@ def test_a_file_is_looked_at_mapped_imported_and_undone(browser: Client, workspa
     source = Source.objects.get(name="fair")
     assert (source.category, source.vendor) == ("list", "Lists Ltd")
     refused = browser.get(f"/imports/{batch.id}/refused.csv")
-    assert refused.content.decode().splitlines()[1].startswith("3,4,row_short")
+    assert refused.content.decode().startswith("\ufeff")
+    assert ',3,4,row_short,"The row has' in refused.content.decode().splitlines()[1]
     browser.post(f"/imports/{batch.id}/undo/")
     enter(workspace.id)
     undo(workspace.id, batch.id, now())
@@ -109,7 +110,6 @@ def test_the_next_file_of_a_source_is_read_like_the_last(browser: Client, worksp
         (b"", "a.csv", "empty"),
         (b"%PDF-1.7", "a.pdf", "neither a text"),
         (b"PK\x03\x04 x", "a.xlsx", "cannot be read"),
-        (b"a,a\n1,2\n", "a.csv", "same name"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_told_at_once(browser: Client, content: bytes, name: str, said: str) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from dibs.intake.models import Import, Source
 from dibs.intake.undoing import undo
 from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
-from tests.making import make_user, make_workspace, publish
+from tests.making import make_token, make_user, make_workspace, publish
 from tests.workbooks import write_workbook
 
 POLICY = """
@@ -120,11 +123,11 @@ def test_what_still_fits_of_an_earlier_mapping_is_kept(browser: Client, workspac
 
 @pytest.mark.parametrize(
     ("written", "order"),
-    [("03.11.2026 09:15", "day"), ("13/11/2026", "day"), ("11/13/2026", "month"), ("2026-11-03", "")],
+    [("03.11.2026 09:15", "day"), ("13/11/2026", "day"), ("11/13/2026", "month"), ("2026-11-03", "moment")],
 )
 def test_the_order_of_dates_is_guessed_where_there_is_but_one(browser: Client, written: str, order: str) -> None:
     page = browser.get(sent(browser, f"name,date\nAna,{written}\n".encode())).content.decode()
-    assert (chosen(page, 1), chosen(page, 1, "dates")) == ("received_at", order)
+    assert (chosen(page, 1), chosen(page, 1, "as")) == ("received_at", order)
     assert "Say which" not in page
 
 
@@ -136,14 +139,14 @@ def test_the_order_of_dates_can_be_said(
 ) -> None:
     where = sent(browser, b"name,date\nAna,01/02/2026 09:15\n")
     assert "Say which" in browser.get(where).content.decode()
-    imported(browser, workspace, where, to_0="name", to_1="received_at", dates_1=order, format_1=own)
+    imported(browser, workspace, where, to_0="name", to_1="received_at", as_1=order, format_1=own)
     enter(workspace.id)
     assert Lead.objects.get().received_at == datetime(2026, *read, 9, 15, tzinfo=UTC)
 
 
 def test_a_format_that_is_none_is_told(browser: Client) -> None:
     where = sent(browser, b"name,date\nAna,01/02/2026\n")
-    wrong = {"to-0": "name", "to-1": "received_at", "dates-1": "own", "format-1": "%Q", "source": "fair", "act": "go"}
+    wrong = {"to-0": "name", "to-1": "received_at", "as-1": "own", "format-1": "%Q", "source": "fair", "act": "go"}
     answer = browser.post(where, wrong)
     assert (answer.status_code, "no format of dates" in answer.content.decode()) == (422, True)
 
@@ -159,7 +162,79 @@ def test_an_answer_can_be_chosen_and_is_guessed(browser: Client, workspace: Work
     assert Lead.objects.get().answers == {"timing": "now"}
 
 
-def test_the_column_without_a_name_is_named(browser: Client) -> None:
-    file = SimpleUploadedFile("a.csv", b"name,,email\nAna,1,ana@x.example\n")
-    answer = browser.post("/imports/", {"file": file, "source": "fair"})
-    assert "Column 2 has no name" in answer.content.decode()
+def test_a_column_without_a_name_is_called_by_its_place(browser: Client) -> None:
+    page = browser.get(sent(browser, b"name,,phone,phone\nAna,x,1,2\n")).content.decode()
+    assert re.findall(r'<label for="to-\d">([^<]*)<', page) == ["name", "Column 2", "phone", "phone (2)"]
+
+
+def test_the_line_of_the_header_is_shown_and_can_be_said(browser: Client, workspace: Workspace) -> None:
+    where = sent(browser, b"Visitors\nWer;Mail;Wo\nAna;ana@x.example;Bonn\n")
+    page = browser.post(where, {"source": "fair", "line": "2", "act": "guess"}).content.decode()
+    assert "columns named in line 2" in page
+    assert 'name="line" type="number" min="1" max="1000000" value="2"' in page
+    batch = imported(browser, workspace, where, line="2", to_0="name", to_1="email", to_2="city")
+    assert batch.options["header"] == 2
+    assert Lead.objects.values_list("name", "city").get() == ("Ana", "Bonn")
+    for line in ("0", "-1", "x", "²", "9" * 400):
+        assert browser.post(where, {"source": "fair", "line": line, "act": "guess"}).status_code in {200, 302}
+
+
+def test_what_stands_in_a_column_of_ones_own_can_be_read_as_what_it_is(browser: Client, workspace: Workspace) -> None:
+    where = sent(browser, b'name,Renewal,Score,VIP,Code\nAna,03/04/2027,"1.200,5",yes,A1\nBen,05/04/2027,7,no,B2\n')
+    page = browser.get(where).content.decode()
+    assert [chosen(page, at, "as") for at in (1, 2, 3)] == ["", "", ""]
+    assert 'name="as-4"' not in page
+    columns = {f"to_{at}": "attributes" for at in range(1, 5)} | {"to_0": "name"}
+    kinds = {"as_1": "moment", "as_2": "number", "as_3": "yes_no"}
+    asked = {name.replace("_", "-"): value for name, value in (columns | kinds).items()} | {"source": "fair"}
+    page = browser.post(where, asked).content.decode()
+    assert "day first or month first. Say which" in page
+    assert [chosen(page, at, "as") for at in (1, 2, 3)] == ["moment", "number", "yes_no"]
+    assert '<option value="," selected>' in page
+    imported(browser, workspace, where, **columns, **kinds | {"as_1": "day"})
+    said = Lead.objects.get(name="Ana").attributes
+    assert said == {"Renewal": "2027-04-03T00:00:00+00:00", "Score": 1200.5, "VIP": True, "Code": "A1"}
+
+
+@pytest.mark.parametrize(("decimal", "value"), [("", 1200), (",", 1200), (".", Decimal("1.2"))])
+def test_how_numbers_are_written_can_be_said(
+    browser: Client, workspace: Workspace, decimal: str, value: Decimal
+) -> None:
+    where = sent(browser, b"name;amount\nAna;1.200\n")
+    assert 'name="decimal"' in browser.get(where).content.decode()
+    imported(browser, workspace, where, to_0="name", to_1="deal_value", decimal=decimal)
+    assert Lead.objects.get().deal_value == value
+
+
+def test_refused_rows_are_mended_in_their_file_and_imported_again(browser: Client, workspace: Workspace) -> None:
+    content = b"name;phone;message\nAna;+34 600 000 001;=1+1\nBen\nEva;+34 600 000 003;a;b\nPia;x\n"
+    columns = {"to_0": "name", "to_1": "phone", "to_2": "message"}
+    batch = imported(browser, workspace, sent(browser, content), **columns)
+    file = browser.get(f"/imports/{batch.id}/refused.csv").content.decode()
+    rows = list(csv.reader(io.StringIO(file.removeprefix("\ufeff"))))
+    assert rows[0] == ["name", "phone", "message", "dibs_row", "dibs_line", "dibs_code", "dibs_why"]
+    assert [row[:3] for row in rows[1:]] == [["Ben", "", ""], ["Eva", "'+34 600 000 003", "a"], ["Pia", "x", ""]]
+    assert (rows[2][3:6], rows[2][7:]) == (["3", "4", "row_long"], ["b"])
+    mended = "\ufeff" + "\n".join(",".join(f'"{cell}"' for cell in row[:7]) for row in rows)
+    where = sent(browser, mended.encode())
+    page = browser.get(where).content.decode()
+    assert "dibs_" not in page.replace("dibs_session", "")
+    assert [chosen(page, at) for at in range(3)] == ["name", "phone", "message"]
+    imported(browser, workspace, where, **columns)
+    assert set(Lead.objects.values_list("name", "phone", "message")) == {
+        ("Ana", "+34600000001", "=1+1"),
+        ("Ben", None, None),
+        ("Eva", "+34600000003", "a"),
+        ("Pia", "x", None),
+    }
+
+
+def test_imported_over_the_api_a_file_is_read_as_its_preview_shows(browser: Client, workspace: Workspace) -> None:
+    imported(browser, workspace, sent(browser, b"Wer,Wann\nAna,13/10/2026\n"), to_0="name", to_1="received_at")
+    caller = make_user(workspace, "ops", email="api@x.example")
+    token = {"headers": {"authorization": f"Bearer {make_token(caller)}"}}
+    said = {"source": "fair", "file": SimpleUploadedFile("b.csv", b"Wer,Wann\nBen,03/10/2026\n")}
+    answer = browser.post("/api/v1/imports", said, **token)
+    assert answer.status_code == 201, answer.content
+    carry_out(workspace.id, Import.objects.get(state="running").id, now)
+    assert Lead.objects.get(name="Ben").received_at == datetime(2026, 10, 3, tzinfo=UTC)

@@ -66,6 +66,10 @@ class PreviewColumn(Outgoing):
     name: str
     values: list[str] = Field(description="Some of what it holds.")
     to: list[str] = Field(description="The fields that it fills.")
+    dates: list[str] = Field(description="The formats that its dates are read by; none: as they are read everywhere.")
+    ambiguous: bool = Field(description="Some of its dates could be read day first as well as month first.")
+    kind: Literal["text", "number", "whole", "yes_no", "moment"] = Field(description="How an attribute is read.")
+    kinds: list[str] = Field(description="How all that stands in it could be read besides as text.")
 
 
 class PreviewRow(Outgoing):
@@ -84,6 +88,7 @@ class PreviewOut(Outgoing):
     encoding: str
     sheet: str | None
     sheets: list[str]
+    header_line: int = Field(description="The line in which the columns' names stand.")
     mapping: dict[str, Any]
     columns: list[PreviewColumn]
     rows: list[PreviewRow] = Field(description="The first rows, as they would become.")

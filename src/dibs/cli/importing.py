@@ -33,6 +33,11 @@ _SHOWN = 20
 )
 @click.option("--encoding", help="The file's encoding, where it is not told rightly: utf-8, cp932, cp1252 ...")
 @click.option("--sheet", help="The workbook's sheet, by its name; the first with rows that is not hidden if left out.")
+@click.option(
+    "--header",
+    type=click.IntRange(min=1),
+    help="The line in which the columns' names stand, where it is not told rightly; titles above them are passed over.",
+)
 @click.option("--dry-run", is_flag=True, help="Do all of it and keep nothing.")
 @workspace_option
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
@@ -42,6 +47,7 @@ def import_(
     map_: Path | None,
     encoding: str | None,
     sheet: str | None,
+    header: int | None,
     dry_run: bool,
     workspace: str | None,
     as_json: bool,
@@ -60,7 +66,7 @@ def import_(
         from dibs.intake.mapping import read_mapping_file
 
         # Before a database is started for them.
-        with open_rows(file, encoding=encoding, sheet=sheet):
+        with open_rows(file, encoding=encoding, sheet=sheet, header=header):
             pass
         mapping = read_mapping_file(found_beside(map_, file)) if map_ else None
         with connected():
@@ -81,6 +87,7 @@ def import_(
                     dry_run=dry_run,
                     encoding=encoding,
                     sheet=sheet,
+                    header=header,
                     progress=progress,
                 )
     if as_json:

@@ -11,7 +11,7 @@ from django.db import transaction
 from procrastinate.contrib.django import app
 
 from dibs.intake.connectors.rows import FileRefused
-from dibs.intake.importing import NothingToDo, Wanted, carry_on, look_into, note_source
+from dibs.intake.importing import NothingToDo, Wanted, carry_on, layout, look_into, note_source
 from dibs.intake.mapping import MappingRefused
 from dibs.intake.models import Import, Upload
 from dibs.intake.uploads import as_file
@@ -35,7 +35,12 @@ def begin(workspace: Workspace, upload: Upload, wanted: Wanted, by: User | None,
     enter(workspace.id)
     with as_file(upload) as path:
         reading, size = look_into(workspace, path, wanted, now)
-    options: dict[str, Any] = {"sheet": reading.sheet, "encoding": wanted.encoding}
+    options: dict[str, Any] = {
+        "sheet": reading.sheet,
+        "encoding": wanted.encoding,
+        "header": reading.header,
+        **layout(reading),
+    }
     options["mapping"] = reading.mapping.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     with transaction.atomic():
         # Two who press the button at once: the second finds the import of the first.

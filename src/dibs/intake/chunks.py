@@ -65,7 +65,7 @@ class Chunk:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """How a file is to be read: all that another process has to be told. ``timezone`` holds where the mapping names none; ``sheet`` is a
-    workbook's, which has no ``encoding``."""
+    workbook's, which has no ``encoding``; ``header`` is the line in which the header begins, ``columns`` are the names there."""
 
     path: Path
     encoding: str
@@ -76,6 +76,8 @@ class Reading:
     where: Place
     now: datetime
     sheet: str | None = None
+    header: int | None = None
+    columns: tuple[str, ...] = ()
 
 
 def chunks(reading: Reading) -> Generator[Chunk]:
@@ -86,6 +88,7 @@ def chunks(reading: Reading) -> Generator[Chunk]:
         encoding=None if workbook else reading.encoding,
         delimiter=None if workbook else reading.delimiter,
         sheet=reading.sheet,
+        header=reading.header,
     ) as file:
         fitted = Fitted(MappingFile(reading.mapping), file.header, reading.timezone)
         rows = iter(file)

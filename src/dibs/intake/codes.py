@@ -41,8 +41,6 @@ FILES: Mapping[str, str] = {
     "encoding_unknown": "There is no encoding of the name that was given.",
     "wrong_encoding": "The header is not in the encoding that was given.",
     "header_missing": "The first row names no field of a lead: most likely it is data.",
-    "header_blank": "A column has no name.",
-    "header_doubled": "Two columns have the same name.",
     "header_unreadable": "The header cannot be told apart into columns.",
 }
 #: A mapping that cannot be used.

@@ -32,6 +32,11 @@ def order_of(formats: Iterable[str]) -> str | None:
     return next((name for name, forms in ORDERS.items() if forms == given), None)
 
 
+def may_be_date(value: str) -> bool:
+    """Whether the value is a day, or a moment, in whatever order."""
+    return _NUMBERS.match(value) is not None or read_moment(value, "UTC") is not None
+
+
 def likely_order(values: Iterable[str]) -> tuple[str | None, bool]:
     """The only order in which these can be read, if one is; and whether there is a value that more than one could read. A day above 12
     tells, and so do full stops: only the day goes before them."""

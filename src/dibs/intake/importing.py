@@ -10,6 +10,7 @@ from collections.abc import Mapping as Map
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ from django.db import transaction
 
 from dibs.crm.models import Lead
 from dibs.distribution.placing import Placed
-from dibs.intake.answers import asked, questions_of
 from dibs.intake.chunks import LONG, Chunk, Reading, Refused, chunks, chunks_ahead, written
 from dibs.intake.connectors.opening import open_rows
-from dibs.intake.headers import Fitted, guess_mapping
+from dibs.intake.guessing import LOOKED_AT, how_to_read
+from dibs.intake.headers import Fitted
 from dibs.intake.mapping import Mapping, MappingFile, kept_mapping
 from dibs.intake.models import Import, ImportRefusal, Source
 from dibs.intake.receiving import Received, take_in
@@ -113,13 +114,14 @@ class NothingToDo(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How a file is to be imported. ``mapping``: without one, by what its columns are called; ``encoding`` of a text file, ``sheet`` of a
-    workbook: told from the file if left out."""
+    """How a file is to be imported. ``mapping``: without one, as `guessing` has it; ``encoding`` of a text file, ``sheet`` of a
+    workbook, ``header``, the line in which the columns' names stand: told from the file if left out."""
 
     source: str
     mapping: MappingFile | None = None
     encoding: str | None = None
     sheet: str | None = None
+    header: int | None = None
 
 
 def import_file(
@@ -132,6 +134,7 @@ def import_file(
     dry_run: bool = False,
     encoding: str | None = None,
     sheet: str | None = None,
+    header: int | None = None,
     by: User | None = None,
     progress: Callable[[int, int, Summary], None] = lambda position, size, summary: None,
 ) -> Summary:
@@ -142,7 +145,7 @@ def import_file(
     are now. ``progress`` is told the bytes read and in all after each chunk.
     """
     enter(workspace.id)
-    reading, size = look_into(workspace, path, Wanted(source, mapping, encoding, sheet), clock())
+    reading, size = look_into(workspace, path, Wanted(source, mapping, encoding, sheet, header), clock())
     batch = None if dry_run else _begin(workspace, reading, size, by)
     return _carry_out(workspace, reading, size, batch, clock, progress)
 
@@ -150,7 +153,8 @@ def import_file(
 def carry_on(workspace: Workspace, batch: Import, path: Path, *, clock: Callable[[], datetime]) -> Summary:
     """Import the file of an import that was begun before, from where it was left: what a chunk did and that it did it are written
     together. Raises as `import_file` does."""
-    wanted = Wanted(batch.source, mapping_of(batch.options), batch.options.get("encoding"), batch.options.get("sheet"))
+    how = {name: batch.options.get(name) for name in ("encoding", "sheet", "header")}
+    wanted = Wanted(batch.source, mapping_of(batch.options), **how)
     reading, size = look_into(workspace, path, wanted, batch.started_at)
     enter(workspace.id)
     batch.encoding, batch.size = reading.encoding, size
@@ -168,13 +172,27 @@ def look_into(workspace: Workspace, path: Path, wanted: Wanted, now: datetime) -
     """How the file is to be read, and how long it is, in bytes. Raises `FileRefused` or `MappingRefused`."""
     given = wanted.mapping.mapping if wanted.mapping else Mapping()
     encoding = wanted.encoding or given.encoding
-    with open_rows(path, encoding=encoding, delimiter=given.delimiter, sheet=wanted.sheet) as file:
-        mapping = wanted.mapping or guess_mapping(file.header, asked(questions_of(workspace.id)))
+    with open_rows(
+        path, encoding=encoding, delimiter=given.delimiter, sheet=wanted.sheet, header=wanted.header
+    ) as file:
+        mapping = wanted.mapping
+        if mapping is None:
+            mapping = how_to_read(workspace, wanted.source, file, list(islice(file, LOOKED_AT)))
         Fitted(mapping, file.header, workspace.timezone)
         where = mapping.mapping.place(workspace.country, workspace.timezone)
         sheet = getattr(file, "sheet", None)
         reading = Reading(
-            path, file.encoding, file.delimiter, mapping.mapping, workspace.timezone, wanted.source, where, now, sheet
+            path=path,
+            encoding=file.encoding,
+            delimiter=file.delimiter,
+            mapping=mapping.mapping,
+            timezone=workspace.timezone,
+            source=wanted.source,
+            where=where,
+            now=now,
+            sheet=sheet,
+            header=file.header_line,
+            columns=tuple(file.header),
         )
         return reading, file.size
 
@@ -243,7 +261,13 @@ def _begin(workspace: Workspace, reading: Reading, size: int, by: User | None) -
         started_at=reading.now,
         size=size,
         by=by,
+        options=layout(reading),
     )
+
+
+def layout(reading: Reading) -> dict[str, Any]:
+    """What a refused row is told apart by, for an import's ``options``."""
+    return {"columns": list(reading.columns), "delimiter": "," if reading.sheet else reading.delimiter}
 
 
 def note_source(workspace: Workspace, name: str, mapping: Mapping, kind: str, now: datetime) -> None:

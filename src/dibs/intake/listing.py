@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from dibs.crm.formulas import export_safe
+from dibs.intake.connectors.refused_rows import RefusedRow, refused_rows
 from dibs.intake.models import Import, ImportRefusal
 from dibs.people.tenancy import enter
 
@@ -91,17 +89,17 @@ def refusals_of(workspace_id: UUID, import_id: UUID, *, after: int = 0, limit: i
 
 
 def refusals_file(workspace_id: UUID, import_id: UUID) -> Iterator[str]:
-    """The refused rows as CSV, a line at a time: what a person mends them by. Cells that a spreadsheet would run are made harmless."""
+    """The refused rows as CSV, a line at a time, in the columns that they came in: to be mended and imported again."""
     enter(workspace_id)
-    yield _line(("row", "line", "code", "field", "detail", "raw"))
+    options = Import.objects.values_list("options", flat=True).get(id=import_id)
+    columns, delimiter = options.get("columns", []), options.get("delimiter", ",")
+    return refused_rows(columns, delimiter, _all_refused(workspace_id, import_id))
+
+
+def _all_refused(workspace_id: UUID, import_id: UUID) -> Iterator[RefusedRow]:
     after = 0
     while some := refusals_of(workspace_id, import_id, after=after, limit=1000):
         for each in some:
-            yield _line((each.row, each.line, each.code, each.field, each.detail, each.raw))
+            why = f"{each.field}: {each.detail}" if each.field else each.detail
+            yield RefusedRow(each.row, each.line, each.code, why, each.raw)
         after = some[-1].row
-
-
-def _line(values: tuple[Any, ...]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow([export_safe(value) for value in values])
-    return out.getvalue()

@@ -66,7 +66,8 @@ class Import(WorkspaceRow):
     problem = models.CharField(max_length=500, default="", blank=True)
     undone_at = models.DateTimeField(null=True)
     undone_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
-    #: How the file is to be read, for the job that does: ``mapping``, ``encoding``, ``sheet``; and the upload that holds it until then.
+    #: How the file is to be read, for the job that does: ``mapping``, ``encoding``, ``sheet``, ``header``; how its refused rows can be
+    #: told apart: ``columns``, ``delimiter``; and the upload that holds it until then.
     options = models.JSONField(default=dict)
     upload = models.UUIDField(null=True)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from typing import Literal
 
 _UNITS = {"k": 1_000, "m": 1_000_000, "mn": 1_000_000, "千": 1_000, "万": 10_000, "億": 100_000_000}
 _AMOUNT = r"\d(?:[\d.,]|['’ \u2009\u202f](?=\d{3}))*"
@@ -67,6 +69,18 @@ def read_number(text: str, decimal: str | None = None) -> Number | None:
     if found["sign"]:
         value = -value
     return Number(value, is_range, ambiguous, currency)
+
+
+def likely_mark(values: Iterable[str]) -> Literal[".", ","] | None:
+    """The decimal mark that these can only be written with, if one of them tells and none tells the other."""
+    told: set[Literal[".", ","]] = set()
+    for value in values:
+        found = re.search(r"\d[\d.,]*[.,]\d+", unicodedata.normalize("NFKC", value[:60]))
+        if found and read_number(value) is not None:
+            mark, guessed = _decimal_mark(found[0])
+            if not guessed:
+                told.add("," if mark == "," else ".")
+    return told.pop() if len(told) == 1 else None
 
 
 def _amount(text: str, decimal: str | None) -> tuple[Decimal, bool] | None:

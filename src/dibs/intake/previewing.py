@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
 from collections.abc import Mapping as Map
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -14,24 +14,25 @@ from typing import Any
 
 from django.db import transaction
 
-from dibs.intake.answers import asked, questions_of
 from dibs.intake.chunks import Refused
-from dibs.intake.cleaning import ANSWERS, FIELDS
+from dibs.intake.cleaning import ANSWERS, FIELDS, yes_or_no
 from dibs.intake.connectors.opening import open_rows
 from dibs.intake.connectors.rows import Row as RowOfFile
-from dibs.intake.dates import ORDERS, likely_order
-from dibs.intake.headers import Fitted, guess_mapping, storable
+from dibs.intake.dates import likely_order, may_be_date
+from dibs.intake.guessing import LOOKED_AT, as_written, dated, earlier_or_guessed, texts_of
+from dibs.intake.headers import Fitted, storable
 from dibs.intake.importing import Wanted, place_name
-from dibs.intake.mapping import JOINABLE, Mapping, MappingFile, MappingRefused, bad_moments, kept_mapping
+from dibs.intake.mapping import JOINABLE, Kind, Mapping, MappingFile, bad_moments
 from dibs.intake.mapping import Column as Told
 from dibs.intake.models import Source
+from dibs.intake.numbers import read_number
 from dibs.intake.preparing import Sent, prepare
 from dibs.intake.receiving import Received, take_in
 from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
 
 #: Rows that are tried, and rows of these that are shown whole.
-TRIED, SHOWN = 200, 12
+TRIED, SHOWN = LOOKED_AT, 12
 #: A column filled with this much the same in all the rows, or blank in all, is worth a look.
 _WARNED = ("email", "phone", "company", "name")
 
@@ -46,6 +47,9 @@ class Column:
     #: The formats that its dates are read by, and whether some could be read day first as well as month first.
     dates: tuple[str, ...] = ()
     ambiguous: bool = False
+    #: How an attribute is read, and how all that stands in it could be besides.
+    kind: Kind = "text"
+    kinds: tuple[Kind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class Preview:
     delimiter: str
     sheet: str | None
     sheets: tuple[str, ...]
+    header_line: int
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     tried: int
@@ -90,16 +95,20 @@ def preview(
     enter(workspace.id)
     given = wanted.mapping.mapping if wanted.mapping else Mapping()
     with open_rows(
-        path, encoding=wanted.encoding or given.encoding, delimiter=given.delimiter, sheet=wanted.sheet
+        path,
+        encoding=wanted.encoding or given.encoding,
+        delimiter=given.delimiter,
+        sheet=wanted.sheet,
+        header=wanted.header,
     ) as file:
         mapping = wanted.mapping or earlier_or_guessed(workspace, wanted.source, file.header)
         Fitted(mapping, file.header, workspace.timezone)
         rows = list(islice(file, TRIED + 1))
         if wanted.mapping is None:
-            mapping = with_dates(mapping, file.header, rows)
+            mapping = as_written(mapping, file.header, rows[:TRIED])
         fitted = Fitted(mapping, file.header, workspace.timezone)
         more, rows = len(rows) > TRIED, rows[:TRIED]
-        delimiter, encoding = file.delimiter, file.encoding
+        delimiter, encoding, header_line = file.delimiter, file.encoding, file.header_line
         sheet, sheets = getattr(file, "sheet", None), tuple(getattr(file, "sheets", ()))
         header = file.header
     sent, numbers, refused = [], [], []
@@ -134,6 +143,7 @@ def preview(
         delimiter,
         sheet,
         sheets,
+        header_line,
         tuple(_column(at, name, rows, mapping.mapping) for at, name in enumerate(header)),
         tuple(told[:SHOWN]),
         len(rows),
@@ -144,69 +154,17 @@ def preview(
     )
 
 
-def earlier_or_guessed(workspace: Workspace, source: str, header: Sequence[str]) -> MappingFile:
-    """How the source's last file was read, as far as this one has its columns; a column that is new fills what its name says, if nothing
-    else does. A source without one, or of whose columns none is here: what the columns' names say."""
-    said = Source.objects.filter(workspace=workspace, name=source).values_list("mapping", flat=True).first()
-    if not said:
-        return guess_or_nothing(workspace, header)
-    kept = kept_mapping(said)
-    try:
-        Fitted(kept, header, workspace.timezone)
-    except MappingRefused:
-        pass
-    else:
-        return kept
-    earlier = kept.mapping
-    columns = {name: column for name, column in earlier.columns.items() if name in header}
-    external_id = earlier.external_id if earlier.external_id in header else None
-    guessed = guess_or_nothing(workspace, header).mapping
-    if not columns and external_id is None:
-        return MappingFile(guessed)
-    filled = {target for column in columns.values() for target in column.to} | (
-        {"external_id"} if external_id else set()
-    )
-    for name, column in guessed.columns.items():
-        if name not in {*columns, external_id} and not filled & set(column.to):
-            columns[name] = column
-    return MappingFile(earlier.model_copy(update={"columns": columns, "external_id": external_id}))
-
-
-def guess_or_nothing(workspace: Workspace, header: Sequence[str]) -> MappingFile:
-    """The mapping that the columns' names say; where they say none, each becomes an attribute, for a person to say better."""
-    try:
-        return guess_mapping(header, asked(questions_of(workspace.id)))
-    except MappingRefused:
-        return MappingFile(Mapping(rest="attributes"))
-
-
-def with_dates(
-    file: MappingFile, header: Sequence[str], rows: Sequence[RowOfFile], told: Collection[str] = ()
-) -> MappingFile:
-    """The mapping with the order of day and month for columns of dates that name none, where these rows leave but one. ``told``: columns
-    for which a person has said how they are read."""
-    mapping = file.mapping
-    if mapping.dates:
-        return file
-    columns = dict(mapping.columns)
-    for name, column in mapping.columns.items():
-        if "received_at" in column.to and not column.dates and name in header and name not in told:
-            order, _either = likely_order(_texts(header.index(name), rows))
-            if order is not None:
-                columns[name] = column.model_copy(update={"dates": ORDERS[order]})
-    return MappingFile(mapping.model_copy(update={"columns": columns}))
-
-
-def _texts(at: int, rows: Sequence[RowOfFile]) -> list[str]:
-    return [row.values[at] for row in rows if row.values is not None and isinstance(row.values[at], str)]
-
-
 def mapping_from(
-    choices: Map[str, str], before: Mapping, dates: Map[str, Sequence[str]] = MappingProxyType({})
+    choices: Map[str, str],
+    before: Mapping,
+    dates: Map[str, Sequence[str]] = MappingProxyType({}),
+    kinds: Map[str, Kind] = MappingProxyType({}),
+    decimal: str | None = None,
 ) -> MappingFile:
     """A mapping with each column of ``choices`` filling the field that it names: "" for nothing, ``attributes`` for one of its own name.
     What ``before`` says besides, of dates, marks and constants, stays; ``dates``: the formats of columns for which they were chosen, none
-    of them for what can be read without. Raises `MappingRefused`.
+    of them for what can be read without; ``kinds``: how attributes are read for which that was chosen; ``decimal``: the mark, if it was.
+    Raises `MappingRefused`.
     """
     columns: dict[str, Any] = {}
     external_id = None
@@ -222,6 +180,8 @@ def mapping_from(
             columns[name] = kept
         else:
             columns[name] = Told(to=(target,))
+        if name in kinds:
+            columns[name] = columns[name].model_copy(update={"kind": kinds[name], "dates": ()})
         if name in dates:
             columns[name] = columns[name].model_copy(update={"dates": tuple(dates[name])})
     mapping = Mapping.model_validate(
@@ -230,6 +190,7 @@ def mapping_from(
             "columns": columns,
             "external_id": external_id,
             "rest": "drop",
+            "decimal": decimal or before.decimal,
         }
     )
     file = MappingFile(mapping)
@@ -256,10 +217,24 @@ def _column(at: int, name: str, rows: Sequence[Any], mapping: Mapping) -> Column
         return Column(name, values, ("external_id",))
     kept = mapping.columns.get(name)
     if kept is not None:
-        _order, either = likely_order(_texts(at, rows)) if "received_at" in kept.to else (None, False)
+        _order, either = likely_order(texts_of(at, rows)) if dated(kept) else (None, False)
         dates = tuple(kept.dates or mapping.dates)
-        return Column(name, values, tuple(kept.to), dates, either and not dates)
-    return Column(name, values, (f"attributes.{name}",) if mapping.rest == "attributes" else ())
+        return Column(name, values, tuple(kept.to), dates, either and not dates, kept.kind, _kinds(at, rows))
+    to = (f"attributes.{name}",) if mapping.rest == "attributes" else ()
+    return Column(name, values, to, kinds=_kinds(at, rows))
+
+
+def _kinds(at: int, rows: Sequence[RowOfFile]) -> tuple[Kind, ...]:
+    """How all that stands in the column could be read besides as text."""
+    held = [text for text in texts_of(at, rows) if text.strip()]
+    could: list[Kind] = []
+    if held and all(map(may_be_date, held)):
+        could.append("moment")
+    elif held and all(read_number(text) is not None for text in held):
+        could.append("number")
+    if held and all(yes_or_no(text) is not None for text in held):
+        could.append("yes_no")
+    return tuple(could)
 
 
 def _row(number: int, answer: Received, facts: Map[str, Any]) -> Row:

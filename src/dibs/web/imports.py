@@ -28,19 +28,12 @@ from dibs.intake.cleaning import ANSWERS, FIELDS
 from dibs.intake.connectors.opening import open_rows
 from dibs.intake.connectors.rows import FileRefused, Row
 from dibs.intake.dates import ORDERS, order_of
+from dibs.intake.guessing import as_written, earlier_or_guessed, guess_or_nothing, numeric
 from dibs.intake.importing import Wanted
 from dibs.intake.listing import OUTCOMES, import_of, imports_of, refusals_file, refusals_of
-from dibs.intake.mapping import MappingFile, MappingRefused
+from dibs.intake.mapping import Kind, MappingFile, MappingRefused
 from dibs.intake.models import Import, Source, Upload
-from dibs.intake.previewing import (
-    TRIED,
-    Preview,
-    earlier_or_guessed,
-    guess_or_nothing,
-    mapping_from,
-    preview,
-    with_dates,
-)
+from dibs.intake.previewing import TRIED, Column, Preview, mapping_from, preview
 from dibs.intake.sources import CATEGORIES, SourceRefused, write_down
 from dibs.intake.uploads import as_file, keep_upload
 from dibs.people.access import Action
@@ -53,7 +46,11 @@ from dibs.web.visit import Visit, page
 #: Imports on one page, and refused rows that are shown with one.
 _ROWS, _REFUSED = 30, 50
 #: What goes along from the file being sent to its being imported.
-_ALONG = ("source", "category", "campaign", "vendor", "consent", "encoding", "sheet")
+_ALONG = ("source", "category", "campaign", "vendor", "consent", "encoding", "sheet", "line")
+#: How an attribute may be read, and what of it is the order of its dates.
+_KINDS: Mapping[str, Kind] = {
+    "text": "text", "number": "number", "yes_no": "yes_no", "moment": "moment", "day": "moment", "month": "moment", "own": "moment",
+}  # fmt: skip
 #: The fields that a column can be said to fill, in the order in which they are offered.
 _TARGETS = (
     "external_id", "name", "title", "email", "phone", "company", "domain", "industry", "employees", "country", "region", "city",
@@ -126,15 +123,20 @@ def new_import(visit: Visit, upload_id: UUID) -> HttpResponse:
     about = _about(given)
     workspace = Workspace.objects.get(id=visit.caller.workspace_id)
     encoding, sheet = given["encoding"] or None, given["sheet"] or None
+    line = (
+        int(given["line"])
+        if given["line"].isascii() and given["line"].isdecimal() and 0 < int(given["line"][:8]) <= 1_000_000
+        else None
+    )
     unfit, seen, mapping = "", None, None
     try:
         with as_file(upload) as path:
             looking = form.get("act") == "guess"
             if looking or any(name.startswith("to-") for name in form):
-                with open_rows(path, encoding=encoding, sheet=sheet) as file:
+                with open_rows(path, encoding=encoding, sheet=sheet, header=line) as file:
                     header, rows = file.header, list(islice(file, TRIED))
                 if looking:
-                    mapping = with_dates(guess_or_nothing(workspace, header), header, rows)
+                    mapping = as_written(guess_or_nothing(workspace, header), header, rows)
                 elif form.get("header", _digest(header)) != _digest(header):
                     looking = True  # What was chosen was for the columns of another sheet.
                 else:
@@ -142,7 +144,7 @@ def new_import(visit: Visit, upload_id: UUID) -> HttpResponse:
                         mapping = _chosen(form, earlier_or_guessed(workspace, given["source"], header), header, rows)
                     except MappingRefused as refused:
                         unfit = told.of_mapping(refused)
-            wanted = Wanted(given["source"], mapping, encoding, sheet)
+            wanted = Wanted(given["source"], mapping, encoding, sheet, line)
             if form.get("act") == "go" and not unfit and not looking:
                 if about:
                     write_down(workspace.id, given["source"], about)
@@ -165,7 +167,7 @@ def new_import(visit: Visit, upload_id: UUID) -> HttpResponse:
         tab="imports",
         upload=upload,
         given=given,
-        about={name: value for name, value in given.items() if name not in {"encoding", "sheet"}},
+        about={name: value for name, value in given.items() if name not in {"encoding", "sheet", "line"}},
         seen=seen,
         shown=_shown(seen) if seen else [],
         targets=[(name, field_name(name, visit.caller.language)) for name in _TARGETS],
@@ -174,7 +176,8 @@ def new_import(visit: Visit, upload_id: UUID) -> HttpResponse:
             for name, question in questions_of(workspace.id).items()
         ],
         stamp=_digest([column.name for column in seen.columns]) if seen else "",
-        order_of=order_of,
+        numbers=seen is not None and any(map(numeric, seen.mapping.columns.values())),
+        read_as=_read_as,
         cell=_cell,
         rows=_rows(seen) if seen else 0,
         outcomes=[(name, seen.counts.get(name, 0)) for name in OUTCOMES] if seen else [],
@@ -189,14 +192,29 @@ def _chosen(form: QueryDict, before: MappingFile, header: list[str], rows: list[
     """The mapping that was chosen on the page; of what the page cannot say, as words for values, what held ``before``. Raises
     `MappingRefused`."""
     dates: dict[str, tuple[str, ...]] = {}
+    kinds: dict[str, Kind] = {}
     for at, name in enumerate(header):
-        order, own = form.get(f"dates-{at}"), form.get(f"format-{at}", "").replace("\0", "").strip()[:60]
-        if order is not None and form.get(f"to-{at}") == "received_at":
-            dates[name] = (own,) if order == "own" and own else ORDERS.get(order, ())
-            if order == "own" and not own:
-                del dates[name]
-    chosen = mapping_from({name: form.get(f"to-{at}", "") for at, name in enumerate(header)}, before.mapping, dates)
-    return with_dates(chosen, header, rows, told=dates)
+        to, read_as = form.get(f"to-{at}"), form.get(f"as-{at}")
+        own = form.get(f"format-{at}", "").replace("\0", "").strip()[:60]
+        if read_as is None or to not in {"received_at", "attributes"}:
+            continue
+        if to == "attributes":
+            kinds[name] = _KINDS.get(read_as, "text")
+        if read_as in ORDERS or read_as == "moment":
+            dates[name] = ORDERS.get(read_as, ())
+        elif read_as == "own" and own:
+            dates[name] = (own,)
+    to_fill = {name: form.get(f"to-{at}", "") for at, name in enumerate(header)}
+    mark = form.get("decimal", "")
+    chosen = mapping_from(to_fill, before.mapping, dates, kinds, mark if mark in {".", ","} else None)
+    return as_written(chosen, header, rows, told=dates)
+
+
+def _read_as(column: Column) -> str:
+    """How a column is read, as the form has it."""
+    if column.kind != "moment" and "received_at" not in column.to:
+        return column.kind
+    return order_of(column.dates) or "own" if column.dates else "moment"
 
 
 def _digest(header: list[str]) -> str:

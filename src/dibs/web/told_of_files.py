@@ -29,8 +29,6 @@ FILES: Mapping[str, object] = {
     "header_missing": _(
         "The first row names no field of a lead: most likely it is data. Put names of the columns above it."
     ),
-    "header_blank": _("A column has no name. Give every column one in the first row."),
-    "header_doubled": _("Two columns have the same name. Rename one of them."),
     "header_unreadable": _("The header cannot be told apart into columns. Is a quote left open?"),
 }
 #: Why a mapping that was put together on a page cannot be used.
@@ -121,13 +119,7 @@ STATES: Mapping[str, object] = {
 
 
 def of_file(refused: FileRefused) -> str:
-    """Why a file cannot be read, with the column that it is about."""
-    if refused.code == "header_blank" and refused.column:
-        return gettext("Column %(column)s has no name. Give every column one in the first row.") % {
-            "column": refused.column
-        }
-    if refused.code == "header_doubled" and refused.column:
-        return gettext("Two columns have the same name, %(column)s. Rename one of them.") % {"column": refused.column}
+    """Why a file cannot be read."""
     return str(FILES[refused.code])
 
 

@@ -48,11 +48,15 @@ class ImportIn(Incoming):
 
     source: Code = Field(description="What the leads' source is called, as the policy knows it.")
     mapping: Annotated[str, text(200_000)] | None = Field(
-        None, description="A mapping file's text (YAML or JSON); left out: what the columns' names say."
+        None,
+        description="A mapping file's text (YAML or JSON); left out: how the source's last file was read, else what the columns' names and values say.",
     )
     encoding: Annotated[str, text(40, 1)] | None = Field(None, description="Of a text file; told from it if left out.")
     sheet: Annotated[str, text(100, 1)] | None = Field(
         None, description="Of a workbook; the first with rows if left out."
+    )
+    header: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        None, description="The line in which the columns' names stand; told from the file if left out."
     )
     dry_run: bool = Field(False, description="Only look: answers 200 with what the first rows would become.")
     category: Category | None = Field(None, description="What the source is, written down with it; as for /sources.")
@@ -91,7 +95,7 @@ def import_file(request: Request, wanted: Form[ImportIn], file: File[UploadedFil
     def write() -> HttpResponse:
         try:
             mapping = read_mapping(wanted.mapping) if wanted.mapping is not None else None
-            asked = Wanted(wanted.source.strip(), mapping, wanted.encoding, wanted.sheet)
+            asked = Wanted(wanted.source.strip(), mapping, wanted.encoding, wanted.sheet, wanted.header)
             workspace = Workspace.objects.get(id=caller.workspace_id)
             about = {
                 name: value
@@ -203,6 +207,7 @@ def _preview(seen: Preview) -> dict[str, Any]:
         "encoding": seen.encoding,
         "sheet": seen.sheet,
         "sheets": list(seen.sheets),
+        "header_line": seen.header_line,
         "mapping": seen.mapping.model_dump(mode="json", by_alias=True, exclude_defaults=True),
         "columns": [asdict(column) for column in seen.columns],
         "rows": [

@@ -7,7 +7,7 @@ A row that cannot be read is given out as such, with its number, and the next on
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,13 +17,12 @@ from dibs.intake.codes import FILES
 
 
 class FileRefused(Exception):
-    """Nothing of this file was read: why, as a code of ``codes.FILES`` and a sentence that says what to do. ``column`` is the column that
-    it is about, as a person would call it: the name that two have, or the place of one without."""
+    """Nothing of this file was read: why, as a code of ``codes.FILES`` and a sentence that says what to do."""
 
-    def __init__(self, code: str, message: str, column: str = "") -> None:
+    def __init__(self, code: str, message: str) -> None:
         assert code in FILES, code
         super().__init__(code, message)
-        self.code, self.message, self.column = code, message, column
+        self.code, self.message = code, message
 
     def __str__(self) -> str:
         return self.message
@@ -47,10 +46,11 @@ class Row:
 
 class RowsFile(Protocol):
     """A file of rows, open for reading; a context manager, to be iterated once. ``size`` and ``position`` are in bytes. ``encoding`` and
-    ``delimiter`` say how it was read, as a person would name it."""
+    ``delimiter`` say how it was read, as a person would name it; ``header_line`` is the line in which the header begins."""
 
     path: Path
     header: list[str]
+    header_line: int
     size: int
     encoding: str
     delimiter: str
@@ -79,25 +79,6 @@ def ordinary_file(path: Path) -> None:
         raise FileRefused("file_is_folder", f"{path} is a folder. Name a file in it.")
     if not stat.S_ISREG(kind):
         raise FileRefused("file_unreadable", f"{path} is no ordinary file. Save its content to one and import that.")
-
-
-def check_names(names: Iterable[str], path: Path) -> None:
-    """Raises `FileRefused` for a header with a column that has no name, or the name of another."""
-    places: dict[str, int] = {}
-    for place, name in enumerate(names, 1):
-        if not name:
-            raise FileRefused(
-                "header_blank",
-                f"Column {place} of {path} has no name. Give every column one in the first row.",
-                str(place),
-            )
-        if name in places:
-            raise FileRefused(
-                "header_doubled",
-                f"Columns {places[name]} and {place} of {path} are both called {name!r}. Rename one of them.",
-                name,
-            )
-        places[name] = place
 
 
 def fields_of(count: int) -> str:

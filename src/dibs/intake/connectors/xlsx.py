@@ -16,18 +16,18 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from dibs.intake.connectors.rows import FileRefused, Row, check_names, fields_of, ordinary_file
+from dibs.intake.connectors.header_row import TITLES, header_at, names_a_field, names_of
+from dibs.intake.connectors.rows import FileRefused, Row, fields_of, ordinary_file
 
 #: What is read of one workbook at most: bytes once unpacked, parts of the archive, columns, cells, bytes of all that is in them.
 MOST_UNPACKED, MOST_PARTS, MOST_COLUMNS, MOST_CELLS, MOST_TEXT = 1 << 30, 20_000, 1_000, 30_000_000, 1 << 30
 #: What the process that unpacks may use: bytes of memory, seconds of a processor's time.
 _MEMORY, _SECONDS = 3 << 30, 300
-#: Lines of a title that may stand above the header.
-_TITLES = 5
 #: How the moments of the rows stand in the file between the two processes.
 _MOMENT, _DAY = "\x00moment", "\x00day"
 
@@ -39,29 +39,29 @@ def is_archive(start: bytes) -> bool:
 
 class XlsxFile:
     """A sheet of a workbook, open for reading; a context manager, to be iterated once. ``sheet`` is the first that is not hidden and
-    has rows under a header, unless it is named. ``sheets`` names all. Columns without a name in which nothing stands are left out. ``size`` and ``position`` are in bytes of what is unpacked.
+    has rows under a header, unless it is named. ``sheets`` names all. The line of the ``header`` is told from the sheet unless given. Columns
+    without a name in which nothing stands are left out. ``size`` and ``position`` are in bytes of what is unpacked.
     """
 
     encoding = "xlsx"
 
-    def __init__(self, path: Path | str, *, sheet: str | None = None) -> None:
+    def __init__(self, path: Path | str, *, sheet: str | None = None, header: int | None = None) -> None:
         self.path = Path(path)
         ordinary_file(self.path)
         _look_at_parts(self.path)
         self._unpacked = tempfile.TemporaryFile()  # noqa: SIM115 (closed with this)
         try:
-            said = _unpack(self.path, self._unpacked.fileno(), sheet)
+            said = _unpack(self.path, self._unpacked.fileno(), sheet, header)
             self.sheet, self.sheets = str(said["sheet"]), [str(name) for name in said["sheets"]]
             self.delimiter = self.sheet
             self.size = self._unpacked.seek(0, os.SEEK_END)
             self._unpacked.seek(0)
             self._read = 0
-            self._first = int(said["line"])
-            names, empty = [str(name) for name in said["header"]], frozenset(said["empty"])
+            self._first = self.header_line = int(said["line"])
+            names, empty = names_of([str(name) for name in said["header"]]), frozenset(said["empty"])
             self._width = len(names)
             self._kept = [at for at in range(self._width) if at not in empty] if empty else None
             self.header = [name for at, name in enumerate(names) if at not in empty]
-            check_names(self.header, self.path)
         except BaseException:
             self._unpacked.close()
             raise
@@ -128,11 +128,11 @@ def _too_large(path: Path) -> FileRefused:
     )
 
 
-def _unpack(path: Path, into: int, sheet: str | None) -> dict[str, Any]:
+def _unpack(path: Path, into: int, sheet: str | None, header: int | None) -> dict[str, Any]:
     """Have the sheet's rows written into the open file ``into``, one a line; returns what there is to say of it."""
     done = subprocess.run(
         [sys.executable, "-c", "from dibs.intake.connectors.xlsx import unpack_for_another; unpack_for_another()"],
-        input=json.dumps({"path": str(path.resolve()), "into": into, "sheet": sheet}).encode(),
+        input=json.dumps({"path": str(path.resolve()), "into": into, "sheet": sheet, "header": header}).encode(),
         capture_output=True,
         pass_fds=(into,),
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -156,7 +156,7 @@ def unpack_for_another() -> None:
     path = Path(asked["path"])
     try:
         with os.fdopen(asked["into"], "wb", closefd=False) as out:
-            said = _write_rows(path, asked["sheet"], out)
+            said = _write_rows(path, asked["sheet"], asked["header"], out)
     except FileRefused as refused:
         said = {"code": refused.code, "message": refused.message}
     except MemoryError:
@@ -164,7 +164,7 @@ def unpack_for_another() -> None:
     sys.stdout.write(json.dumps(said))
 
 
-def _write_rows(path: Path, sheet: str | None, out: Any) -> dict[str, Any]:
+def _write_rows(path: Path, sheet: str | None, header: int | None, out: Any) -> dict[str, Any]:
     from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
     try:
@@ -179,7 +179,7 @@ def _write_rows(path: Path, sheet: str | None, out: Any) -> dict[str, Any]:
         # A cover is no list: a sheet with rows under a header goes before one with a few lines of text.
         for thorough in (True, False) if sheet is None else (False,):
             for name in [sheet] if sheet is not None else sheets:
-                found = _write_sheet(path, book.get_sheet_by_name(name), out)
+                found = _write_sheet(path, book.get_sheet_by_name(name), header, out)
                 if found is not None and (not thorough or found.pop("list")):
                     return {**found, "sheet": name, "sheets": sheets}
                 out.seek(0)
@@ -189,7 +189,7 @@ def _write_rows(path: Path, sheet: str | None, out: Any) -> dict[str, Any]:
     raise FileRefused("sheet_missing", f"{path} has no sheet with rows that is not hidden.")
 
 
-def _write_sheet(path: Path, sheet: Any, out: Any) -> dict[str, Any] | None:
+def _write_sheet(path: Path, sheet: Any, header_line: int | None, out: Any) -> dict[str, Any] | None:
     """Write the rows after the header; returns the header, its line, the places of columns in which nothing stands at all, and whether it
     looks like a list; ``None`` for a sheet without rows."""
     if sheet.total_width > MOST_COLUMNS or sheet.total_height * sheet.total_width > MOST_CELLS:
@@ -197,7 +197,7 @@ def _write_sheet(path: Path, sheet: Any, out: Any) -> dict[str, Any] | None:
     header: list[str] = []
     first, text = 0, 0
     empty: set[int] = set()
-    for line, values in _below_title(_filled(sheet)):
+    for line, values in _below_title(_filled(sheet), header_line):
         if not header:
             header = [str(value[1] if isinstance(value, list) else value).strip() for value in values]
             first = line
@@ -212,7 +212,7 @@ def _write_sheet(path: Path, sheet: Any, out: Any) -> dict[str, Any] | None:
         out.write(written)
     if not header:
         return None
-    is_list = text > 0 and (len(header) - header.count("") > 1 or _names_a_field(list(header)))
+    is_list = text > 0 and (len(header) - header.count("") > 1 or names_a_field(header))
     return {"header": header, "line": first, "empty": sorted(empty), "list": is_list}
 
 
@@ -226,28 +226,14 @@ def _filled(sheet: Any) -> Iterator[tuple[int, list[Any]]]:
             yield line, values
 
 
-def _below_title(rows: Iterator[tuple[int, list[Any]]]) -> Iterator[tuple[int, list[Any]]]:
-    """The rows from the header on: up to `_TITLES` lines of one cell each are the list's title and no header, where below them stands a row
-    in which columns are called like a lead's fields."""
-    above: list[tuple[int, list[Any]]] = []
-    for line, values in rows:
-        alone = sum(value != "" for value in values) == 1
-        if alone and len(above) < _TITLES and not _names_a_field(values):
-            above.append((line, values))
-            continue
-        if alone or not _names_a_field(values):
-            yield from above
-        above = []
-        yield line, values
-        break
-    yield from above
+def _below_title(rows: Iterator[tuple[int, list[Any]]], header: int | None) -> Iterator[tuple[int, list[Any]]]:
+    """The rows from the header on: from the line ``header``, if that is known, else from below the list's title."""
+    if header is not None:
+        yield from (row for row in rows if row[0] >= header)
+        return
+    first = list(islice(rows, TITLES + 1))
+    yield from first[header_at([values for _line, values in first]) :]
     yield from rows
-
-
-def _names_a_field(values: list[Any]) -> bool:
-    from dibs.intake.headers import field_called
-
-    return any(isinstance(value, str) and field_called(value) is not None for value in values)
 
 
 def _told(value: Any) -> Any:

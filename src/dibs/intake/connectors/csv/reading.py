@@ -17,7 +17,8 @@ from types import TracebackType
 
 from dibs.intake.codes import ROWS
 from dibs.intake.connectors.csv.encoding import encoding_of
-from dibs.intake.connectors.rows import FileRefused, Row, check_names, fields_of, ordinary_file
+from dibs.intake.connectors.header_row import header_at, names_of
+from dibs.intake.connectors.rows import FileRefused, Row, fields_of, ordinary_file
 
 #: Longest record that is looked at as one, in characters: beyond it, the line is passed over and its row refused.
 _LONGEST = 16 << 20
@@ -34,10 +35,13 @@ csv.field_size_limit(_LONGEST)
 class CsvFile:
     """A CSV file, open for reading; a context manager, to be iterated once.
 
-    ``encoding`` and ``delimiter`` are told from the file unless given. ``size`` and ``position`` are in bytes.
+    ``encoding``, ``delimiter`` and the line in which the ``header`` begins are told from the file unless given. ``size`` and ``position``
+    are in bytes. Columns at the end of the header that have no name and nothing in the first rows are left out.
     """
 
-    def __init__(self, path: Path | str, *, encoding: str | None = None, delimiter: str | None = None) -> None:
+    def __init__(
+        self, path: Path | str, *, encoding: str | None = None, delimiter: str | None = None, header: int | None = None
+    ) -> None:
         self.path = Path(path)
         self._binary = _opened(self.path)
         try:
@@ -54,9 +58,9 @@ class CsvFile:
             if delimiter is None and (said := _SEP.match(first)):
                 delimiter = said[1]
                 next(self._lines)
-            self.delimiter = delimiter or _delimiter_of(self._lines)
+            self.delimiter = delimiter or _delimiter_of(self._lines, header)
             self._reader = csv.reader(self._lines, delimiter=self.delimiter, strict=True, skipinitialspace=True)
-            self.header = self._read_header()
+            self.header = self._read_header(header)
         except BaseException:
             self._binary.close()
             raise
@@ -73,11 +77,17 @@ class CsvFile:
     def position(self) -> int:
         return self._binary.tell()
 
-    def _read_header(self) -> list[str]:
+    def _read_header(self, said: int | None) -> list[str]:
+        first = _records(self._lines, self.delimiter, said)
+        titles = header_at(first) if said is None else 0
         header: list[str] = []
         try:
-            while not any(header):
+            while not any(header) or titles > 0:
+                titles -= any(header)
+                self.header_line = self._lines.number + 1
                 header = [name.strip().removeprefix("\ufeff").strip() for name in next(self._reader)]
+                if said is not None and self.header_line < said:
+                    header = []
         except StopIteration:
             raise FileRefused("file_empty", f"{self.path} has neither a header nor rows.") from None
         except csv.Error as problem:
@@ -91,8 +101,10 @@ class CsvFile:
                 "wrong_encoding",
                 f"The header of {self.path} is not {self.encoding}. Name the encoding with --encoding.",
             )
-        check_names(header, self.path)
-        return header
+        # What a spreadsheet leaves behind at the end of every row is no column.
+        while not header[-1] and all(len(row) < len(header) or not row[len(header) - 1].strip() for row in first):
+            header.pop()
+        return names_of(header)
 
     def __iter__(self) -> Iterator[Row]:
         lines, reader, width = self._lines, self._reader, len(self.header)
@@ -109,6 +121,8 @@ class CsvFile:
             except csv.Error as error:
                 problem = str(error)
             number += 1
+            if problem is None and len(values) > width and not any(map(str.strip, values[width:])):
+                values = values[:width]
             if problem is None and len(values) == width and not lines.too_long:
                 yield Row(number, line, values)
             elif problem is None and not values and not lines.too_long:
@@ -242,15 +256,28 @@ def _refuse_other_formats(start: bytes, path: Path) -> None:
         raise FileRefused("file_not_text", f"{path} is compressed or no text. Import the CSV file that is in it.")
 
 
-def _delimiter_of(lines: _Lines) -> str:
-    """The separator under which most of the first records are as wide as the first of them, and that one has columns."""
-    head = lines.look(_SNIFFED)
+def _records(lines: _Lines, delimiter: str, header: int | None) -> list[list[str]]:
+    """The first records in which something stands, as far as they can be read; from the line ``header`` on, if that is known."""
+    head = lines.look(_SNIFFED + (header or 0)).removeprefix("\ufeff")
+    reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter, skipinitialspace=True)
+    found: list[list[str]] = []
+    before, line = lines.number, lines.number + 1
+    try:
+        for record in reader:
+            if any(map(str.strip, record)) and line >= (header or 0):
+                found.append(record)
+            line = before + reader.line_num + 1
+    except csv.Error:
+        pass
+    return found
+
+
+def _delimiter_of(lines: _Lines, header: int | None) -> str:
+    """The separator under which most of the first records are as wide as the header, and that one has columns."""
     best, best_score = ",", (0.0, 0)
     for delimiter in _DELIMITERS:
-        try:
-            rows = [row for row in csv.reader(io.StringIO(head, newline=""), delimiter=delimiter) if row]
-        except csv.Error:
-            continue
+        rows = _records(lines, delimiter, header)
+        rows = rows[header_at(rows) if header is None else 0 :]
         if not rows or len(rows[0]) < 2:
             continue
         width = len(rows[0])
