@@ -13,6 +13,7 @@ from dibs.people.models import User
 from tests.api.conftest import POLICY, Company
 from tests.making import publish
 from tests.web.conftest import as_
+from tests.web.test_leads import lead_of
 
 #: What each page answers to: rep of the team, rep of another team, manager, operations, integration, nobody.
 PAGES: dict[str, tuple[str, str, str, str, str, str]] = {
@@ -132,8 +133,12 @@ def test_only_links_that_work_for_the_role_are_shown(company: Company) -> None:
 def test_nothing_but_acts_changes_anything_by_following_a_link(company: Company) -> None:
     lead = company.lead(source="open")
     browser = as_(company.aiko)
-    for act in ("claim", "skip", "contact", "release", "retire", "convert"):
+    for act in ("claim", "skip"):
         assert browser.get(f"/leads/{lead}/{act}/").status_code == 405
+    # Where a form came back as it was filled in, the address is its own.
+    for act in ("contact", "release", "retire", "convert"):
+        assert browser.get(f"/leads/{lead}/{act}/").headers["Location"] == f"/leads/{lead}/"
+    assert lead_of(company, lead).state == "pooled"
     for path in ("/language/", "/available/", "/queue/line/next/"):
         assert browser.get(path).status_code == 405
 
@@ -218,6 +223,12 @@ def test_the_way_back_from_a_form_never_leads_elsewhere(company: Company) -> Non
     browser = as_(company.aiko)
     assert browser.post("/language/", {"language": "es", "next": "https://evil.example/"})["Location"] == "/"
     assert browser.post("/available/", {"available": "no", "next": "//evil.example/"})["Location"] == "/"
+    # A path and nothing else: not what would be taken for the name of a page, or of a host.
+    for made_up in ("floor", "%(n)s{0}", "-1", "/\\evil.example", "\t//evil.example", "javascript:alert(1)", "mine/"):
+        assert browser.post("/language/", {"language": "es", "next": made_up})["Location"] == "/", made_up
+    assert (
+        browser.post("/available/", {"available": "no", "next": "/mine/?view=ended"})["Location"] == "/mine/?view=ended"
+    )
     company.aiko.refresh_from_db()
     assert company.aiko.available is False
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from dibs.delivery.wording import LANGUAGES
@@ -14,7 +13,7 @@ from dibs.insight.pools import pools_in_sight
 from dibs.people.access import Action
 from dibs.people.models import Rep, User
 from dibs.web.shown import disc
-from dibs.web.visit import Visit, page
+from dibs.web.visit import Visit, next_page, page
 
 _A_DAY = 24 * 3600
 
@@ -37,10 +36,7 @@ def home(visit: Visit) -> HttpResponse:
 def language(request: HttpRequest) -> HttpResponse:
     """Set the language: for the user who is logged in, and for this browser's login page."""
     wanted = request.POST.get("language", "")
-    back = request.POST.get("next", "/")
-    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
-        back = "/"
-    response = redirect(back)
+    response = HttpResponseRedirect(next_page(request, "/"))
     if wanted in LANGUAGES:
         if request.user.is_authenticated:
             User.objects.filter(id=request.user.pk).update(language=wanted)

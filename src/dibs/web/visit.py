@@ -14,7 +14,7 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -229,15 +229,20 @@ class Visit:
 
     def back(self, otherwise: str) -> HttpResponse:
         """To where the visitor came from, if that is one of our pages."""
-        wanted = self.request.POST.get("next", "")
-        good = url_has_allowed_host_and_scheme(wanted, allowed_hosts={self.request.get_host()})
-        return redirect(wanted if good else otherwise)
+        return HttpResponseRedirect(next_page(self.request, otherwise))
 
     def good(self, text: str) -> None:
         messages.success(self.request, text)
 
     def bad(self, *text: str) -> None:
         messages.error(self.request, ("" if active_language() == "ja" else " ").join(text))
+
+
+def next_page(request: HttpRequest, otherwise: str) -> str:
+    """The page that a form asks to be led to next, if it is one of ours: a path of this host, never another host or a view's name."""
+    wanted = request.POST.get("next", "")
+    good = wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()})
+    return wanted if good else otherwise
 
 
 View = Callable[..., HttpResponseBase]
