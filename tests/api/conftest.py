@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -98,6 +99,11 @@ def make_company() -> Company:
     publish(workspace, POLICY)
     assert Membership.objects.count() == 2
     return Company(workspace, ops, manager, aiko, budi, integration)
+
+
+def soon(**ahead: float) -> str:
+    """A moment so far from now, as the API takes it."""
+    return (now() + timedelta(**ahead)).isoformat()
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from dibs.intake.models import Erasure, RawPayload
 from dibs.intake.persons import Asked, find
 from dibs.people.models import Role
 from dibs.people.tenancy import enter
-from tests.integration.test_erasing import EMAIL, NAME, PHONE, House
+from tests.integration.wrote_in import EMAIL, NAME, PHONE, House
 from tests.making import make_token, make_user, publish
 
 pytestmark = pytest.mark.django_db
