@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,15 +12,15 @@ from dibs.crm.models import Helper, Lead
 from dibs.delivery.models import Notice
 from dibs.distribution import acting, policies, sooner
 from dibs.distribution.answering import UnknownAnswer, answer
-from dibs.distribution.models import Decision, Standing
-from dibs.distribution.placing import enrich, place
+from dibs.distribution.models import Decision
+from dibs.distribution.placing import enrich
 from dibs.distribution.scene import Acted, Refused
 from dibs.distribution.ticking import tick
-from dibs.people.caller import Caller, caller_of
-from dibs.people.models import Workspace
+from dibs.people.caller import caller_of
 from dibs.people.tenancy import enter
 from tests.concurrency.truths import assert_true
-from tests.making import MONDAY, make_arrival, make_rep, make_team, make_user, make_workspace, publish
+from tests.integration.distribution.two_sides import Company, after
+from tests.making import make_user, publish
 
 pytestmark = pytest.mark.django_db
 
@@ -55,46 +54,9 @@ nurture:
 """
 
 
-class Company:
-    def __init__(self, policy: str = POLICY) -> None:
-        self.workspace: Workspace = make_workspace()
-        self.mia = self._rep("mia", "marketing")
-        self.pia = self._rep("pia", "phones")
-        self.aiko = self._rep("aiko", "closers")
-        boss = make_user(self.workspace, "manager", name="Boss")
-        make_team(self.workspace, "marketing", managers=(boss,))
-        self.boss = caller_of(boss)
-        self.ops = caller_of(make_user(self.workspace, "ops"))
-        publish(self.workspace, policy)
-
-    def _rep(self, handle: str, team: str) -> Caller:
-        return caller_of(make_rep(self.workspace, handle, teams=(team,)).user)
-
-    def arrives(self, at: datetime = MONDAY, **fields: Any) -> UUID:
-        facts = {"employees": 500, "received_at": at, **fields}
-        return place(self.workspace.id, [make_arrival(**facts)], now=at)[0].lead_id
-
-    def lead(self, lead: UUID) -> Lead:
-        enter(self.workspace.id)
-        return Lead.objects.select_related("owner").get(id=lead)
-
-    def decisions(self, lead: UUID) -> list[tuple[str, list[str]]]:
-        enter(self.workspace.id)
-        found = Decision.objects.filter(lead_id=lead).order_by("nth")
-        return [(one.kind, [reason["code"] for reason in one.reasons]) for one in found]
-
-    def standing(self, caller: Caller) -> Standing:
-        enter(self.workspace.id)
-        return Standing.objects.get(rep_id=caller.rep_id)
-
-
 @pytest.fixture
 def company() -> Company:
-    return Company()
-
-
-def after(days: float) -> datetime:
-    return MONDAY + timedelta(days=days)
+    return Company(POLICY, mia="marketing", pia="phones", aiko="closers")
 
 
 def refused(found: Any) -> str:
@@ -158,7 +120,7 @@ def test_a_lead_of_sales_that_somebody_has_stays_there_though_it_is_not_ready_an
 def test_one_that_a_manager_gave_by_hand_stays_with_whom_they_gave_it_to(company: Company) -> None:
     lead_id = company.arrives()
     acting.assign(company.ops, lead_id, "pia", after(1))
-    answer(company.pia, lead_id, {"budget": "yes"}, after(2))
+    answer(company.reps["pia"], lead_id, {"budget": "yes"}, after(2))
     lead = company.lead(lead_id)
     assert (lead.owner and lead.owner.handle, lead.score) == ("pia", 90)
     tick(after(90))
@@ -188,7 +150,7 @@ def test_after_30_days_a_warm_one_goes_to_the_phones_and_after_60_it_is_given_up
         None,
     )
     assert company.decisions(lead_id)[-1] == ("retired", ["gave_up", "retired_by_policy"])
-    assert company.standing(company.pia).open_leads == 0
+    assert company.standing(company.reps["pia"]).open_leads == 0
     assert_true(company.workspace.id)
 
 
@@ -229,13 +191,13 @@ def test_who_may_answer(company: Company) -> None:
         refused(answer(caller_of(make_user(company.workspace, "manager")), lead_id, {"budget": "yes"}, after(1)))
         == "not_yours"
     )
-    Helper.objects.create(workspace=company.workspace, lead_id=lead_id, rep_id=company.pia.rep_id)
-    for caller, given in ((company.pia, "no"), (company.boss, "soon"), (company.ops, None)):
+    Helper.objects.create(workspace=company.workspace, lead_id=lead_id, rep_id=company.reps["pia"].rep_id)
+    for caller, given in ((company.reps["pia"], "no"), (company.boss, "soon"), (company.ops, None)):
         assert isinstance(answer(caller, lead_id, {"budget": given}, after(1)), Acted)
     assert company.lead(lead_id).answers == {}
     enter(company.workspace.id)
     assert list(Decision.objects.filter(lead_id=lead_id, kind="enriched").values_list("actor_id", flat=True)) == [
-        company.pia.user_id,
+        company.reps["pia"].user_id,
         company.boss.user_id,
         company.ops.user_id,
     ]

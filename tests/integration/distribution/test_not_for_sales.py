@@ -3,27 +3,23 @@ by its person's look at a web page."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from dibs.crm.arrival import Enrichment, Touching
-from dibs.crm.do_not_contact import entries_of
-from dibs.crm.models import Lead
+from dibs.crm.arrival import Enrichment
 from dibs.delivery import mailing
 from dibs.delivery.models import Mail
-from dibs.distribution import acting, claiming, nurturing, refusing
+from dibs.distribution import acting, claiming, nurturing
 from dibs.distribution.models import Decision
-from dibs.distribution.placing import enrich, place
+from dibs.distribution.placing import enrich
 from dibs.distribution.scene import Acted, Refused
 from dibs.distribution.ticking import tick
-from dibs.people.caller import Caller, caller_of
-from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
 from tests.concurrency.truths import assert_true
-from tests.making import MONDAY, make_arrival, make_rep, make_team, make_user, make_workspace, publish
+from tests.integration.distribution.two_sides import Company, after
+from tests.making import publish
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -70,62 +66,28 @@ nurture:
 """
 
 
-class Company:
-    def __init__(self, policy: str = POLICY) -> None:
-        self.workspace: Workspace = make_workspace()
-        self.mia = self._rep("mia", "marketing")
-        self.moe = self._rep("moe", "marketing")
-        self.aiko = self._rep("aiko", "closers")
-        boss = make_user(self.workspace, "manager", name="Boss")
-        make_team(self.workspace, "marketing", managers=(boss,))
-        self.ops = caller_of(make_user(self.workspace, "ops"))
-        publish(self.workspace, policy)
-
-    def _rep(self, handle: str, team: str) -> Caller:
-        return caller_of(make_rep(self.workspace, handle, teams=(team,)).user)
-
-    def arrives(self, **fields: Any) -> UUID:
-        facts = {"employees": 500, "email": "ana@acme.example", "consent": True, **fields}
-        return place(self.workspace.id, [make_arrival(**facts)], now=MONDAY)[0].lead_id
-
-    def looks(self, lead: UUID, now: datetime, kind: str = "page", **facts: Any) -> None:
-        enrich(self.workspace.id, [Enrichment(lead, facts, Touching(now, kind, "site"))], now=now)
-
-    def where(self, lead: UUID) -> str:
-        found = self.lead(lead)
-        return " ".join(filter(None, [found.state, found.owner.handle if found.owner else "", self.pool(found)]))
-
-    def pool(self, lead: Lead) -> str:
-        return (lead.pool or "") if lead.state == "pooled" else ""
-
-    def lead(self, lead: UUID) -> Lead:
-        enter(self.workspace.id)
-        return Lead.objects.select_related("owner").get(id=lead)
-
-    def reps_of(self, lead: UUID) -> Caller:
-        return {"mia": self.mia, "moe": self.moe, "aiko": self.aiko}[self.lead(lead).owner.handle]  # type: ignore[union-attr]
-
-    def refuses(self, email: str, now: datetime) -> None:
-        refusing.refuse(self.workspace.id, entries_of(email, None), why="asked", now=now)
+def make(policy: str = POLICY) -> Company:
+    return Company(policy, mia="marketing", moe="marketing", aiko="closers")
 
 
 @pytest.fixture
 def company() -> Company:
-    return Company()
+    return make()
 
 
-def after(days: float) -> datetime:
-    return MONDAY + timedelta(days=days)
+def arrives(company: Company, **fields: Any) -> UUID:
+    """Somebody who may be written to."""
+    return company.arrives(**{"email": "ana@acme.example", "consent": True, **fields})
 
 
 def test_a_lead_that_is_not_ready_any_more_is_not_given_back_to_the_pool_of_sales_that_it_came_from(
     company: Company,
 ) -> None:
-    lead = company.arrives(pages=5)
+    lead = arrives(company, pages=5)
     assert company.where(lead) == "pooled inbound"
     enrich(company.workspace.id, [Enrichment(lead, {"pages": 0})], now=after(0.01))
     assert company.lead(lead).side == "marketing"
-    first = company.reps_of(lead)
+    first = company.rep_of(lead)
     assert isinstance(acting.release(first, lead, after(0.02)), Acted)
     assert company.where(lead) == f"owned {'moe' if first is company.mia else 'mia'}"
     assert company.lead(lead).side == "marketing"
@@ -139,7 +101,7 @@ def test_a_lead_that_is_not_ready_any_more_is_not_given_back_to_the_pool_of_sale
 def test_one_that_a_rep_of_sales_claimed_and_that_is_not_ready_any_more_goes_back_to_marketing(
     company: Company, how: str
 ) -> None:
-    lead = company.arrives(pages=5)
+    lead = arrives(company, pages=5)
     assert isinstance(claiming.claim_lead(company.aiko, lead, after(0)), claiming.Claimed)
     enrich(company.workspace.id, [Enrichment(lead, {"pages": 0})], now=after(0.001))
     assert company.where(lead) == "owned aiko", "what somebody has does not go back by itself"
@@ -148,7 +110,7 @@ def test_one_that_a_rep_of_sales_claimed_and_that_is_not_ready_any_more_goes_bac
     else:
         tick(after(0.02))
     found = company.lead(lead)
-    assert (found.side, company.reps_of(lead) is not company.aiko) == ("marketing", True)
+    assert (found.side, company.rep_of(lead) is not company.aiko) == ("marketing", True)
     kind = Decision.objects.filter(lead_id=lead).order_by("nth").values_list("kind", flat=True).last()
     assert kind == how
     assert_true(company.workspace.id)
@@ -156,7 +118,7 @@ def test_one_that_a_rep_of_sales_claimed_and_that_is_not_ready_any_more_goes_bac
 
 @pytest.mark.parametrize("how", ["released", "lapsed", "idle"])
 def test_who_must_not_be_contacted_is_not_put_before_the_next_rep(company: Company, how: str) -> None:
-    lead = company.arrives(pages=5)
+    lead = arrives(company, pages=5)
     claiming.claim_lead(company.aiko, lead, after(0))
     if how == "idle":
         acting.contact(company.aiko, lead, after(0.001))
@@ -173,17 +135,17 @@ def test_who_must_not_be_contacted_is_not_put_before_the_next_rep(company: Compa
 def test_one_of_marketings_that_is_left_alone_goes_to_the_next_of_marketing_and_not_to_a_pool_of_sales(
     company: Company,
 ) -> None:
-    lead = company.arrives()
-    first = company.reps_of(lead)
+    lead = arrives(company)
+    first = company.rep_of(lead)
     acting.contact(first, lead, after(0.01))
     tick(after(20.5))
     assert company.lead(lead).side == "marketing"
-    assert company.reps_of(lead) is not first
+    assert company.rep_of(lead) is not first
 
 
 def test_one_that_went_stale_stays_on_the_phones_though_its_person_looks_at_a_page(company: Company) -> None:
-    lead = company.arrives()
-    acting.contact(company.reps_of(lead), lead, after(15))
+    lead = arrives(company)
+    acting.contact(company.rep_of(lead), lead, after(15))
     tick(after(31))
     assert company.where(lead) == "pooled phones"
     company.looks(lead, after(32))
@@ -194,7 +156,7 @@ def test_one_that_went_stale_stays_on_the_phones_though_its_person_looks_at_a_pa
 
 
 def ready_and_put_aside(company: Company, sequence: str | None = None) -> UUID:
-    lead = company.arrives(pages=5)
+    lead = arrives(company, pages=5)
     claiming.claim_lead(company.aiko, lead, after(0))
     assert isinstance(acting.nurture(company.aiko, lead, after(0.001), sequence), Acted)
     assert company.where(lead) == "nurture"
@@ -212,13 +174,13 @@ def test_a_lead_that_a_rep_put_aside_stays_aside_though_its_person_looks_at_a_pa
 
 
 def test_it_comes_back_when_its_score_rises_or_its_person_writes() -> None:
-    company = Company(POLICY.replace("add: 40}", "add: 40}\n    - {when: 'lead.pages >= 8', add: 5}"))
+    company = make(POLICY.replace("add: 40}", "add: 40}\n    - {when: 'lead.pages >= 8', add: 5}"))
     lead = ready_and_put_aside(company)
     company.looks(lead, after(1))
     assert company.where(lead) == "nurture"
     enrich(company.workspace.id, [Enrichment(lead, {"pages": 8})], now=after(2))
     assert company.where(lead) == "pooled inbound"
-    other = company.arrives(pages=5, email="bo@acme.example")
+    other = arrives(company, pages=5, email="bo@acme.example")
     claiming.claim_lead(company.aiko, other, after(3))
     acting.nurture(company.aiko, other, after(3.001))
     company.looks(other, after(4), kind="mail")
@@ -234,8 +196,8 @@ def test_one_that_was_put_aside_is_given_up_too_in_the_end(company: Company) -> 
 
 
 def test_who_answered_stays_before_managers_and_who_is_through_with_the_mails_stays_where_they_lead() -> None:
-    company = Company(DRIP)
-    answered, through = company.arrives(), company.arrives(email="bo@acme.example")
+    company = make(DRIP)
+    answered, through = arrives(company), arrives(company, email="bo@acme.example")
     tick(after(1))
     company.looks(answered, after(2), kind="mail")
     assert company.where(answered) == "review"
@@ -255,7 +217,7 @@ def test_who_answered_stays_before_managers_and_who_is_through_with_the_mails_st
 
 
 def test_who_refused_all_contact_after_their_lead_was_given_up_is_not_brought_back(company: Company) -> None:
-    lead = company.arrives(pages=5)
+    lead = arrives(company, pages=5)
     acting.retire(company.ops, lead, after(1), why="no_interest")
     company.refuses("ana@acme.example", after(2))
     assert isinstance(acting.reopen(company.ops, lead, after(3)), Acted)
@@ -268,8 +230,8 @@ def test_who_refused_all_contact_after_their_lead_was_given_up_is_not_brought_ba
 
 
 def test_a_mail_of_the_last_time_is_not_sent_to_a_lead_that_came_into_the_sequence_again() -> None:
-    company = Company(DRIP)
-    lead = company.arrives()
+    company = make(DRIP)
+    lead = arrives(company)
     tick(after(1))
     enrich(company.workspace.id, [Enrichment(lead, {"pages": 5})], now=after(1.1))
     enrich(company.workspace.id, [Enrichment(lead, {"pages": 0})], now=after(1.2))
