@@ -115,6 +115,25 @@ def test_what_does_not_fit_is_said_and_nothing_is_planned(
     assert not Move.objects.exists()
 
 
+def test_who_leaves_has_their_opportunities_shown_and_handed_to_another(company: Company, leads: list[UUID]) -> None:
+    for lead, name in zip(leads, ("Fleet", "Depot"), strict=False):
+        as_(company.aiko).post(f"/leads/{lead}/contact/", {"kind": "call"})
+        as_(company.aiko).post(f"/leads/{lead}/convert/", {"name": name, "amount": "1000", "currency": "EUR"})
+    address = plan(company.ops, "leaving", rep="aiko")["Location"]
+    told = words(as_(company.ops).get(address))
+    assert "Open opportunities 2, 2,000 EUR" in told
+    for text in ("Fleet", "Depot", "They do not go with the leads"):
+        assert text in told, text
+    handed = as_(company.ops).post("/opportunities/hand/", {"rep": "aiko", "to": "citra", "next": address}, follow=True)
+    assert handed.redirect_chain[-1][0] == address
+    assert "2 opportunities were handed over." in words(handed)
+    assert "Open opportunities" not in words(handed)
+    assert "Fleet" in words(as_(Rep.objects.get(handle="citra")).get("/opportunities/"))
+    # Who only hands on leads is not asked about opportunities.
+    bulk = plan(company.manager, "rep", rep="citra", way="rep", **{"to-rep": "aiko"})
+    assert "Open opportunities" not in words(as_(company.manager).get(bulk["Location"]))
+
+
 def test_by_what_leads_have_in_common(company: Company, leads: list[UUID]) -> None:
     planned = plan(
         company.ops, "filter", **{"f-source": "unclear", "f-owner": "aiko"}, way="review", **{"to-review": "closers"}

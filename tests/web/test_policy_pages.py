@@ -116,11 +116,11 @@ def test_the_confirmation_is_of_the_text_that_was_shown(company: Company) -> Non
 def test_a_policy_is_announced_and_taken_back(company: Company) -> None:
     browser = as_(company.ops)
     page = confirmed(browser, TIGHTER, **{"from": "2099-03-31T09:00"})
-    assert "Announced as version 2, in force from March 31, 2099 09:00." in words(page)
+    assert "Announced as version 2, in force from Mar 31, 2099 09:00." in words(page)
     assert "Version 2 is announced" in words(page)
     assert "Leads in hand, at most 3 2 tighter" in words(page)
     assert "Version 1, in force since" in words(page)
-    assert "Version 2, in force from March 31, 2099 09:00" in words(browser.get("/policy/?version=2"))
+    assert "Version 2, in force from Mar 31, 2099 09:00" in words(browser.get("/policy/?version=2"))
     assert "Version 2 is announced for" in words(browser.get("/policy/edit/"))
     assert "Take it back" not in words(as_(company.manager).get("/policy/"))
     assert as_(company.manager).post("/policy/cancel/").status_code == 403

@@ -9,6 +9,7 @@ from django.utils import translation
 from django.utils.timezone import now
 
 from dibs.web import shown
+from dibs.web.shown import value_of
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,14 @@ def test_numbers_are_written_as_the_language_has_it() -> None:
 
 def test_a_day_of_another_year_says_which() -> None:
     assert "2019" in shown.day(datetime(2019, 3, 2, tzinfo=UTC))
+
+
+def test_a_language_is_called_in_the_readers_own_and_by_its_code_where_it_has_no_name() -> None:
+    assert value_of({"language": "ja"}, "language") == "Japanese"
+    assert value_of({"language": "pt-BR"}, "language") == "Brazilian Portuguese"
+    assert value_of({"language": "tlh"}, "language") == "tlh"
+    with translation.override("es"):
+        assert value_of({"language": "ja"}, "language") == "Japonés"
 
 
 def test_a_lead_is_called_by_the_best_that_may_be_seen() -> None:

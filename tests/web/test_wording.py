@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.utils import translation
@@ -14,6 +14,7 @@ from dibs.delivery.wording import (
     LANGUAGES,
     condition_in_words,
     country_name,
+    day,
     language_of,
     rule_in_words,
     say,
@@ -35,15 +36,47 @@ def test_a_rep_is_called_by_name_where_the_name_is_known() -> None:
 
 
 def test_a_moment_is_told_in_the_readers_zone_and_language() -> None:
-    reason = Reason("wait_until", {"at": "2026-03-02T23:30:00+00:00"})
-    assert say(reason, "en") == "Wait until March 2 23:30."
-    assert say(reason, "ja", timezone="Asia/Tokyo") == "3月3日 08:30 まで待ってください。"
+    reason = Reason("wait_until", {"at": "2020-03-02T23:30:00+00:00"})
+    assert say(reason, "en") == "Wait until Mar 2, 2020 23:30."
+    assert say(reason, "ja", timezone="Asia/Tokyo") == "2020年3月3日 08:30 まで待ってください。"
+
+
+@pytest.mark.parametrize(
+    ("language", "this_year", "another"),
+    [
+        ("en", "Sep 4", "Sep 4, 2027"),
+        ("ja", "9月4日", "2027年9月4日"),
+        ("es", "4 sep", "4 sep 2027"),
+        ("id", "4 Sep", "4 Sep 2027"),
+    ],
+)
+def test_a_day_is_written_the_same_everywhere_with_its_year_unless_that_is_this_one(
+    language: str, this_year: str, another: str
+) -> None:
+    with translation.override(language):
+        assert day(date(2026, 9, 4), date(2026, 12, 31)) == this_year
+        assert day(date(2027, 9, 4), date(2026, 12, 31)) == another
 
 
 def test_one_and_many_are_told_apart() -> None:
     assert say(Reason("contact_first", {"count": 1}), "en") == "Contact one of your leads first."
     assert say(Reason("contact_first", {"count": 3}), "en") == "Contact 3 of your leads first."
     assert say(Reason("contact_first", {"count": 3}), "es") == "Contacte primero con 3 de sus leads."
+
+
+@pytest.mark.parametrize(
+    ("points", "times", "said"),
+    [
+        (1, 1, "1 point for a conversion"),
+        (1, None, "1 point for a conversion"),
+        (2, 1, "2 points for a conversion"),
+        (1.5, 1, "1.5 points for a conversion"),
+        (1, 2, "1 point for a conversion, counted 2 times"),
+        (10, 0.5, "10 points for a conversion, counted 0.5 times"),
+    ],
+)
+def test_points_are_said_as_many_as_there_are(points: float, times: float | None, said: str) -> None:
+    assert say(Reason("credited", {"what": "convert", "points": points, "times": times}), "en") == said
 
 
 def test_what_a_log_does_not_hold_is_left_open() -> None:

@@ -121,6 +121,42 @@ def test_the_note_and_the_appointment_that_were_not_accepted_come_back_and_no_ot
     assert 'value="Demo 1"' in page
 
 
+def test_what_was_written_of_a_lead_that_was_merged_is_changed_on_the_one_that_is_left(
+    company: Company, lead: UUID
+) -> None:
+    enter(company.workspace.id)
+    at_noon(company.aiko)
+    here = ZoneInfo(Rep.objects.get(id=company.aiko.id).timezone)
+    soon = (now() + timedelta(hours=1)).astimezone(here).strftime("%Y-%m-%dT%H:%M")
+    other = company.lead(company="Northwind Ltd")
+    as_(company.aiko).post(f"/leads/{other}/claim/")
+    post(company.aiko, other, "note", text="They have two sites")
+    post(company.aiko, other, "plan", kind="call", at=soon, text="Ring the second site")
+    post(company.aiko, other, "appoint", title="Demo", at=soon, minutes="30")
+    company.post(company.manager, f"/leads/{other}/merge", {"into": str(lead)})
+    assert of(company, other).state == "merged"
+    due = as_(company.aiko).get("/mine/").content.decode().split('id="due"')[1].split("</section>")[0]
+    assert "Ring the second site" in due
+    assert "Demo" in due
+    assert str(lead) in due
+    assert str(other) not in due
+    enter(company.workspace.id)
+    note, planned, meeting = Note.objects.get(), Activity.objects.get(), Appointment.objects.get()
+    assert "Three sites" in post(company.aiko, lead, "change-note", id=note.id, text="Three sites")
+    assert "Note changed." in post(company.aiko, lead, "change-note", id=note.id, pinned="yes")
+    assert as_(company.aiko).get(f"/appointments/{meeting.id}.ics").status_code == 200
+    assert "Appointment changed." in post(
+        company.aiko, lead, "change-appointment", id=meeting.id, title="Demo", at=soon, minutes="45"
+    )
+    assert "Done, and on record." in post(company.aiko, lead, "activity-done", id=planned.id, outcome="reached")
+    # It was a contact of the lead that is left.
+    assert of(company, lead).state == "working"
+    assert "Note taken back." in post(company.aiko, lead, "delete-note", id=note.id)
+    changed = company.call(company.aiko, "PATCH", f"/appointments/{meeting.id}", {"title": "Demo, on site"})
+    assert changed.status_code == 200, changed.json()
+    assert "Appointment cancelled." in post(company.aiko, lead, "cancel-appointment", id=meeting.id)
+
+
 def test_something_is_planned_and_done_and_then_the_lead_was_contacted(company: Company, lead: UUID) -> None:
     assert "Written down." in post(
         company.aiko, lead, "plan", kind="call", at="2031-03-04T10:00", text="Ask for the budget"
@@ -180,7 +216,7 @@ def test_a_follow_up_is_set_shown_and_cleared(company: Company, lead: UUID) -> N
     post(company.aiko, lead, "follow-up", at=at.strftime("%Y-%m-%dT09:00"))
     assert of(company, lead).follow_up_at is not None
     assert "Not needed any more" in words(as_(company.aiko).get(f"/leads/{lead}/"))
-    assert "To be looked at again at" in words(as_(company.aiko).get(f"/leads/{lead}/"))
+    assert "To be looked at again:" in words(as_(company.aiko).get(f"/leads/{lead}/"))
     post(company.aiko, lead, "follow-up", clear="yes")
     assert of(company, lead).follow_up_at is None
 

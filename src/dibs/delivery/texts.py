@@ -130,7 +130,6 @@ TEXTS: Mapping[str, str] = {
     "tier_changed": _(
         "From {before} to {after}. For {days} this did not hold: {when}. Closed in {over}: {closed}, converted: {conversion_rate}"
     ),
-    "credited": _("{points} points for {what}, counted {times} times"),
     # What a policy that was announced changes.
     "rule_tightens": _("Tighter from {at}. {rule}: {after} instead of {before}"),
     "rule_loosens": _("Looser from {at}. {rule}: {after} instead of {before}"),
@@ -155,7 +154,7 @@ TEXTS: Mapping[str, str] = {
     "rejected": _("Declined: {why}"),
     "released": _("Given back: {why}"),
     "contacted": _("Contact: {kind}, {outcome}"),
-    "follow_up_set": _("To be looked at again at {at}"),
+    "follow_up_set": _("To be looked at again: {at}"),
     "follow_up_cleared": _("Not to be looked at again at a set time any more"),
     # What was written down of a lead.
     "noted": _("Note by {by}"),
@@ -203,6 +202,9 @@ TEXTS: Mapping[str, str] = {
     "undone": _("The move was undone before its turn came"),
 }
 
+#: Points for what counts once.
+CREDITED_ONCE = ngettext_lazy("{points} point for {what}", "{points} points for {what}")
+
 #: What to say instead where a parameter has no value, as (code, parameter).
 WITHOUT: Mapping[tuple[str, str], str] = {
     ("claimed", "until"): _("{rep} claimed it from {pool}"),
@@ -211,7 +213,6 @@ WITHOUT: Mapping[tuple[str, str], str] = {
     ("not_yours", "by"): _("It is not yours"),
     ("claim_lapsed", "at"): _("Your claim is no longer good"),
     ("no_pool", "pool"): _("It was in no pool before"),
-    ("credited", "times"): _("{points} points for {what}"),
     ("rejected", "why"): _("Declined"),
     ("nurtured_by", "why"): _("{by} took it away from sales for now"),
     ("reopened", "why"): _("{by} reopened it"),
@@ -369,6 +370,12 @@ COUNTED: Mapping[str, tuple[str, object]] = {
         ngettext_lazy(
             "It had been passed on once, and that is the most allowed",
             "It had been passed on {limit} times, and that is the most allowed",
+        ),
+    ),
+    "credited": (
+        "points",
+        ngettext_lazy(
+            "{points} point for {what}, counted {times} times", "{points} points for {what}, counted {times} times"
         ),
     ),
 }

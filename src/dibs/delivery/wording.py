@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -83,7 +83,11 @@ def _sentence(code: str, params: Mapping[str, Any], names: Mapping[str, str], ti
 def _text(code: str, params: Mapping[str, Any]) -> str | None:
     if code in texts.COUNTED:
         by, text = texts.COUNTED[code]
-        return str(text % int(params.get(by) or 0))  # type: ignore[operator]
+        if code == "credited" and params.get("times") in (None, 1):
+            text = texts.CREDITED_ONCE
+        count = float(params.get(by) or 0)
+        # A part of one is said as many are: 1.5 points.
+        return str(text % (int(count) if count.is_integer() else 2))  # type: ignore[operator]
     if code == "chosen":
         by = str(params.get("by"))
         return gettext(texts.CHOSEN.get(by, texts.CHOSEN["round_robin"]))
@@ -94,8 +98,6 @@ def _text(code: str, params: Mapping[str, Any]) -> str | None:
         return str(more % int(params.get("count") or 0))  # type: ignore[operator]
     if code == "tier_changed" and (params.get("up") or params.get("when") is None):
         return gettext(texts.TIER_UP if params.get("up") and params.get("when") else texts.TIER_MOVED)
-    if code == "credited" and params.get("times") == 1:
-        params = {**params, "times": None}
     if code == "rule_tightens" and params.get("after") is None and _path(str(params.get("rule"))) == ("pools.*", ""):
         return gettext(texts.POOL_GOES)
     if code == "nobody_eligible" and params.get("to") in texts.NO_OWNER:
@@ -360,9 +362,18 @@ def _moment(value: str | datetime, timezone: str) -> str:
     zone = ZoneInfo(timezone)
     when = (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(zone)
     clock = when.strftime("%H:%M")
-    if when.date() == moment().astimezone(zone).date():
-        return clock
-    return f"{date_format(when, 'MONTH_DAY_FORMAT')} {clock}"
+    today = moment().astimezone(zone).date()
+    return clock if when.date() == today else f"{day(when.date(), today)} {clock}"
+
+
+#: A day as each language writes it in few letters, and with its year. Django's own are short in some places and long in others.
+_DAYS = {"en": ("M j", "M j, Y"), "ja": ("n月j日", "Y年n月j日"), "es": ("j b", "j b Y"), "id": ("j M", "j M Y")}
+
+
+def day(when: date, today: date) -> str:
+    """A calendar day in the language of the moment, the same everywhere; with its year unless that is ``today``'s."""
+    without, with_year = _DAYS[active_language()]
+    return date_format(when, without if when.year == today.year else with_year)
 
 
 @dataclass(frozen=True, slots=True)

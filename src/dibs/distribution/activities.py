@@ -12,6 +12,7 @@ from uuid import UUID
 
 from dibs.crm.models import Activity, Helper, Lead
 from dibs.distribution import acting
+from dibs.distribution.merged_into import kept_lead
 from dibs.distribution.scene import Answer, Scene, act
 from dibs.engine.decision import Reason, Refusal
 from dibs.engine.lifecycle import HELD
@@ -158,8 +159,9 @@ def _activity(caller: Caller, activity_id: UUID) -> Activity:
 
 
 def _lead_of(activity: Activity) -> UUID:
+    """The lead that it is told with."""
     assert activity.lead_id is not None
-    return activity.lead_id
+    return kept_lead(activity.workspace_id, activity.lead_id)
 
 
 def _fit(kind: str, text: str, outcome: str) -> str:

@@ -9,6 +9,7 @@ from django.db.models import F
 
 from dibs.crm.models import Appointment
 from dibs.distribution import acting
+from dibs.distribution.merged_into import kept_lead
 from dibs.distribution.scene import Answer, Scene, act
 from dibs.engine.decision import Reason, Refusal
 from dibs.people.caller import Caller
@@ -113,8 +114,9 @@ def _appointment(caller: Caller, appointment_id: UUID) -> Appointment:
 
 
 def _lead_of(meeting: Appointment) -> UUID:
+    """The lead that it is told with."""
     assert meeting.lead_id is not None
-    return meeting.lead_id
+    return kept_lead(meeting.workspace_id, meeting.lead_id)
 
 
 def _span(starts_at: datetime, ends_at: datetime) -> None:

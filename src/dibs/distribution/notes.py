@@ -7,6 +7,7 @@ from uuid import UUID
 
 from dibs.crm.models import Note
 from dibs.distribution import acting
+from dibs.distribution.merged_into import kept_lead
 from dibs.distribution.scene import Answer, Scene, act
 from dibs.engine.decision import Reason, Refusal
 from dibs.people.caller import Caller
@@ -91,8 +92,9 @@ def _note(caller: Caller, note_id: UUID) -> Note:
 
 
 def _lead_of(note: Note) -> UUID:
+    """The lead that it is told with."""
     assert note.lead_id is not None
-    return note.lead_id
+    return kept_lead(note.workspace_id, note.lead_id)
 
 
 def _not_theirs() -> Refusal:

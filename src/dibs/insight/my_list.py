@@ -184,7 +184,8 @@ def my_due(caller: Caller, now: datetime) -> list[DueToday]:
     ]
 
 
-#: Of the rep's leads, those they help with where they planned it, and opportunities that came of their leads.
+#: Of the rep's leads and those that were merged into them, those they help with where they planned it, and opportunities that came of their
+#: leads.
 _DUE = f"""
     SELECT * FROM (
         SELECT {_RUNS_OUT} AS at,
@@ -203,14 +204,22 @@ _DUE = f"""
         FROM crm_lead lead JOIN crm_activity activity ON activity.workspace_id = lead.workspace_id AND activity.lead_id = lead.id
         WHERE lead.workspace_id = %(workspace)s AND lead.owner_id = %(rep)s AND lead.state IN ('owned', 'working', 'converted')
           AND activity.done_at IS NULL AND activity.due_at < %(ends)s
+        UNION ALL
+        SELECT activity.due_at, 'activity', lead.id, activity.id, activity.kind, activity.text, NULL
+        FROM crm_lead lead
+        JOIN crm_merge merge ON merge.workspace_id = lead.workspace_id AND merge.kept_id = lead.id AND merge.undone_at IS NULL
+        JOIN crm_activity activity ON activity.workspace_id = lead.workspace_id AND activity.lead_id = merge.gone_id
+        WHERE lead.workspace_id = %(workspace)s AND lead.owner_id = %(rep)s AND lead.state IN ('owned', 'working', 'converted')
+          AND activity.done_at IS NULL AND activity.due_at < %(ends)s
         UNION
         SELECT activity.due_at, 'activity', activity.lead_id, activity.id, activity.kind, activity.text, NULL
         FROM crm_activity activity JOIN crm_helper helper ON helper.lead_id = activity.lead_id AND helper.rep_id = activity.rep_id
         WHERE activity.workspace_id = %(workspace)s AND activity.rep_id = %(rep)s AND activity.done_at IS NULL
           AND activity.due_at < %(ends)s
         UNION ALL
-        SELECT meeting.starts_at, 'appointment', meeting.lead_id, meeting.id, NULL, meeting.title, meeting.ends_at
+        SELECT meeting.starts_at, 'appointment', coalesce(merge.kept_id, meeting.lead_id), meeting.id, NULL, meeting.title, meeting.ends_at
         FROM crm_appointment meeting
+        LEFT JOIN crm_merge merge ON merge.workspace_id = meeting.workspace_id AND merge.gone_id = meeting.lead_id AND merge.undone_at IS NULL
         WHERE meeting.workspace_id = %(workspace)s AND meeting.rep_id = %(rep)s AND meeting.cancelled_at IS NULL
           AND meeting.starts_at < %(ends)s AND meeting.starts_at > %(starts)s - interval '7 days' AND meeting.ends_at > %(now)s
           AND meeting.lead_id IS NOT NULL

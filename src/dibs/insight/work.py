@@ -6,13 +6,14 @@ What was written of a lead that was merged into another is told with that one: s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 from django.db import connection
 
+from dibs.distribution.merged_into import kept_lead
 from dibs.insight.sight import SeenLead
 from dibs.people.caller import Caller
 
@@ -142,24 +143,27 @@ def appointments_of(caller: Caller, seen: SeenLead) -> list[AppointmentLine]:
 
 
 def appointment_of(caller: Caller, appointment_id: UUID) -> AppointmentLine | None:
-    """One appointment, unmasked: whether the caller sees its lead in full is for who asks to look."""
+    """One appointment, with the lead that it is told with; unmasked: whether the caller sees that in full is for who asks to look."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"{_APPOINTMENT} AND meeting.id = %(id)s AND meeting.lead_id IS NOT NULL",
             {"workspace": caller.workspace_id, "id": appointment_id},
         )
         row = cursor.fetchone()
-    return AppointmentLine(*row) if row else None
+    if row is None:
+        return None
+    meeting = AppointmentLine(*row)
+    return replace(meeting, lead=kept_lead(caller.workspace_id, meeting.lead))
 
 
 def lead_with(caller: Caller, what: Literal["note", "activity"], which: UUID) -> UUID | None:
-    """The lead that this note or activity is of."""
+    """The lead that this note or activity is told with."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT lead_id FROM crm_{what} WHERE workspace_id = %s AND id = %s", [caller.workspace_id, which]
         )
         row = cursor.fetchone()
-    return row[0] if row else None
+    return kept_lead(caller.workspace_id, row[0]) if row and row[0] else None
 
 
 def sent_to(caller: Caller, seen: SeenLead) -> list[SentLine]:

@@ -36,6 +36,7 @@ from dibs.insight.moves import (
 from dibs.insight.pages import BadCursor
 from dibs.people.access import Action
 from dibs.people.models import Rep, Role, Team
+from dibs.web.opportunities import open_ones_of
 from dibs.web.shown import called
 from dibs.web.visit import Visit, page
 
@@ -148,6 +149,7 @@ def move(visit: Visit, move_id: UUID) -> HttpResponse:
         next_page=found.next,
         problem=_problem(card.problem, "") if card.problem else "",
         undoable=card.moved - card.undone,
+        theirs=open_ones_of(visit, card.rep) if card.kind == "leaving" and card.rep is not None else None,
     )
 
 

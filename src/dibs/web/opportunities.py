@@ -14,7 +14,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dibs.delivery.wording import active_language, say, stage_name
@@ -33,8 +33,8 @@ from dibs.people.models import Rep
 from dibs.web.filled_in import BLANK, Refilled, Unfit, amount_in, currency_in, day_in, once_in, text_in
 from dibs.web.visit import Visit, page
 
-#: Lines of a list's page.
-_ROWS = 50
+#: Lines of a list's page, and of the list on another page.
+_ROWS, _FEW = 50, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +276,10 @@ def hand_all(visit: Visit) -> HttpResponse:
         visit.bad(_("Choose who gets it."))
     else:
         count = opportunities.hand_all(visit.caller, handle, to, visit.now)
-        visit.good(_("Handed over: %(n)s") % {"n": count})
+        visit.good(
+            ngettext("%(n)s opportunity was handed over.", "%(n)s opportunities were handed over.", count)
+            % {"n": count}
+        )
     return visit.back(reverse("opportunities"))
 
 
@@ -286,6 +289,22 @@ def _version(form: Form) -> int | None:
     if not text:
         return None
     return int(text) if text.isdecimal() and len(text) < 10 else -1
+
+
+def open_ones_of(visit: Visit, handle: str) -> Mapping[str, Any] | None:
+    """The open opportunities of somebody who leaves, and who could have them; ``None``: there are none that the visitor sees."""
+    found = deals.board(visit.caller, visit.now, owner=handle, cards=0)
+    if not found.count:
+        return None
+    rules = deals.stages(visit.caller)
+    first = deals.deals_page(visit.caller, {"owner": handle, "state": "open"}, limit=_FEW, now=visit.now).items
+    return {
+        "count": found.count,
+        "sums": found.sums,
+        "first": [(deal, _called(rules, deal.stage)) for deal in first],
+        "could_have": _could_have(visit, handle),
+        "today": _today(visit),
+    }
 
 
 # -- On the lead's page --------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime, now
+from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
 from dibs.delivery import wording
@@ -74,8 +75,7 @@ def clock(when: datetime, seconds: bool = False) -> str:
 
 def day(when: datetime) -> str:
     """The day in the reader's zone, with the year unless it is this one."""
-    local = localtime(when)
-    return date_format(local, "MONTH_DAY_FORMAT" if local.year == localtime().year else "DATE_FORMAT")
+    return date_of(localtime(when).date())
 
 
 def moment_in(when: datetime, timezone: str, end: bool = False) -> str:
@@ -88,7 +88,7 @@ def moment_in(when: datetime, timezone: str, end: bool = False) -> str:
 
 def date_of(when: date) -> str:
     """A calendar day, with the year unless it is this one."""
-    return date_format(when, "MONTH_DAY_FORMAT" if when.year == localtime().year else "DATE_FORMAT")
+    return wording.day(when, localtime().date())
 
 
 def month(when: date) -> str:
@@ -116,6 +116,16 @@ def country(code: str | None) -> str:
     return wording.country_name(code, wording.active_language()) if code else ""
 
 
+def language(code: str) -> str:
+    """A language's name in the page's language; the code, where there is none."""
+    for known in (code, code.partition("-")[0]):
+        try:
+            return str(get_language_info(known.lower())["name_translated"])
+        except KeyError:
+            continue
+    return code
+
+
 def called(lead: Mapping[str, Any]) -> str:
     """What to call a lead: by what is known, and may be seen, of it."""
     for name in _CALLED:
@@ -133,8 +143,10 @@ def value_of(lead: Mapping[str, Any], name: str) -> str:
         return ""
     if name == "country":
         return country(value)
-    if name in {"source", "pool", "territory", "industry"}:
+    if name in {"source", "campaign", "pool", "territory", "industry"}:
         return wording.titled(value)
+    if name == "language":
+        return language(value)
     if name == "rank":
         return wording.word("rank", value)
     if name == "deal_value":
