@@ -189,6 +189,9 @@ def merge_in(room: Room, kept: Row, gone: Row) -> Merged:
             "sla_at": None,
             "warned": False,
             "awaits": None,
+            "sequence": None,
+            "mailed": 0,
+            "mailed_at": None,
         },
         reasons=(Reason("merged", {"into": str(kept["id"]), "by": by}),),
         rep=gone["owner_id"],
@@ -231,6 +234,13 @@ def _together(kept: Row, gone: Row) -> dict[str, Any]:
     """What the kept lead has from now on."""
     given = {name: gone[name] for name in _TAKEN if kept[name] is None and gone[name] is not None}
     given["attributes"] = {**gone["attributes"], **kept["attributes"]}
+    if answers := {**gone["answers"], **kept["answers"]}:
+        given["answers"] = answers
+    # It is one person: what they refused by one address they refused.
+    if gone["do_not_contact"]:
+        given["do_not_contact"] = True
+    if gone["consent"] is False:
+        given["consent"] = False
     given["touches"] = (kept["touches"] or 1) + (gone["touches"] or 1)
     for name in ("pages", "opens"):
         if gone[name] is not None:
@@ -294,6 +304,8 @@ def _back(room: Room, row: Row, was: dict[str, Any], kind: str, because: Reason)
             "due_for": after.due_for,
         }
         reasons, owner = (because, *placement.reasons), None
+    if row["state"] == "retired":
+        was |= {"ended_at": None, "retired_why": None}  # what the merge made known of it had it given up
     if kind == "undone" and was["state"] == row["state"] and was["owner_id"] == row["owner_id"]:
         kind = "enriched"  # It is where it was all the while, with its facts of before.
     return Outcome(

@@ -100,7 +100,11 @@ TRANSITIONS: Mapping[State, Mapping[str, frozenset[State]]] = {
     },
     "converted": {},
     # Placed anew in the same breath, as if it had just come.
-    "retired": {"reopened": frozenset({"pooled", "offered", "owned", "review", "nurture"})},
+    "retired": {
+        "reopened": frozenset({"pooled", "offered", "owned", "review", "nurture"}),
+        # Given up for what a merge made known of it, which is undone.
+        "undone": frozenset({"pooled", "review", "nurture"}),
+    },
     # Kept apart after all: back to where it was.
     "merged": {"unmerged": frozenset({"new", "pooled", "offered", "owned", "review", "nurture", "working"})},
 }

@@ -218,3 +218,30 @@ def test_time_leaves_a_merged_lead_alone(scene: Scene) -> None:
     done = merged(merging.merge(scene.manager, arrives(scene).lead_id, arrives(scene).lead_id, after(1)))
     tick(after(60 * 48))
     assert scene.lead(done.gone).state == "merged"
+
+
+def test_what_a_person_refused_or_answered_under_either_name_holds_for_the_kept_lead(scene: Scene) -> None:
+    one = arrives(scene, answers={"size": "small"}, consent=True)
+    other = arrives(scene, 5, answers={"size": "large", "when": "soon"}, consent=False)
+    Lead.objects.filter(id=other.lead_id).update(do_not_contact=True)
+    done = merged(merging.merge(scene.manager, one.lead_id, other.lead_id, after(6), keep=one.lead_id))
+    kept = scene.lead(done.kept)
+    assert kept.answers == {"size": "small", "when": "soon"}
+    assert (kept.do_not_contact, kept.consent) == (True, False)
+    # Without a word of the policy on it, such leads are given up.
+    assert kept.state == "retired"
+    merging.unmerge(scene.manager, done.merge, after(7))
+    kept = scene.lead(done.kept)
+    assert (kept.answers, kept.do_not_contact, kept.consent) == ({"size": "small"}, None, True)
+    assert (kept.state, kept.pool, kept.ended_at, kept.retired_why) == ("pooled", "inbound", None, None)
+
+
+def test_what_was_merged_away_gets_no_mails(scene: Scene) -> None:
+    one, other = arrives(scene), arrives(scene)
+    Lead.objects.filter(id=other.lead_id).update(state="nurture", sequence="course", mailed=1, mailed_at=MONDAY)
+    done = merged(merging.merge(scene.manager, one.lead_id, other.lead_id, after(1)))
+    gone = scene.lead(done.gone)
+    assert (gone.state, gone.sequence, gone.mailed, gone.mailed_at) == ("merged", None, 0, None)
+    merging.unmerge(scene.manager, done.merge, after(2))
+    gone = scene.lead(done.gone)
+    assert (gone.state, gone.sequence, gone.mailed, gone.mailed_at) == ("nurture", "course", 1, MONDAY)
