@@ -173,7 +173,10 @@ def _assessed(scene: Scene, template: str, graded: Graded) -> Outcome:
         return _second(scene, spoken, retired(then, why, ""))
     if graded.verdict.hand_over is not None:
         then = _after(scene, spoken, told, follow_up_at=None)
-        return _second(scene, spoken, _handed_over(then, template, graded, scene))
+        goes = _handed_over(then, template, graded, scene)
+        # The route scores it once more, and says what the contact has said.
+        goes.reasons = tuple(reason for reason in goes.reasons if reason not in spoken.reasons)
+        return _second(scene, spoken, goes)
     return _stays(scene, spoken, told, graded)
 
 

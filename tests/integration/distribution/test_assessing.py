@@ -154,6 +154,14 @@ def test_what_is_handed_over_goes_by_the_route_which_knows_the_outcome(
     assert_true(scene.workspace.id)
 
 
+def test_its_story_says_once_what_it_scores(scene: Scene, lead: UUID) -> None:
+    assert isinstance(assessing.finish(scene.aiko, lead, "call", HANDED, after(5)), Acted)
+    enter(scene.workspace.id)
+    told = [reason for line in Decision.objects.filter(lead_id=lead, at=after(5)) for reason in line.reasons]
+    assert [reason["code"] for reason in told if reason["code"] == "scored"] == ["scored"]
+    assert "as_assessed" in {reason["code"] for reason in told}
+
+
 def test_a_verdict_may_name_the_way_itself(scene: Scene, direct: Caller, lead: UUID) -> None:
     assessing.finish(scene.aiko, lead, "call", TO_LATER, after(5))
     found = scene.lead(lead)
