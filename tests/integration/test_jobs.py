@@ -6,6 +6,7 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -72,7 +73,30 @@ def test_jobs_that_are_done_well_are_not_kept() -> None:
         working.result(60)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_jobs_come_by_themselves_again_when_the_database_is_back() -> None:
+    with ThreadPoolExecutor(1) as own:
+        for _ in range(2):
+            _ask("DELETE FROM procrastinate_periodic_defers")
+            stop = threading.Event()
+            working = own.submit(asyncio.run, take_jobs(stop))
+            try:
+                wait_for(lambda: _ask("SELECT EXISTS (SELECT FROM procrastinate_periodic_defers)"))
+            finally:
+                stop.set()
+            working.result(60)
+            # The session that they came on is lost, as when the server starts anew.
+            _ask(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid() AND query LIKE '%%procrastinate_defer_periodic_job%%'"
+            )
+
+
 def _is_kept(job: int) -> bool:
+    return bool(_ask("SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE id = %s)", job))
+
+
+def _ask(question: str, *given: Any) -> Any:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE id = %s)", [job])
-        return bool(cursor.fetchone()[0])
+        cursor.execute(question, given)
+        return cursor.fetchone()[0] if cursor.description else None

@@ -48,10 +48,14 @@ def tick_until(stop: threading.Event) -> None:
 
 async def take_jobs(stop: threading.Event) -> None:
     """Run jobs until told to stop, coming back whenever the database was gone."""
+    from asgiref.sync import sync_to_async
+    from django.db import close_old_connections
     from procrastinate.contrib.django import app
 
     worker_app = app.with_connector(app.connector.get_worker_connector())
     while not stop.is_set():
+        # The jobs that come by themselves are put into the queue on Django's connection, which its thread keeps: also one that broke.
+        await sync_to_async(close_old_connections)()
         try:
             async with worker_app.open_async():
                 # Some jobs come every minute: those that are done well are not kept.
