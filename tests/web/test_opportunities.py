@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -210,6 +211,40 @@ def test_one_is_changed_noted_won_and_reopened_on_its_page(company: Company) -> 
     page = browser.post(f"{where}lose/", {"why": "Too dear"}, follow=True)
     assert "The opportunity was lost: Too dear" in words(page)
     assert "Too dear" in words(browser.get("/opportunities/?state=lost"))
+
+
+def test_what_ended_last_comes_first_and_a_stage_goes_by_when_they_close_page_after_page(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dibs.web.opportunities._ROWS", 2)
+    browser = as_(company.aiko)
+    closes = {"First": "2031-03-01", "Second": "", "Third": "2031-01-01"}
+    for name, day in closes.items():
+        converted(company, {"name": name, "close_on": day})
+
+    def names_of(query: str) -> list[str]:
+        found: list[str] = []
+        more = f"/opportunities/?{query}"
+        while more:
+            page = browser.get(more).content.decode()
+            found += re.findall(r"<b>(First|Second|Third)</b>", page)
+            links = re.findall(r'rel="next" href="([^"]+)"', page)
+            more = links[0].replace("&amp;", "&") if links else ""
+        return found
+
+    assert names_of("stage=qualified") == ["Third", "First", "Second"]
+    enter(company.workspace.id)
+    for name in ("Second", "Third", "First"):
+        deal = Opportunity.objects.get(name=name)
+        browser.post(f"/opportunities/{deal.id}/lose/", {"why": "Too dear"})
+    assert names_of("state=lost") == ["First", "Third", "Second"]
+
+
+def test_the_cards_of_who_may_work_them_can_be_dragged(company: Company) -> None:
+    deal = converted(company, {"name": "Fleet"})
+    page = as_(company.aiko).get("/opportunities/").content.decode()
+    assert f'draggable="true" data-move="/opportunities/{deal.id}/move/" data-version="0"' in page
+    assert 'data-stage="qualified"' in page
 
 
 def test_a_manager_hands_it_over_and_whom_it_went_to_sees_its_lead(company: Company) -> None:

@@ -38,6 +38,12 @@ FILTERS: Mapping[str, str] = {
     "ended_from": "deal.ended_at >= %s",
     "ended_before": "deal.ended_at < %s",
 }
+#: Orders of lists: the SQL that rows are sorted by before their id, never NULL where it is asked for, and whether the greatest comes first.
+ORDERS: Mapping[str, tuple[str, bool]] = {
+    "newest": ("deal.id", True),
+    "ended": ("deal.ended_at", True),
+    "closing": ("coalesce(deal.close_on, 'infinity')", False),
+}
 #: Cards of a stage that the board shows; the list has the rest.
 ON_BOARD = 40
 #: How long what was won and lost stays beside the board.
@@ -101,19 +107,29 @@ def deal_of_lead(caller: Caller, lead_id: UUID, now: datetime) -> Deal | None:
 
 
 def deals_page(
-    caller: Caller, filters: Mapping[str, Any], *, cursor: str | None = None, limit: int = 50, now: datetime
+    caller: Caller,
+    filters: Mapping[str, Any],
+    *,
+    cursor: str | None = None,
+    limit: int = 50,
+    now: datetime,
+    order: str = "newest",
 ) -> Page[Deal]:
-    """Opportunities in the caller's sight, newest first. ``filters`` are of `FILTERS`. Raises `BadCursor`."""
+    """Opportunities in the caller's sight. ``filters`` are of `FILTERS`, ``order`` of `ORDERS`; by their end, only what ended has a place.
+    Raises `BadCursor`."""
     wanted = {name: value for name, value in sorted(filters.items()) if value is not None}
-    question = repr(("deals", str(caller.workspace_id), wanted))
+    question = repr(("deals", str(caller.workspace_id), wanted, *([order] if order != "newest" else [])))
+    by, falling = ORDERS[order]
     where, values = _range(caller, now)
     for name, value in wanted.items():
         where += f" AND {FILTERS[name]}"
         values.append(value)
     if cursor:
-        where += " AND deal.id < %s"
-        values.append(last_seen(cursor, question))
-    found = _read(where, values, f"ORDER BY deal.id DESC LIMIT {int(limit) + 1}")
+        last = f"(SELECT {by}, deal.id FROM crm_opportunity deal WHERE deal.workspace_id = %s AND deal.id = %s)"
+        where += f" AND ({by}, deal.id) {'<' if falling else '>'} {last}"
+        values += [caller.workspace_id, last_seen(cursor, question)]
+    way = "DESC" if falling else "ASC"
+    found = _read(where, values, f"ORDER BY {by} {way}, deal.id {way} LIMIT {int(limit) + 1}")
     return Page(found[:limit], cursor_after(found[limit - 1].id, question) if len(found) > limit else None)
 
 

@@ -80,7 +80,12 @@ def board(visit: Visit) -> HttpResponse:
         filters = {"owner": owner, "state": state or "open", "stage": stage or None}
         try:
             found = deals.deals_page(
-                visit.caller, filters, cursor=asked.get("cursor") or None, limit=_ROWS, now=visit.now
+                visit.caller,
+                filters,
+                cursor=asked.get("cursor") or None,
+                limit=_ROWS,
+                now=visit.now,
+                order="ended" if state in {"won", "lost"} else "closing",
             )
         except BadCursor:
             return redirect("opportunities")
@@ -297,7 +302,8 @@ def open_ones_of(visit: Visit, handle: str) -> Mapping[str, Any] | None:
     if not found.count:
         return None
     rules = deals.stages(visit.caller)
-    first = deals.deals_page(visit.caller, {"owner": handle, "state": "open"}, limit=_FEW, now=visit.now).items
+    open_ones = {"owner": handle, "state": "open"}
+    first = deals.deals_page(visit.caller, open_ones, limit=_FEW, now=visit.now, order="closing").items
     return {
         "count": found.count,
         "sums": found.sums,

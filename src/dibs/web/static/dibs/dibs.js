@@ -1,4 +1,5 @@
 // What runs on every page. Each module looks for what it knows and does nothing where it is not.
+import "./board.js";
 import "./clock.js";
 import "./keys.js";
 import "./live.js";
