@@ -12,14 +12,17 @@ from tests.engine.judging import MONDAY, book, minutes
 from dibs.engine import consequences, reassign, timeline
 from dibs.engine.claim import may_claim
 from dibs.engine.counters import Standing
-from dibs.engine.decision import Assigned, Grant, InNurture, InPool, InReview, Kept, Moved, Placement, Retired
+from dibs.engine.decision import Assigned, Grant, InNurture, InPool, InReview, Kept, Moved, Placement, Reason, Retired
 from dibs.engine.due import with_marketings
 from dibs.engine.facts import LeadClock, LeadFacts, RepFacts
+from dibs.engine.gate import side_in
 from dibs.engine.lifecycle import may_move
 from dibs.engine.policy_model import Rule
+from dibs.engine.policy_ways import Onward
 from dibs.engine.roster import Roster
-from dibs.engine.route import Case, place
+from dibs.engine.route import Case, judge, place
 from dibs.engine.rulebook import Rulebook
+from dibs.engine.staying import stays
 
 DAY = timedelta(days=1)
 PULL: dict[str, Any] = {"name": "Everyone", "pull": {"pool": "inbound"}}
@@ -363,3 +366,50 @@ def test_a_lead_that_waits_with_sales_and_is_not_ready_by_now_goes_back_and_begi
 
 def test_a_rule_may_name_its_sequence() -> None:
     assert Rule.model_validate({"name": "Later", "nurture": "drip"}).nurture == "drip"
+
+
+#: Marketing's own pool, and one that sales have beside that of the route.
+POOLS = {name: {"lock": "15m", "assign_after": "40d"} for name in ("inbound", "other", "marketing")}
+MARKETINGS = {**READY, "until": {"pool": "marketing"}}
+
+
+def sent_by_hand(pool: str, **qualify: Any) -> tuple[Rulebook, LeadClock]:
+    """A lead of marketing's that managers send from review to this pool."""
+    rulebook = book(PULL, teams={"closers": {}}, pools=POOLS, qualify={**QUALIFY, "ready": MARKETINGS, **qualify})
+    clock = LeadClock("lead", "review", waiting_since=MONDAY, side="marketing")
+    side = side_in(rulebook, pool, clock)
+    placement = Placement(InPool(pool, since=minutes(5)), None, (), side=side)
+    return rulebook, consequences.placed(clock, placement, minutes(5), by_hand=side != "marketing")
+
+
+@pytest.mark.parametrize(("pool", "side"), [("inbound", "sales"), ("other", "sales"), ("marketing", "marketing")])
+def test_what_a_manager_sends_to_a_pool_of_sales_is_sales(pool: str, side: str) -> None:
+    _, clock = sent_by_hand(pool)
+    assert (clock.side, clock.by_hand) == (side, side == "sales")
+
+
+def test_where_stale_leads_of_marketings_wait_they_stay_marketings_unless_it_is_a_pool_of_the_route() -> None:
+    for pool, side in (("other", "marketing"), ("inbound", "sales")):
+        stale = {"after": "30d", "rank": "warm", "then": {"pool": pool}}
+        assert sent_by_hand(pool, stale=stale)[1].side == side
+
+
+def test_it_stays_there_whatever_is_learnt_of_it_until_it_is_ready_or_must_not_be_contacted() -> None:
+    rulebook, clock = sent_by_hand("inbound")
+    warm = WARM.qualified(30, "warm", None)
+    for known, there in (
+        (replace(warm, pages=3), True),
+        (replace(warm, answers={"budget": "yes"}), False),
+        (replace(warm, do_not_contact=True), False),
+    ):
+        judged = judge(rulebook, known, None, clock, minutes(9), "seed")
+        assert stays(rulebook, warm, None, clock, judged, minutes(9), "seed") is there
+
+
+def test_a_manager_who_moves_many_to_a_pool_of_sales_gives_them_to_sales_and_a_rule_does_not() -> None:
+    rulebook, _ = sent_by_hand("inbound")
+    clock = LeadClock("lead", "owned", owner="mia", waiting_since=MONDAY, side="marketing")
+    case = Case.of(rulebook, WARM.qualified(30, "warm", None), None, clock, minutes(9), "seed")
+    for code, side in (("moved_by", "sales"), ("as_assessed", "marketing")):
+        moved, _ = reassign.hand_on(case, PEOPLE, Reason(code), to=Onward(pool="inbound"))
+        assert consequences.moved(clock, moved, minutes(9)).side == side

@@ -30,7 +30,7 @@ from dibs.engine import consequences, counters, timeline
 from dibs.engine.decision import Assigned, Due, InPool, Placement, Reason, Refusal
 from dibs.engine.due import due_in_pool, due_when_idle, due_when_owned, with_marketings
 from dibs.engine.facts import LeadClock
-from dibs.engine.gate import goes_back
+from dibs.engine.gate import goes_back, side_in
 from dibs.engine.policy_terms import RetireWhy
 from dibs.people.caller import Caller
 from dibs.people.tenancy import enter, new_id
@@ -348,16 +348,18 @@ def assigned(scene: Scene, handle: str, why: str) -> Outcome:
 
 
 def returned(scene: Scene, pool: str, why: str) -> Outcome:
-    """What comes of sending the lead to this pool. Raises `LookupError` for an unknown one."""
+    """What comes of sending the lead to this pool: one of marketing's is sales' from then on, unless the pool is marketing's too. Raises `LookupError` for an unknown one."""
     if scene.active is None or pool not in scene.active.book.policy.pools:
         raise LookupError(pool)
-    now = scene.now
+    now, side = scene.now, side_in(scene.active.book, pool, scene.clock)
     placement = Placement(
         to=InPool(pool, since=now),
-        due=due_in_pool(scene.active.book, pool, now, 0, now, scene.row["rank"], scene.clock.side),
+        due=due_in_pool(scene.active.book, pool, now, 0, now, scene.row["rank"], side),
         reasons=(Reason("returned", {"pool": pool, "by": scene.caller.name, "why": why}),),
+        side=side,
     )
-    return scene.goes_to("returned", placement, consequences.placed(scene.clock, placement, now))
+    after = consequences.placed(scene.clock, placement, now, by_hand=side != scene.clock.side)
+    return scene.goes_to("returned", placement, after)
 
 
 def _first_contact_due(scene: Scene, handle: str | None = None) -> Due | None:

@@ -217,7 +217,9 @@ def _outcome(dealt: Dealt, dealer: Dealer, caller: Caller) -> Outcome:
     after = consequences.moved(dealt.clock, moved, now)
     by_hand = dealer.aim.way == "rep"
     changes = placing(moved.placement, after, known, by="assigned" if by_hand else "reassigned")
-    changes["by_hand"] = by_hand and after.owner is not None
+    # What is sent from marketing to a pool of sales' stays there, as what is given to a rep does.
+    to_sales = dealer.aim.way == "pool" and after.state == "pooled" and after.side != dealt.clock.side
+    changes["by_hand"] = to_sales or (by_hand and after.owner is not None)
     score = judge.chosen_score(dealer.active.book, lead_facts(row), row["pool"])
     return Outcome(
         lead=row,

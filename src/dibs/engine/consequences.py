@@ -43,7 +43,7 @@ def placed(
 ) -> LeadClock:
     """The lead where the placement puts it, with the steps of its pool that it has behind it. Its place in line stays unless
     the placement begins a new one, or makes it the other side's; ``reassigned`` stays unless given. ``by_hand``: a manager gave it to
-    the rep by name, or somebody took it away from sales."""
+    the rep by name, or sent what was marketing's to a pool of sales', or somebody took it away from sales."""
     to, pool, since, awaits = placement.to, clock.pool, clock.waiting_since or now, placement.awaits
     side = placement.side or clock.side
     if side != clock.side:

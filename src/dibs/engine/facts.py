@@ -149,7 +149,7 @@ class LeadClock:
     ``waiting_since`` is the lead's place in line, kept through a lapse. ``escalated`` counts the pool's escalation steps
     already done. ``passed_over`` names the reps who declined the lead or let it lapse: it is not pushed to them again.
     ``lock_expires_at`` is ``None`` for a lead that nobody holds on time, ``claimed_at`` unless its present owner claimed it.
-    ``by_hand``: a manager gave it to its owner, or somebody put it into nurture, which rules do not overturn. ``sla_at``: when its first contact is due, at the latest;
+    ``by_hand``: a manager gave it to its owner, or sent it from marketing to a pool of sales', or somebody put it into nurture, which rules do not overturn. ``sla_at``: when its first contact is due, at the latest;
     ``warned`` that somebody was told so. ``acted_at``: its owner's last act on it, or the person's last touch. ``awaits``: the team
     none of whom could be given it, and one of whom still shall, as soon as somebody can. ``side``: whose it is to bring on, ``marketing``
     until it is ready for ``sales``. ``sequence``: the mails it is in the middle of, of which it got ``mailed``, the last of them, or the

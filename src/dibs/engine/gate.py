@@ -60,6 +60,23 @@ def goes_back(book: Rulebook, lead: LeadFacts, activation: Activation, clock: Le
     return passed.is_open or passed.side == "marketing" or (passed.way is not None and passed.way.pool == clock.pool)
 
 
+def side_in(book: Rulebook, pool: str, clock: LeadClock) -> Literal["marketing", "sales"]:
+    """Whose to bring on a lead is that a person sends to this pool: marketing's leads stay that where the policy has marketing's wait;
+    anywhere else sales are to have it, ready or not."""
+    qualify = book.policy.qualify
+    if clock.side == "sales":
+        return "sales"
+    if qualify.ready is None or qualify.ready.until.pool == pool:
+        return "marketing"
+    if any(route.rule.pull is not None and route.rule.pull.pool == pool for route in book.routes):
+        return "sales"
+    sequences = book.policy.nurture.sequences.values()
+    pools = {way.pool for sequence in sequences for way in (sequence.then, sequence.replied) if way is not None}
+    if qualify.stale is not None:
+        pools.add(qualify.stale.then.pool)
+    return "marketing" if pool in pools else "sales"
+
+
 # Leads of which the same is to be said share one answer, never changed: its reasons are written out once in the log.
 
 

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from dibs.engine.decision import Assigned, InNurture, InPool, Moved, Placement, Reason, Retired
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
-from dibs.engine.gate import gate, goes_back
+from dibs.engine.gate import gate, goes_back, side_in
 from dibs.engine.lifecycle import HELD
 from dibs.engine.policy_model import Pool
 from dibs.engine.policy_time import Sla
@@ -32,6 +32,8 @@ REASSIGN_AT_MOST = 3
 PASSED_ON = frozenset({"offer_lapsed", "rejected", "sla_missed"})
 #: Causes that no person decides: so often, and then a person does.
 COUNTED = PASSED_ON | {"idle", "territory_changed"}
+#: Causes by which a person says where it goes.
+BY_A_PERSON = frozenset({"moved_by", "on_leave", "has_left"})
 
 
 def handed_on(
@@ -73,7 +75,11 @@ def hand_on(
         given = _to(case, to, roster, cause)
         if given.to is None:
             given = reviewed(queue, roster, cause.rule).after(given)
-        placement, roster = placement_of(case, given, cause), given.roster
+        side = None
+        if cause.code in BY_A_PERSON and isinstance(given.to, InPool):
+            side = side_in(case.book, given.to.pool, case.clock)
+            case = case.on(side)
+        placement, roster = replace(placement_of(case, given, cause), side=side), given.roster
         escalated = 0 if isinstance(given.to, InPool) else escalated
     elif cause.code == "sla_missed":
         given = _pushed_again(case, roster)

@@ -32,7 +32,7 @@ from dibs.engine.decision import Assigned, Due, Grant, InPool, Placement, Reason
 from dibs.engine.due import due_in_pool, due_of_marketing, due_when_stale, sooner
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
 from dibs.engine.floors import FloorLook
-from dibs.engine.gate import goes_back
+from dibs.engine.gate import goes_back, side_in
 from dibs.engine.lifecycle import ENDED, HELD, WAITING
 from dibs.engine.policy import Policy
 from dibs.engine.results import Count, Results, kind_of
@@ -308,9 +308,11 @@ class Floor(Ground):
         lead = self.leads[lead_id]
         refusal = judge.may_move(lead.clock, "returned")
         if refusal is None:
-            due = due_in_pool(self.book, pool, now, 0, now, lead.facts.rank, lead.clock.side)
-            placement = Placement(InPool(pool, since=now), due, ())
-            self._take(lead, placement, consequences.placed(lead.clock, placement, now), self.roster(now), now)
+            side = side_in(self.book, pool, lead.clock)
+            due = due_in_pool(self.book, pool, now, 0, now, lead.facts.rank, side)
+            placement = Placement(InPool(pool, since=now), due, (), side=side)
+            after = consequences.placed(lead.clock, placement, now, by_hand=side != lead.clock.side)
+            self._take(lead, placement, after, self.roster(now), now)
         return refusal
 
     def retire(self, lead_id: str, now: datetime) -> Refusal | None:

@@ -10,15 +10,18 @@ import pytest
 from dibs.crm.arrival import Enrichment, Touching
 from dibs.crm.models import Helper, Lead
 from dibs.delivery.models import Notice
-from dibs.distribution import acting, policies, sooner
+from dibs.distribution import acting, moving, moving_on, policies, sooner
 from dibs.distribution.answering import UnknownAnswer, answer
+from dibs.distribution.dealing import Aim
 from dibs.distribution.models import Decision
+from dibs.distribution.moving import Wanted
 from dibs.distribution.placing import enrich
 from dibs.distribution.scene import Acted, Refused
 from dibs.distribution.ticking import tick
 from dibs.people.caller import caller_of
 from dibs.people.tenancy import enter
 from tests.concurrency.truths import assert_true
+from tests.integration.distribution.scene import claimed
 from tests.integration.distribution.two_sides import Company, after
 from tests.making import make_user, publish
 
@@ -125,6 +128,43 @@ def test_one_that_a_manager_gave_by_hand_stays_with_whom_they_gave_it_to(company
     assert (lead.owner and lead.owner.handle, lead.score) == ("pia", 90)
     tick(after(90))
     assert company.lead(lead_id).state == "owned"
+
+
+def test_what_a_manager_sends_to_a_pool_of_sales_is_kept_by_who_claims_it_there(company: Company) -> None:
+    publish(company.workspace, POLICY.replace("until: {team: marketing}", "until: {review: managers}"))
+    lead_id = company.arrives()
+    assert (company.lead(lead_id).state, company.lead(lead_id).side) == ("review", "marketing")
+    assert isinstance(acting.return_to_pool(company.ops, lead_id, "inbound", after(0.1)), Acted)
+    enrich(company.workspace.id, [Enrichment(lead_id, {}, Touching(after(0.2), "page", "site"))], now=after(0.2))
+    lead = company.lead(lead_id)
+    assert (lead.state, lead.pool, lead.side, lead.pages) == ("pooled", "inbound", "sales", 1)
+    claimed(company.aiko, lead_id, after(0.3))
+    assert isinstance(acting.contact(company.aiko, lead_id, after(0.3)), Acted)
+    # What makes it ready does not take it away from who sells it already.
+    assert isinstance(answer(company.aiko, lead_id, {"budget": "yes"}, after(0.4)), Acted)
+    lead = company.lead(lead_id)
+    assert (lead.state, lead.owner and lead.owner.handle, lead.side, lead.score) == ("working", "aiko", "sales", 90)
+
+
+def test_so_it_is_with_many_that_are_moved_there(company: Company) -> None:
+    lead_id = company.arrives()
+    move = moving.plan(company.ops, Wanted(aim=Aim("pool", "inbound")), after(0.1), [lead_id])
+    assert moving.start(company.ops, move.id, after(0.1)) is not None
+    moving_on.carry_on(company.workspace.id, move.id, lambda: after(0.1))
+    company.looks(lead_id, after(0.2))
+    lead = company.lead(lead_id)
+    assert (lead.state, lead.pool, lead.side, lead.by_hand) == ("pooled", "inbound", "sales", True)
+
+
+def test_given_back_unready_it_is_marketings_again(company: Company) -> None:
+    publish(company.workspace, POLICY.replace("until: {team: marketing}", "until: {review: managers}"))
+    lead_id = company.arrives()
+    assert isinstance(acting.return_to_pool(company.ops, lead_id, "inbound", after(0.1)), Acted)
+    claimed(company.aiko, lead_id, after(0.2))
+    assert isinstance(acting.release(company.aiko, lead_id, after(0.2)), Acted)
+    lead = company.lead(lead_id)
+    assert (lead.state, lead.side, lead.owner) == ("review", "marketing", None)
+    assert_true(company.workspace.id)
 
 
 def test_after_30_days_a_warm_one_goes_to_the_phones_and_after_60_it_is_given_up(company: Company) -> None:
