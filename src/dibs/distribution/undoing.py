@@ -7,9 +7,11 @@ locked first, so that whoever claims one of them at the same moment either has i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -23,8 +25,9 @@ from dibs.delivery.wake import wake
 from dibs.distribution import policies
 from dibs.distribution.crews import crew
 from dibs.distribution.touching import look_again
-from dibs.distribution.writing import move_standings, write_turns
+from dibs.distribution.writing import STILL, move_standings, write_turns
 from dibs.engine import counters, rotate
+from dibs.engine.calendar import at_work
 from dibs.engine.decision import Reason
 from dibs.engine.forgetting import ERASED
 from dibs.engine.lifecycle import HELD
@@ -170,35 +173,77 @@ def _leads(workspace_id: UUID, batch: UUID) -> list[dict[str, Any]]:
         return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A lead that came to a rep at a moment, for these ``reasons``; ``held``, or how it left them: see `counters.Unpushed`."""
+
+    rep: UUID
+    at: datetime
+    reasons: Any
+    held: bool = True
+    lapsed_at: datetime | None = None
+
+
 def _free_reps(workspace_id: UUID, leads: Sequence[Mapping[str, Any]], now: datetime) -> None:
-    """Who was pushed some of the leads never was: their counters and their turns are as they would be without."""
-    held = [lead["id"] for lead in leads if lead["state"] in HELD and lead["owner_id"] is not None]
-    if not held:
+    """Who was pushed some of the leads never was, nor did any of them lapse: their counters and their turns are as they would be without.
+
+    Who was taken for away because of such lapses stays that: they were not there.
+    """
+    given = [
+        each for start in range(0, len(leads), _SOME) for each in _given(workspace_id, leads[start : start + _SOME])
+    ]
+    if not given:
         return
     active = policies.active(workspace_id)
     book = active.book if active else None
     known = crew(workspace_id, now, lock_turns_of=book.policy.team_names() if book else (), book=book)
-    with connection.cursor() as cursor:
-        # How each came to who has it now: the last decision that gave it to somebody.
-        cursor.execute(
-            """
-            SELECT DISTINCT ON (lead_id) lead_id, rep_id, at, reasons::text FROM distribution_decision
-            WHERE workspace_id = %s AND lead_id = ANY(%s) AND after IN ('offered', 'owned') AND rep_id IS NOT NULL
-            ORDER BY lead_id, nth DESC
-            """,
-            [workspace_id, held],
-        )
-        given = cursor.fetchall()
     roster = known.roster
     felt: dict[UUID, list[counters.Event]] = {}
-    for _, rep, at, reasons in given:
-        handle = known.handles.get(rep)
+    for each in given:
+        handle = known.handles.get(each.rep)
         if handle is None:
             continue
-        felt.setdefault(rep, []).append(counters.Unpushed(at, known.day(handle, at)))
-        roster = _turn_back(roster, json.loads(reasons), handle, book)
+        lapsed = each.lapsed_at is not None
+        off_work = lapsed and not at_work(roster.reps[handle].hours, each.lapsed_at or now)
+        event = counters.Unpushed(each.at, known.day(handle, each.at), each.held, lapsed, off_work)
+        felt.setdefault(each.rep, []).append(event)
+        roster = _turn_back(roster, each.reasons, handle, book)
     write_turns(workspace_id, known.roster, roster, known.ids)
     move_standings(workspace_id, felt)
+
+
+def _given(workspace_id: UUID, leads: Sequence[Mapping[str, Any]]) -> Iterable[_Given]:
+    """To whom each of these leads was pushed, one after the other, and how it left them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT lead_id, rep_id, at, kind, after, reasons::text FROM distribution_decision
+            WHERE workspace_id = %s AND lead_id = ANY(%s) AND rep_id IS NOT NULL AND NOT kind = ANY(%s)
+            ORDER BY lead_id, nth
+            """,
+            [workspace_id, [lead["id"] for lead in leads], sorted(STILL)],
+        )
+        decided = cursor.fetchall()
+    for _, story in groupby(decided, key=itemgetter(0)):
+        has: _Given | None = None
+        for _, rep, at, kind, after, told in story:
+            reasons = json.loads(told)
+            holder = rep if after in HELD else None
+            if has is not None and holder == has.rep:
+                continue
+            if has is not None:
+                yield replace(has, held=False, lapsed_at=_lapsed_at(kind, reasons, at))
+            has = _Given(holder, at, reasons) if holder is not None else None
+        if has is not None:
+            yield has
+
+
+def _lapsed_at(kind: str, reasons: Any, at: datetime) -> datetime | None:
+    """When the time of who had the lead ran out, where that is why it left them."""
+    said = {reason["code"]: reason["params"] for reason in reasons}
+    if kind == "lapsed" and "offer_lapsed" in said:
+        return datetime.fromisoformat(said["offer_lapsed"]["at"])
+    return at if kind == "lapsed" or (kind == "reassigned" and "sla_missed" in said) else None
 
 
 def _turn_back(roster: Roster, reasons: Any, handle: str, book: Rulebook | None) -> Roster:

@@ -72,7 +72,7 @@ _RARE = 8
 to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 #: Kinds of decision that change facts and not the state, so the state table does not speak of them.
-_STILL = frozenset(
+STILL = frozenset(
     {"enriched", "touched", "skipped", "opened", "helped", "warned", "mailed", "dealt", "erased", "scheduled"}
 )
 
@@ -202,7 +202,7 @@ def write(
     if not outcomes:
         return
     for outcome in outcomes:
-        if outcome.kind not in _STILL:
+        if outcome.kind not in STILL:
             check_move(outcome.lead["state"], outcome.kind, outcome.state)
     _update_leads(outcomes, policy_version)
     log(workspace_id, outcomes, now=now, policy_version=policy_version, crew=crew)

@@ -150,10 +150,15 @@ class FloorLooked:
 @dataclass(frozen=True, slots=True)
 class Unpushed:
     """A push is taken back as if it had not been, with nothing done about the lead since: ``at`` that moment it was made, on the rep's
-    local date ``today``."""
+    local date ``today``. ``held``: the rep has the lead still; else ``lapsed`` says that it ran out unused, and ``off_work`` that the rep
+    was not at work then, as in `Lapsed`.
+    """
 
     at: datetime
     today: date
+    held: bool = True
+    lapsed: bool = False
+    off_work: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +216,12 @@ def after(standing: Standing, event: Event) -> Standing:
                 assigned_this_month=standing.assigned_this_month + count,
                 pushed_at=with_push(standing.pushed_at, at, count),
             )
-        case Unpushed(at, today):
-            return _unpushed(_without_one(standing, contacted=False), at, today)
+        case Unpushed(at, today, held, lapsed, off_work):
+            standing = _without_one(standing, contacted=False) if held else standing
+            if lapsed:
+                row = standing.lapses_in_a_row if off_work else _less(standing.lapses_in_a_row)
+                standing = replace(standing, lapses=_less(standing.lapses), lapses_in_a_row=row)
+            return _unpushed(standing, at, today)
         case Restored(contacted, claimed):
             standing = replace(
                 standing, open_leads=standing.open_leads + 1, holding=standing.holding + (0 if contacted else 1)

@@ -14,6 +14,7 @@ from dibs.crm.models import Account, Contact, KnownBy, Lead, Note, Touch
 from dibs.delivery.models import Outbox
 from dibs.distribution.claiming import Claimed, claim_lead
 from dibs.distribution.models import Decision, Rotation, Standing
+from dibs.distribution.ticking import tick
 from dibs.intake.erasing import erase
 from dibs.intake.importing import Summary, import_file
 from dibs.intake.models import Changed, Import, RawPayload
@@ -238,3 +239,47 @@ def test_no_table_that_holds_rows_of_leads_is_forgotten(workspace: Workspace, op
                 continue  # What was told stays told, and that the leads are gone is told after it.
             cursor.execute(f'SELECT count(*) FROM "{table}" WHERE "{column}" = ANY(%s)', [leads])
             assert cursor.fetchone() == (0,), table
+
+
+def test_offers_that_lapsed_meanwhile_never_were_made(workspace: Workspace, ops: Caller, tmp_path: Path) -> None:
+    publish(
+        workspace,
+        POLICY.replace("by: round_robin}", "by: round_robin, accept_within: 5m}"),
+    )
+    enter(workspace.id)
+    old = brought(workspace, tmp_path, "id,email,employees\n9,old@acme.example,900\n", source="web")
+    for minutes in (6, 12):
+        tick(after(minutes))
+    enter(workspace.id)
+
+    def counted() -> list[dict[str, object]]:
+        gone = {"id", "rep_id", "workspace_id", "version"}
+        rows = Standing.objects.order_by("rep__handle").values()
+        return [{name: value for name, value in row.items() if name not in gone} for row in rows]
+
+    before, turns = counted(), list(Rotation.objects.order_by("rep__handle").values_list("passed", flat=True))
+    assert [row["lapses"] for row in before] == [1, 1]
+    summary = brought(workspace, tmp_path, minutes=20)
+    for minutes in (26, 32, 38):
+        tick(after(minutes))
+    enter(workspace.id)
+    assert [row["lapses"] for row in counted()] != [1, 1]
+    batch = undone(workspace, ops, summary)
+    assert batch.state == "undone"
+    assert counted() == before
+    assert list(Rotation.objects.order_by("rep__handle").values_list("passed", flat=True)) == turns
+    assert Lead.objects.get().batch == UUID(str(old.import_id))
+
+
+def test_one_that_its_rep_was_warned_of_was_never_pushed_to_them(
+    workspace: Workspace, ops: Caller, tmp_path: Path
+) -> None:
+    publish(workspace, POLICY + "sla: {first_contact: 30m, warn: 50%, then: {review: managers}}\n")
+    enter(workspace.id)
+    before = everything()
+    summary = brought(workspace, tmp_path)
+    tick(after(16))
+    enter(workspace.id)
+    assert Decision.objects.filter(kind="warned").count() == 2
+    assert undone(workspace, ops, summary, minutes=20).state == "undone"
+    assert everything() == before
