@@ -76,6 +76,14 @@ def test_nothing_is_given_up_later_where_all_is_given_up_at_once() -> None:
     assert found(text) == [("give_up_unused", "warning", 6)]
 
 
+def test_a_pool_of_marketings_is_for_somebody() -> None:
+    ready = "ready: {when: 'lead.score >= 50', until: {pool: inbound}}"
+    assert found(ready) == [("until_for_everybody", "warning", 6)]
+    of_marketings = REST.replace("inbound: {}", "inbound: {teams: [marketing]}")
+    assert of_marketings != REST
+    assert [problem.code for problem in check(HEAD + "  " + ready + of_marketings).problems] == []
+
+
 def test_teams_and_pools_of_ways_are_looked_for_as_those_of_rules_are() -> None:
     assert ("unknown_pool", "error", 6) in found("ready: {when: 'lead.score >= 50', until: {pool: nowhere}}")
     people = People({"closers": 2, "marketing": 0}, frozenset({"aiko"}))

@@ -32,6 +32,13 @@ def readiness(policy: Policy, compiled: Mapping[Path, Condition]) -> Iterator[Fo
     if always is False:
         message = "no lead is ever ready, so none ever goes by the route"
         yield "ready_never", message, ("qualify", "ready", "when"), None, "warning"
+    pool = policy.pools.get(ready.until.pool or "")
+    if pool is not None and pool.teams is None:
+        message = (
+            f"marketing's leads wait in {ready.until.pool} before everybody, and who claims one loses it when it becomes ready; "
+            f"name marketing's teams under pools.{ready.until.pool}.teams"
+        )
+        yield "until_for_everybody", message, ("qualify", "ready", "until"), None, "warning"
     if ready.until.retire is not None and ready.give_up is not None:
         message = "a lead that is not ready is given up at once, so there is nothing left to give up later"
         yield "give_up_unused", message, ("qualify", "ready", "give_up"), None, "warning"

@@ -99,6 +99,7 @@ CODES: Mapping[str, str] = {
     "unknown_answer": "A condition or an example asks for an answer that a standard question does not have.",
     "ready_always": "Every lead is ready for sales, so it need not be said which.",
     "ready_never": "No lead is ever ready for sales.",
+    "until_for_everybody": "Leads that are not ready wait in a pool that has no teams of its own, before everybody's eyes.",
     "give_up_unused": "A lead that is not ready is given up at once, so that it says nothing when to stop trying.",
     "no_model": "The score is to be a prediction, and no model is switched on.",
     "mix_asks_nothing": "The mix rule asks for less than one lead.",
