@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 from uuid import UUID
@@ -22,10 +23,11 @@ from dibs.distribution.models import Decision
 from dibs.distribution.scene import Refused
 from dibs.insight.reports import report
 from dibs.intake import receiving, retention
-from dibs.intake.handing_out import as_page, told
+from dibs.intake.handing_out import told
 from dibs.intake.models import Erasure, RawPayload
+from dibs.intake.person_page import as_page
 from dibs.intake.persons import Asked, find
-from dibs.people.models import Role
+from dibs.people.models import Role, Workspace
 from dibs.people.tenancy import enter
 from tests.integration.wrote_in import EMAIL, NAME, PHONE, House
 from tests.making import make_token, make_user, publish
@@ -231,9 +233,51 @@ def test_the_page_is_whole_and_quotes_what_was_written(house: House, language: s
             tags.add(tag)
 
     Reader().feed(page)
-    assert tags <= {"html", "head", "meta", "title", "body", "h1", "h2", "p", "dl", "dt", "dd", "ul", "li", "hr"}
+    assert not tags & {"script", "img", "link", "iframe", "form", "object", "embed", "base", "svg"}
+    assert not re.search(r"url\(|@import|(?:src|href)=\"(?!#)", page)
+    assert "default-src 'none'" in page
     assert f'lang="{language}"' in page
     assert "&lt;img src=x onerror=y&gt;" in page
+
+
+def test_the_page_speaks_to_people_in_their_words_and_leaves_the_machinery_to_the_json(house: House) -> None:
+    Workspace.objects.filter(id=house.workspace.id).update(timezone="Asia/Tokyo")
+    moment = datetime(2026, 3, 2, 20, 30, tzinfo=UTC)
+    lead = house.worked(country="JP", consent=False, attributes={"seen_at": "a fair"}, received_at=moment)
+    deal = Opportunity.objects.create(workspace=house.workspace, lead_id=lead, owner=house.rep, name="x", stage="new")
+    document = told(house.workspace.id, find(house.workspace.id, Asked(email=EMAIL)), house.now, "es")
+    page = as_page(document, "es")
+    assert document["timezone"] == "Asia/Tokyo"
+    for said in (
+        "Japón",
+        "3 mar 2026 05:30",
+        "<dt>Consentimiento</dt><dd>no</dd>",
+        "a fair",
+        f"<dd>{EMAIL}</dd>",
+        "Asia/Tokyo",
+    ):
+        assert said in page, said
+    for unsaid in (str(lead), str(deal.id), "policy_version", "2026-03-02T20", "qualify.score"):
+        assert unsaid not in page, unsaid
+    assert str(deal.id) in json.dumps(document)
+
+
+def test_of_who_is_only_on_the_list_the_page_says_that_alone(house: House) -> None:
+    house.lead()
+    house.erase()
+    page = as_page(told(house.workspace.id, find(house.workspace.id, Asked(email=EMAIL)), house.now), "en")
+    assert "You are on the list of those who must not be contacted." in page
+    assert "Beyond that, nothing is known of you." in page
+    assert "<article" not in page
+
+
+def test_a_moment_at_the_end_of_all_calendars_spoils_no_page(house: House) -> None:
+    lead = house.lead()
+    Note.objects.create(workspace=house.workspace, lead_id=lead, text="x")
+    document = told(house.workspace.id, find(house.workspace.id, Asked(email=EMAIL)), house.now)
+    document["timezone"] = "Asia/Tokyo"
+    document["rows"]["notes"][0]["at"] = "9999-12-31T23:59:59Z"
+    assert "9999-12-31T23:59:59Z" in as_page(document)
 
 
 # -- consent ----------------------------------------------------------------------------------------------------------

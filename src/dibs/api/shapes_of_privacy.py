@@ -62,6 +62,7 @@ class PersonWhole(Outgoing):
     format: Literal["dibs.person"]
     version: int
     company: str
+    timezone: str = Field(description="The company's. The moments here are in UTC all the same.")
     made_at: datetime
     known_as: dict[str, list[str]]
     counts: dict[str, int]

@@ -1,16 +1,15 @@
-"""Everything that is known of one person, to be handed out: as one JSON document, and as a page that they can read.
+"""Everything that is known of one person, to be handed out, as one JSON document; `dibs.intake.person_page` makes a page of it.
 
-The document's shape: ``format`` and ``version`` say what it is; ``company``, ``made_at``; ``known_as``: their ``emails``, ``phones`` and
-``names``; ``counts`` by what rows are called, with ``mentions`` for rows of others in which they are mentioned, which are others' and
+The document's shape: ``format`` and ``version`` say what it is; ``company``, its ``timezone``, ``made_at``; ``known_as``: their ``emails``,
+``phones`` and ``names``; ``counts`` by what rows are called, with ``mentions`` for rows of others in which they are mentioned, which are others' and
 not told; ``on_the_list``: whether they are on the list of those who must not be contacted; then, under ``rows``, for each name of
 `dibs.intake.whereabouts.OWN` a list of rows, each with its columns by name. What a decision was made for is told in words as well.
 """
 
 from __future__ import annotations
 
-import html
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -21,12 +20,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from dibs.crm import do_not_contact
-from dibs.delivery.wording import field_name, language_of, say, titled
+from dibs.delivery.wording import language_of, say
 from dibs.intake.erasing import count
 from dibs.intake.mentions import columns_of, kinds_of, table_of, whose
 from dibs.intake.persons import Person
 from dibs.intake.whereabouts import OWN
-from dibs.people.models import Workspace
+from dibs.people.models import Rep, Workspace
 
 FORMAT, VERSION = "dibs.person", 1
 #: Columns that say nothing of anybody: the workspace, leases, what only a search looks through.
@@ -35,6 +34,8 @@ _OURS = frozenset({"workspace_id", "lookup", "claim", "digest", "version", "seed
 
 def told(workspace_id: UUID, person: Person, now: datetime, language: str = "en") -> dict[str, Any]:
     """The document; nothing is written."""
+    company, timezone = Workspace.objects.values_list("name", "timezone").get(id=workspace_id)
+    reps = dict(Rep.objects.filter(workspace_id=workspace_id).values_list("handle", "name"))
     with override(language_of(language)):
         rows = {}
         for own in OWN:
@@ -50,12 +51,13 @@ def told(workspace_id: UUID, person: Person, now: datetime, language: str = "en"
             if found and own.called != "marks":
                 rows[own.called] = [_row(each, kinds_of(own.model)) for each in found]
         for decision in rows.get("decisions", []):
-            decision["in_words"] = [say(reason, language) for reason in decision["reasons"]]
+            decision["in_words"] = [say(reason, language, reps, timezone) for reason in decision["reasons"]]
     entries = person.entries()
     return {
         "format": FORMAT,
         "version": VERSION,
-        "company": Workspace.objects.values_list("name", flat=True).get(id=workspace_id),
+        "company": company,
+        "timezone": timezone,
         "made_at": _plain(now),
         "known_as": {
             "emails": sorted(person.emails),
@@ -118,51 +120,3 @@ def titles() -> dict[str, str]:
         "mentions": _("What was said of them elsewhere"),
         "do_not_contact": _("Entries of those who must not be contacted"),
     }
-
-
-def as_page(document: Mapping[str, Any], language: str = "en") -> str:
-    """The same as a page of its own, with nothing in it that is somewhere else: no script, no picture, no address to fetch."""
-    with override(language_of(language)):
-        names, title = titles(), _("What is known of you")
-        listed = _("You are on the list of those who must not be contacted.")
-        parts = [
-            "<!doctype html>",
-            f'<html lang="{language_of(language)}"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{_text(title)}</title></head><body>",
-            f"<h1>{_text(title)}</h1>",
-            f"<p>{_text(document['company'])}, {_text(document['made_at'])}</p>",
-            _list(document["known_as"], language),
-        ]
-        if document["on_the_list"]:
-            parts.append(f"<p>{_text(listed)}</p>")
-        for called, rows in document["rows"].items():
-            parts.append(f"<h2>{_text(names[called])} ({len(rows)})</h2>")
-            parts += [_list(row, language) + "<hr>" for row in rows]
-        parts.append("</body></html>")
-    return "\n".join(parts)
-
-
-def _list(row: Mapping[str, Any], language: str) -> str:
-    items = "".join(
-        f"<dt>{_text(_called(str(name), language))}</dt><dd>{_value(value, language)}</dd>"
-        for name, value in row.items()
-    )
-    return f"<dl>{items}</dl>"
-
-
-def _called(name: str, language: str) -> str:
-    known = field_name(name, language)
-    return known if known and known != name else titled(name.removesuffix("_id"))
-
-
-def _value(value: Any, language: str) -> str:
-    if isinstance(value, Mapping):
-        return _list(value, language)
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return "<ul>" + "".join(f"<li>{_value(each, language)}</li>" for each in value) + "</ul>"
-    return _text(value)
-
-
-def _text(value: Any) -> str:
-    return html.escape(str(value))
