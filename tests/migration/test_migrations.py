@@ -37,17 +37,67 @@ def test_every_model_of_ours_has_a_table() -> None:
     assert ours <= tables
 
 
-def test_every_table_of_a_workspace_is_locked_for_its_owner_too() -> None:
-    assert {"crm_lead", "distribution_decision", "delivery_outbox", "intake_source"} <= tables_of_workspaces()
+#: What the one policy of each table asks. It has no other check for what is written, so that it is the same.
+ITS_OWN = "(workspace_id = (NULLIF(current_setting('dibs.workspace'::text, true), ''::text))::uuid)"
+
+
+def unlocked() -> set[str]:
+    """Tables of workspaces whose rows another workspace might see: without the lock, or with more policies than the one, of which
+    each lets through more."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity AND relkind = 'r'")
         locked = {name for (name,) in cursor.fetchall()}
         cursor.execute(
-            "SELECT tablename FROM pg_policies WHERE qual LIKE '%%current_setting%%dibs.workspace%%' AND cmd = 'ALL'"
+            "SELECT tablename FROM pg_policies WHERE schemaname = 'public' GROUP BY tablename "
+            "HAVING count(*) = 1 AND bool_and(qual = %s AND with_check IS NULL AND cmd = 'ALL' AND roles = '{public}')",
+            [ITS_OWN],
         )
         guarded = {name for (name,) in cursor.fetchall()}
-    assert tables_of_workspaces() <= locked
-    assert tables_of_workspaces() <= guarded
+    return tables_of_workspaces() - (locked & guarded)
+
+
+def test_every_table_of_a_workspace_is_locked_for_its_owner_too() -> None:
+    assert {"crm_lead", "distribution_decision", "delivery_outbox", "intake_source"} <= tables_of_workspaces()
+    assert unlocked() == set()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE crm_new (id uuid, workspace_id uuid)",
+        "ALTER TABLE crm_lead NO FORCE ROW LEVEL SECURITY",
+        "ALTER TABLE crm_lead DISABLE ROW LEVEL SECURITY",
+        "CREATE POLICY open_to_all ON crm_lead USING (true)",
+        "CREATE POLICY open_to_readers ON crm_lead FOR SELECT USING (id IS NOT NULL)",
+        "ALTER POLICY workspace_isolation ON crm_lead WITH CHECK (true)",
+        "ALTER POLICY workspace_isolation ON crm_lead USING (workspace_id IS NOT NULL)",
+    ],
+)
+def test_a_table_that_is_not_would_be_noticed(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    assert unlocked() == {"crm_new" if "crm_new" in statement else "crm_lead"}
+
+
+def test_every_table_of_ours_says_whose_its_rows_are() -> None:
+    """One without a workspace could not be locked, and so is none: but for the workspaces themselves."""
+    ours = {
+        model._meta.db_table
+        for model in apps.get_models(include_auto_created=True)
+        if model.__module__.startswith("dibs.")
+    }
+    assert ours - tables_of_workspaces() == {"people_workspace"} | WHO_IS_CALLING
+
+
+def test_nothing_looks_past_the_lock() -> None:
+    """A view reads with its owner's eyes, and so does a function that is told to; a partition would need a lock of its own."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace "
+                       "WHERE nspname = 'public' AND relkind = ANY('{v,m,p,f}')")  # fmt: skip
+        assert cursor.fetchall() == []
+        cursor.execute("SELECT proname FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace "
+                       "WHERE nspname = 'public' AND prosecdef")  # fmt: skip
+        assert cursor.fetchall() == []
 
 
 def test_the_tests_run_as_a_role_that_the_lock_binds() -> None:
