@@ -164,8 +164,8 @@ def take(
     claim: UUID,
     policy: int,
     now: datetime,
-) -> bool:
-    """Take the lead if nothing changed since it was read; whether it was taken."""
+) -> Row | None:
+    """Take the lead if nothing changed since it was read: its columns as they are then, else ``None``."""
     assert seen.lead is not None
     lead_id, pool = seen.lead["id"], seen.lead["pool"]
     values = dict(zip(STANDING_COLUMNS, standing_values(standing), strict=True)) | {
@@ -198,8 +198,32 @@ def take(
     try:
         with keep, connection.cursor() as cursor:
             cursor.execute(TAKE, values)
-            return bool(cursor.fetchone()[0])
+            (taken,) = cursor.fetchone()
     except DatabaseError as problem:
         if getattr(problem.__cause__, "sqlstate", None) in _OVERTAKEN:
-            return False
+            return None
         raise
+    return _as_taken(seen, after, claim, policy) if taken else None
+
+
+def _as_taken(seen: Seen, after: LeadClock, claim: UUID, policy: int) -> Row:
+    """The lead as `TAKE` leaves it."""
+    assert seen.lead is not None
+    return seen.lead | {
+        "state": after.state,
+        "owner_id": seen.rep_id,
+        "claim": claim,
+        "taken_by": "claimed",
+        "lock_expires_at": after.lock_expires_at,
+        "claimed_at": after.claimed_at,
+        "contacted_at": after.contacted_at,
+        "due_at": after.due_at,
+        "due_for": after.due_for,
+        "by_hand": after.by_hand,
+        "sla_at": after.sla_at,
+        "warned": after.warned,
+        "acted_at": after.acted_at,
+        "awaits": after.awaits,
+        "policy_version": policy,
+        "version": seen.lead["version"] + 1,
+    }

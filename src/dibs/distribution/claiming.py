@@ -185,26 +185,8 @@ def _claim(workspace_id: UUID, statement: str, who: Any, lead_id: UUID, now: dat
         standing = counters.after(seen.standing, counters.Claimed(score, at=now, today=today, keep=keep))
         after = consequences.claimed(clock, rep.handle, answer, now)
         claim = uuid4()
-        if take(workspace_id, seen, after, answer.reasons, standing, claim, active.number, now):
+        if lead := take(workspace_id, seen, after, answer.reasons, standing, claim, active.number, now):
             transaction.on_commit(partial(wake, workspace_id))
-            lead = seen.lead | {
-                "state": after.state,
-                "owner_id": seen.rep_id,
-                "claim": claim,
-                "taken_by": "claimed",
-                "lock_expires_at": after.lock_expires_at,
-                "claimed_at": after.claimed_at,
-                "contacted_at": after.contacted_at,
-                "due_at": after.due_at,
-                "due_for": after.due_for,
-                "by_hand": after.by_hand,
-                "sla_at": after.sla_at,
-                "warned": after.warned,
-                "acted_at": after.acted_at,
-                "awaits": after.awaits,
-                "policy_version": active.number,
-                "version": seen.lead["version"] + 1,
-            }
             return Claimed(
                 lead, claim, answer.lock_expires_at, answer.reasons, seen.rep.handle, seen.rep_name, seen.account
             )

@@ -21,11 +21,10 @@ from procrastinate.contrib.django import app
 from dibs.distribution import drafts
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.models import Comparison
-from dibs.distribution.reading import lead_facts
+from dibs.distribution.reading import lead_facts, rows_of_facts
 from dibs.distribution.replaying import Replay, from_scratch
 from dibs.distribution.rulebooks import Active
 from dibs.engine.decision import Assigned, InNurture, InPool, InReview, Offered, Placement, Retired, Where
-from dibs.engine.facts import LeadFacts
 from dibs.people.bulk import insert_rows
 from dibs.people.tenancy import enter, new_id
 
@@ -225,7 +224,7 @@ def _compared(
     sides = [Replay(active.book, before.digest, roster, zones) for active in (before, after)]
     for start in range(0, len(ids), _PAGE):
         page = ids[start : start + _PAGE]
-        rows = _rows(workspace_id, page)
+        rows = rows_of_facts(workspace_id, page, "ended_at")
         accounts = accounts_by_id(workspace_id, (row["account_id"] for row in rows.values()))
         found: list[Compared] = []
         for lead_id in page:
@@ -265,8 +264,6 @@ def _note(comparison: Comparison, **fields: Any) -> None:
     comparison.save(update_fields=list(fields))
 
 
-_FACTS = tuple(LeadFacts.__dataclass_fields__)
-_COLUMNS = ("id", *_FACTS, "account_id", "ended_at")
 #: Leads that came in by the policy: of a person who came twice, the one that was kept.
 _CAME_IN = "workspace_id = %s AND received_at >= %s AND received_at < %s AND state <> 'merged'"
 
@@ -283,17 +280,3 @@ def _leads(workspace_id: UUID, since: datetime, until: datetime) -> list[UUID]:
             f"SELECT id FROM crm_lead WHERE {_CAME_IN} ORDER BY received_at, id", [workspace_id, since, until]
         )
         return [row[0] for row in cursor.fetchall()]
-
-
-def _rows(workspace_id: UUID, ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {', '.join(_COLUMNS)} FROM crm_lead WHERE workspace_id = %s AND id = ANY(%s)",
-            [workspace_id, list(ids)],
-        )
-        rows = [dict(zip(_COLUMNS, values, strict=True)) for values in cursor.fetchall()]
-    for row in rows:
-        for name in ("attributes", "answers"):
-            if isinstance(row[name], str):
-                row[name] = json.loads(row[name])
-    return {row["id"]: row for row in rows}

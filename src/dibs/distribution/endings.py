@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,10 +19,10 @@ from django.db import connection
 
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.learning import Past
-from dibs.distribution.reading import lead_facts
+from dibs.distribution.reading import lead_facts, rows_of_facts
 from dibs.distribution.rulebooks import Active
 from dibs.engine import qualify
-from dibs.engine.facts import AccountFacts, LeadFacts
+from dibs.engine.facts import AccountFacts
 from dibs.engine.forgetting import ERASED
 from dibs.engine.prediction import ANSWERS, ATTRIBUTES
 
@@ -32,8 +32,6 @@ MOST = 100_000
 #: would have nothing to learn from, and one that does so late would learn from its quick losses alone.
 OPEN_FOR = timedelta(days=180)
 _PAGE = 2_000
-_FACTS = tuple(known.name for known in fields(LeadFacts))
-_COLUMNS = ("id", *_FACTS, "account_id", "state")
 _COUNTS = ("touches", "pages", "opens")
 
 
@@ -84,9 +82,10 @@ def _ended(workspace_id: UUID, now: datetime) -> Iterator[tuple[dict[str, Any], 
     for start in range(0, len(ids), _PAGE):
         page = ids[start : start + _PAGE]
         later, touched = _learnt_later(workspace_id, page), _touched(workspace_id, page)
-        rows = _rows(workspace_id, page)
-        accounts = accounts_by_id(workspace_id, (row["account_id"] for row in rows))
-        for row in rows:
+        rows = rows_of_facts(workspace_id, page, "state")
+        accounts = accounts_by_id(workspace_id, (row["account_id"] for row in rows.values()))
+        # In the order of the ids, not of the table: leads of one moment are always learnt from in the same order.
+        for row in (rows[lead] for lead in page if lead in rows):
             came = as_it_came(row, later.get(row["id"], frozenset()), touched.get(row["id"], {}))
             yield came, accounts.get(row["account_id"])
 
@@ -107,20 +106,6 @@ def as_it_came(row: dict[str, Any], later: frozenset[str], touched: Mapping[str,
     if "domain" not in later and "email" in later:
         came["domain"] = None
     return came
-
-
-def _rows(workspace_id: UUID, ids: Sequence[UUID]) -> list[dict[str, Any]]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {', '.join(_COLUMNS)} FROM crm_lead WHERE workspace_id = %s AND id = ANY(%s)",
-            [workspace_id, list(ids)],
-        )
-        rows = [dict(zip(_COLUMNS, values, strict=True)) for values in cursor.fetchall()]
-    for row in rows:
-        for name in ("attributes", "answers"):
-            if isinstance(row[name], str):
-                row[name] = json.loads(row[name])
-    return rows
 
 
 def _learnt_later(workspace_id: UUID, ids: Sequence[UUID]) -> dict[UUID, frozenset[str]]:

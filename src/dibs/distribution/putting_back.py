@@ -13,7 +13,8 @@ from dibs.distribution.crews import Crew
 from dibs.distribution.reading import Row
 from dibs.engine import counters
 
-_COLUMNS = {str(known.column): known for known in Lead._meta.concrete_fields}
+#: The columns of a lead, by name.
+COLUMNS = {str(known.column): known for known in Lead._meta.concrete_fields}
 
 
 def kept_of(row: Row, columns: Iterable[str]) -> dict[str, Any]:
@@ -23,7 +24,12 @@ def kept_of(row: Row, columns: Iterable[str]) -> dict[str, Any]:
 
 def read_back(kept: Mapping[str, Any]) -> dict[str, Any]:
     """What `kept_of` kept, as it was."""
-    return {name: None if value is None else _COLUMNS[name].to_python(value) for name, value in kept.items()}
+    return {name: column_back(name, value) for name, value in kept.items()}
+
+
+def column_back(name: str, value: Any) -> Any:
+    """What a column held that JSON has as ``value``."""
+    return None if value is None else COLUMNS[name].to_python(value)
 
 
 def had_again(was: Mapping[str, Any], owner: str, known: Crew) -> counters.Restored:

@@ -24,6 +24,7 @@ from dibs.delivery.outbox import lead_payload_json, post
 from dibs.delivery.wake import wake
 from dibs.distribution import policies
 from dibs.distribution.crews import crew
+from dibs.distribution.putting_back import COLUMNS, column_back
 from dibs.distribution.touching import look_again
 from dibs.distribution.writing import STILL, move_standings, write_turns
 from dibs.engine import counters, rotate
@@ -40,7 +41,6 @@ _SOME = 2_000
 _NAMED = 100
 #: What is said of what came first; a lead's counts, of which only what was added is taken off.
 _COUNTS = ("touches", "pages", "opens")
-_COLUMNS = {str(known.column): known for known in Lead._meta.concrete_fields}
 #: Tables that hold rows of a lead, each with the column that names it: they go with it.
 _ROWS_OF_LEADS = tuple(
     sorted(
@@ -310,7 +310,7 @@ def _facts_before(lead: Lead, changed: Before) -> dict[str, Any]:
     """What of the lead goes back to how it was."""
     facts: dict[str, Any] = {}
     for name, after in changed.after.items():
-        if name not in _COLUMNS:
+        if name not in COLUMNS:
             continue
         before, here = changed.before.get(name), getattr(lead, name)
         if name in _COUNTS:
@@ -321,13 +321,9 @@ def _facts_before(lead: Lead, changed: Before) -> dict[str, Any]:
                 **{key: value for key, value in has.items() if key in had or after.get(key) != value},
                 **{key: value for key, value in had.items() if after.get(key) == has.get(key)},
             }
-        elif here == _read(name, after):
-            facts[name] = _read(name, before)
+        elif here == column_back(name, after):
+            facts[name] = column_back(name, before)
     return {name: value for name, value in facts.items() if getattr(lead, name) != value}
-
-
-def _read(name: str, value: Any) -> Any:
-    return value if value is None or isinstance(value, list) else _COLUMNS[name].to_python(value)
 
 
 def _remove(workspace_id: UUID, leads: Sequence[UUID]) -> None:

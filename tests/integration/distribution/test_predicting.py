@@ -279,6 +279,19 @@ def test_duplicates_and_erased_people_say_nothing() -> None:
     assert len(known(past)) == 8
 
 
+def test_leads_of_one_moment_are_learnt_from_in_one_order_wherever_the_table_has_them() -> None:
+    past = Past(leads=8)
+    for nth, lead in enumerate([*past.won, *past.lost]):
+        Lead.objects.filter(id=lead).update(received_at=BEFORE, employees=nth)
+
+    def in_order() -> list[int | None]:
+        return [one.facts.employees for one in endings.endings(past.workspace.id, None, MONDAY)]
+
+    before = in_order()
+    Lead.objects.filter(employees=before[0]).update(title="Head of Sales")
+    assert in_order() == before
+
+
 def test_a_lead_that_was_open_for_half_a_year_was_not_won_and_a_younger_one_may_yet_be() -> None:
     past = Past(leads=10)
     past.arrives("list", MONDAY - endings.OPEN_FOR, email="old@acme.example")
