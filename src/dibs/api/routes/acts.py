@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -107,8 +108,15 @@ def assign(request: Request, lead_id: str, body: AssignIn) -> HttpResponse:
     return act_on(request, lead_id, give)
 
 
-def act_on(request: Request, lead_id: str, act: Act, *, need_rep: bool = False) -> HttpResponse:
-    """Do this to a lead that the caller may know of, and answer with the lead as the caller sees it then."""
+def act_on(
+    request: Request,
+    lead_id: str,
+    act: Act,
+    *,
+    need_rep: bool = False,
+    more: Callable[[acting.Acted], dict[str, Any]] = lambda done: {},
+) -> HttpResponse:
+    """Do this to a lead that the caller may know of, and answer with the lead as the caller sees it then, and with ``more``."""
     caller = request.auth
     lead, at = id_in(lead_id), now()
     if need_rep and caller.rep_id is None:
@@ -124,7 +132,8 @@ def act_on(request: Request, lead_id: str, act: Act, *, need_rep: bool = False) 
             return refused(done.refusal, caller)
         seen = lead_in_sight(caller, lead, at)
         # What was given back or passed on may be out of the caller's sight now.
-        return answers.answer(answers.lead(seen if seen is not None else outline(done.lead)))
+        shown = answers.lead(seen if seen is not None else outline(done.lead))
+        return answers.answer({**shown, **more(done)})
 
     return once(request, caller, at, write)
 

@@ -18,7 +18,7 @@ from dibs.api import answers
 from dibs.api.documentation import ACT_ANSWERS, reads, writes
 from dibs.api.idempotency import once
 from dibs.api.problems import Problem, refused
-from dibs.api.routes.acts import id_in
+from dibs.api.routes.acts import act_on, id_in
 from dibs.api.shapes import Incoming, text
 from dibs.api.shapes import Problem as ProblemShape
 from dibs.api.shapes_of_deals import (
@@ -36,7 +36,6 @@ from dibs.api.tokens import Request, Token, check_query
 from dibs.distribution import acting, opportunities
 from dibs.distribution.scene import Refused
 from dibs.insight import deals
-from dibs.insight.sight import lead_in_sight, may_know_of, outline
 from dibs.people.access import Action
 from dibs.people.caller import Caller
 
@@ -78,23 +77,15 @@ def convert(request: Request, lead_id: str, body: ConvertIn | None = None) -> Ht
     """For who has the lead, and who leads them. The customer's account and contact are found or made, notes, activities and appointments
     go along. With `close` it is won at once, where the policy allows that for its amount; else nothing is converted
     (`too_big_to_close`). `opportunity` in the answer is its id."""
-    caller = request.auth
-    said, lead, at = body or ConvertIn(), id_in(lead_id), now()
+    said = body or ConvertIn()
 
-    def write() -> HttpResponse:
-        if not may_know_of(caller, lead, at):
-            raise Problem("not_found")
+    def convert_it(caller: Caller, lead: UUID, at: datetime) -> acting.Answer:
         with _stages(said.stage):
-            done = acting.convert(caller, lead, at, **said.model_dump())
-        if done is None:
-            raise Problem("not_found")
-        if isinstance(done, acting.Refused):
-            return refused(done.refusal, caller)
-        seen = lead_in_sight(caller, lead, at)
-        shown = answers.lead(seen if seen is not None else outline(done.lead))
-        return answers.answer({**shown, "opportunity": done.reasons[0].params["opportunity"]})
+            return acting.convert(caller, lead, at, **said.model_dump())
 
-    return once(request, caller, at, write)
+    return act_on(
+        request, lead_id, convert_it, more=lambda done: {"opportunity": done.reasons[0].params["opportunity"]}
+    )
 
 
 @router.get("/opportunities", auth=_SEE, response=reads(DealPage), summary="List opportunities, newest first")
