@@ -58,6 +58,7 @@ def _run(number: int) -> Run:
 
     from dibs.crm.models import Lead
     from dibs.distribution import moving, moving_on
+    from dibs.people.caller import operator
     from dibs.people.tenancy import enter
 
     workspace_id = workspace_of(f"moves-{number}")
@@ -68,7 +69,7 @@ def _run(number: int) -> Run:
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE crm_lead")
     had = _owners()
-    caller = moving.operator(workspace_id)
+    caller = operator(workspace_id)
     begin = time.perf_counter()
     move = moving.plan(caller, moving.Wanted(), _now(), list(Lead.objects.values_list("id", flat=True)))
     planned = time.perf_counter() - begin

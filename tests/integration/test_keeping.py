@@ -80,6 +80,10 @@ def test_leads_that_nobody_has_are_kept_from_when_the_person_was_last_heard_of(h
     assert retention.retain(house.workspace.id, end).open == 1
     row = Lead.objects.get(id=waiting)
     assert (row.state, row.retired_why, row.email) == ("retired", "other", None)
+    assert set(Decision.objects.filter(lead=waiting, at=end).values_list("kind", "actor_id")) == {
+        ("retired", None),
+        ("erased", None),
+    }
     assert Lead.objects.get(id=held).email == "other@elsewhere.example"
 
 

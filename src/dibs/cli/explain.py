@@ -55,14 +55,12 @@ def explain(lead: str, language: str, as_json: bool, workspace: str | None) -> N
 def _find(lead: str, language: str, workspace: str | None, now: datetime) -> tuple[Caller, SeenLead] | None:
     """The lead as who runs the server sees it: whole. Looked for in every workspace, unless one is named."""
     from dibs.insight.sight import lead_in_sight
-    from dibs.people.caller import Caller
-    from dibs.people.models import Role, Workspace
+    from dibs.people.caller import operator
+    from dibs.people.models import Workspace
 
     workspaces = [chosen_workspace(workspace)] if workspace else Workspace.objects.order_by("created_at")
     for here in workspaces:
-        caller = Caller(
-            here.id, UUID(int=0), Role.OPS.value, name="dibs explain", language=language, timezone=here.timezone
-        )
+        caller = operator(here.id, here.timezone, "dibs explain", language)
         for lead_id in _ids(caller, lead):
             seen = lead_in_sight(caller, lead_id, now)
             if seen is not None:

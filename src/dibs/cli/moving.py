@@ -247,7 +247,7 @@ def _act(move_id: UUID, act: str, workspace: str | None, as_json: bool) -> None:
 
 
 def _operator(here: Workspace) -> Caller:
-    from dibs.distribution.moving import operator
+    from dibs.people.caller import operator
 
     return operator(here.id, here.timezone)
 

@@ -121,9 +121,9 @@ def erase_(
     with _person(email, phone, lead, workspace) as (workspace_id, asked):
         from django.utils.timezone import now
 
-        from dibs.distribution.moving import operator
         from dibs.intake.erasing import erase
         from dibs.intake.persons import find
+        from dibs.people.caller import operator
 
         person = find(workspace_id, asked)
         if not yes:

@@ -203,8 +203,8 @@ def _pass_on(somebody: User, to: str | None, *, quiet: bool) -> tuple[int, int]:
     from django.utils.timezone import now
 
     from dibs.crm.models import Opportunity
-    from dibs.distribution.moving import operator
     from dibs.distribution.opportunities import hand_all
+    from dibs.people.caller import operator
     from dibs.people.models import Rep
     from dibs.people.tenancy import within
 
@@ -233,7 +233,8 @@ def _say_passed_on(somebody: User, to: str | None, handed: int, left: int) -> No
 def _see_off(somebody: User, to: str, by: str, *, yes: bool, as_json: bool) -> None:
     """Show who would get a rep's leads, and do it if that is right."""
     from dibs.cli.moving import aim_of, done, planned, show
-    from dibs.distribution.moving import Wanted, operator
+    from dibs.distribution.moving import Wanted
+    from dibs.people.caller import operator
     from dibs.people.models import Rep
     from dibs.people.tenancy import within
 

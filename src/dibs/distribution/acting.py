@@ -237,7 +237,7 @@ def skip(caller: Caller, lead_id: UUID, now: datetime) -> Answer:
             changes={},
             reasons=(Reason("skipped"),),
             rep=caller.rep_id,
-            actor=caller.user_id,
+            actor=caller.actor,
         )
         if caller.handle and caller.rep_id:
             done.felt = ((caller.handle, counters.Skipped()),)
@@ -288,7 +288,7 @@ def _opening(scene: Scene) -> Outcome | Refusal | None:
         changes={},
         reasons=(Reason("opened"),),
         rep=rep_id,
-        actor=caller.user_id,
+        actor=caller.actor,
         felt=((rep.handle, counters.Skipped()),),
         passed_over=(rep_id, "opened"),
     )

@@ -50,7 +50,7 @@ def answer(caller: Caller, lead_id: UUID, answers: Mapping[str, str | None], now
         outcome, scene.turns_after = looked_at(
             scene.active, row, told, scene.known, account, passed, scene.known.roster, now
         )
-        outcome.actor = caller.user_id
+        outcome.actor = caller.actor
         done.append(outcome)
         return outcome
 

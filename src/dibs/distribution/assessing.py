@@ -231,7 +231,7 @@ def _handed_over(then: Scene, template: str, graded: Graded, scene: Scene) -> Ou
         changes=placing(moved.placement, after, then.known, by=moved.kind),
         reasons=moved.placement.reasons,
         rep=then.known.ids[after.owner] if after.owner else then.held_by,
-        actor=then.caller.user_id,
+        actor=then.caller.actor,
         felt=consequences.felt(then.clock, after, then.now, then.known.day, score=then.chosen_score()),
         passed_over=(then.held_by, "moved") if then.held_by else None,
         seed=seed,

@@ -30,7 +30,7 @@ from dibs.engine.lifecycle import HELD
 from dibs.engine.policy import Policy
 from dibs.engine.rulebook import Rulebook
 from dibs.engine.territories import starts_and_ends
-from dibs.people.caller import Caller, caller_of
+from dibs.people.caller import Caller, caller_of, operator
 from dibs.people.models import User, Workspace
 
 #: Leads that are looked at for a preview, at most: some two seconds.
@@ -163,7 +163,7 @@ def _mover(workspace_id: UUID, user: User | None) -> Caller:
         else:
             if caller.role == "ops":
                 return caller
-    return moving.operator(workspace_id, Workspace.objects.get(id=workspace_id).timezone)
+    return operator(workspace_id, Workspace.objects.get(id=workspace_id).timezone)
 
 
 def _crossings(
@@ -232,7 +232,7 @@ def _shown(
     workspace_id: UUID, crossings: Sequence[Crossing], active: Active, known: Crew, now: datetime
 ) -> Iterator[Shown]:
     """The first of them with where they would go: dealt as the move would deal them."""
-    mover = moving.operator(workspace_id)
+    mover = operator(workspace_id)
     dealer = Dealer(mover, active, known, Aim(), "border", Reason("border_moved", {"by": mover.name, "why": None}), now)
     by_id = {crossing.lead_id: crossing for crossing in crossings}
     for rows in pages_of(workspace_id, list(by_id)):

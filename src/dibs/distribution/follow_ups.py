@@ -33,7 +33,7 @@ def follow_up(caller: Caller, lead_id: UUID, at: datetime | None, now: datetime)
             changes={"follow_up_at": at},
             reasons=(why,),
             rep=scene.held_by,
-            actor=caller.user_id,
+            actor=caller.actor,
         )
 
     return act(caller, lead_id, now, decide, kind="scheduled", claim=None)

@@ -68,9 +68,7 @@ def end_and_blank(caller: Caller, rows: dict[UUID, Row], now: datetime, *, why: 
         row = here[ended.lead["id"]]
         here[row["id"]] = row | dict(ended.changes) | {"version": row["version"] + 1}
     because = (Reason("erased", {"why": why}),)
-    gone = [
-        Outcome(lead=row, kind="erased", changes={}, reasons=because, actor=caller.user_id) for row in here.values()
-    ]
+    gone = [Outcome(lead=row, kind="erased", changes={}, reasons=because, actor=caller.actor) for row in here.values()]
     write(workspace_id, gone, now=now, policy_version=number, crew=known)
     with connection.cursor() as cursor:
         cursor.execute(

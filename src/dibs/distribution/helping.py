@@ -65,5 +65,5 @@ def _of_others(scene: Scene) -> Refusal | None:
 
 def _helped(scene: Scene, because: Reason) -> Outcome:
     return Outcome(
-        lead=scene.row, kind="helped", changes={}, reasons=(because,), rep=scene.held_by, actor=scene.caller.user_id
+        lead=scene.row, kind="helped", changes={}, reasons=(because,), rep=scene.held_by, actor=scene.caller.actor
     )

@@ -118,7 +118,7 @@ class Room:
             self.now,
         )
         outcome.reasons = (*because, *(reason for reason in outcome.reasons if reason.code != "enriched"))
-        outcome.actor = self.caller.user_id
+        outcome.actor = self.caller.actor
         return outcome
 
     def write(self, *outcomes: Outcome) -> None:
@@ -195,7 +195,7 @@ def merge_in(room: Room, kept: Row, gone: Row) -> Merged:
         },
         reasons=(Reason("merged", {"into": str(kept["id"]), "by": by}),),
         rep=gone["owner_id"],
-        actor=room.caller.user_id,
+        actor=room.caller.actor,
         felt=consequences.felt(clock, ended, room.now, room.known.day),
     )
     stays = room.look_at(kept, _together(kept, gone), Reason("merged_with", {"lead": str(gone["id"]), "by": by}))
@@ -314,7 +314,7 @@ def _back(room: Room, row: Row, was: dict[str, Any], kind: str, because: Reason)
         changes=was,
         reasons=reasons,
         rep=was["owner_id"] or row["owner_id"],
-        actor=room.caller.user_id,
+        actor=room.caller.actor,
         felt=_felt(row, was, owner, known),
     )
 

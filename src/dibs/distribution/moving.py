@@ -107,10 +107,10 @@ def plan(caller: Caller, wanted: Wanted, now: datetime, leads: Sequence[UUID] = 
         move = Move.objects.create(
             workspace_id=caller.workspace_id,
             kind=wanted.kind,
-            scope=wanted.scope() | ({"operator": True} if caller.user_id == OPERATOR else {}),
+            scope=wanted.scope() | ({"operator": True} if caller.actor is None else {}),
             to=wanted.aim.as_json(),
             why=wanted.why,
-            by_id=actor_of(caller),
+            by_id=caller.actor,
             created_at=now,
         )
         lay_out(move, caller, now, leads)
@@ -223,7 +223,7 @@ def undo(caller: Caller, move_id: UUID, now: datetime) -> Move | None:
         if move.state not in {"running", "done", "failed"}:
             raise MoveRefused("move_not_now", move.state)
         move.state = "undoing"
-        move.scope = {**move.scope, "undone_by": None if caller.user_id == OPERATOR else str(caller.user_id)}
+        move.scope = {**move.scope, "undone_by": str(caller.actor) if caller.actor else None}
         move.save(update_fields=["state", "scope"])
         carry_on_soon(move)
     return move
@@ -237,20 +237,6 @@ def carry_on_soon(move: Move) -> None:
             job.defer(workspace=str(move.workspace_id), move=str(move.id))
     except AlreadyEnqueued:
         pass  # that one will find what there is to do
-
-
-#: Who runs the server, at its command line: nobody's account.
-OPERATOR = UUID(int=0)
-
-
-def operator(workspace_id: UUID, timezone: str = "UTC", name: str = "dibs") -> Caller:
-    """Who runs the server, as a caller who may do what operations may."""
-    return Caller(workspace_id, OPERATOR, Role.OPS.value, name=name, timezone=timezone)
-
-
-def actor_of(caller: Caller) -> UUID | None:
-    """Who the log names: nobody where the machine's operator acts."""
-    return None if caller.user_id == OPERATOR else caller.user_id
 
 
 def cause_of(move: Move, by: str) -> Reason:

@@ -15,7 +15,7 @@ from django.db import connection
 from dibs.distribution import policies
 from dibs.distribution.crews import Crew, crew
 from dibs.distribution.models import Move, MoveItem
-from dibs.distribution.moving import FOR_GOOD, actor_of
+from dibs.distribution.moving import FOR_GOOD
 from dibs.distribution.putting_back import had_again, read_back
 from dibs.distribution.reading import lead_clock, lock_leads
 from dibs.distribution.writing import Outcome, write
@@ -68,7 +68,7 @@ def move_back(move: Move, items: Sequence[MoveItem], caller: Caller, now: dateti
                 changes=was,
                 reasons=(Reason("move_undone", {"by": caller.name}),),
                 rep=was["owner_id"] or row["owner_id"],
-                actor=actor_of(caller),
+                actor=caller.actor,
                 felt=_felt(lead_clock(row, known.handles.get(row["owner_id"])), was, owner, item, known),
             )
         )

@@ -22,7 +22,7 @@ from dibs.distribution.crews import crew
 from dibs.distribution.dealing import Aim, Dealer, Dealt, place_after
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.models import Move, MoveItem
-from dibs.distribution.moving import FOR_GOOD, MoveRefused, actor_of, cause_of, keeps_by_hand, lay_out, operator
+from dibs.distribution.moving import FOR_GOOD, MoveRefused, cause_of, keeps_by_hand, lay_out
 from dibs.distribution.moving_back import KEPT, move_back
 from dibs.distribution.putting_back import kept_of
 from dibs.distribution.reading import lead_facts, lock_leads, passed_over
@@ -32,7 +32,7 @@ from dibs.engine import consequences
 from dibs.engine.decision import Reason
 from dibs.people.access import Action
 from dibs.people.bulk import update_rows
-from dibs.people.caller import Caller, caller_of
+from dibs.people.caller import Caller, caller_of, operator
 from dibs.people.models import Rep, User
 from dibs.people.tenancy import enter
 
@@ -227,7 +227,7 @@ def _outcome(dealt: Dealt, dealer: Dealer, caller: Caller) -> Outcome:
         changes=changes,
         reasons=moved.placement.reasons,
         rep=known.ids[after.owner] if after.owner else row["owner_id"],
-        actor=actor_of(caller),
+        actor=caller.actor,
         felt=consequences.felt(dealt.clock, after, now, known.day, score=score),
         # Nor does a rule give it back to them later: not in the moment after, when the leave is still to come, nor one by one.
         passed_over=(row["owner_id"], "moved") if moved.off and dealer.kind in FOR_GOOD else None,

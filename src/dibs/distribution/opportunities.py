@@ -22,7 +22,6 @@ from dibs.delivery.wake import wake
 from dibs.distribution import policies
 from dibs.distribution.converting import UnknownStage, buys_now, event, money, rules_of
 from dibs.distribution.crews import crew
-from dibs.distribution.moving import OPERATOR
 from dibs.distribution.reading import Row, lock_leads
 from dibs.distribution.scene import Refused
 from dibs.distribution.writing import Outcome, write
@@ -210,7 +209,7 @@ def _write(caller: Caller, deal: Opportunity, decided: _Change, row: Row | None,
                 workspace_id=caller.workspace_id,
                 lead_id=deal.lead_id,
                 rep=decided.newly,
-                defaults={"by_id": None if caller.user_id == OPERATOR else caller.user_id, "at": now},
+                defaults={"by_id": caller.actor, "at": now},
             )
     deal.save(update_fields=[*decided.values, "version"])
     told = event(decided.event, deal, was, (deal.owner.handle, deal.owner.name))
@@ -224,7 +223,7 @@ def _write(caller: Caller, deal: Opportunity, decided: _Change, row: Row | None,
         changes={},
         reasons=decided.reasons,
         rep=deal.owner_id,
-        actor=caller.user_id,
+        actor=caller.actor,
         also=(told,),
     )
     known = crew(caller.workspace_id, now, only=[deal.owner_id, row["owner_id"]])

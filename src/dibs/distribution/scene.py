@@ -164,7 +164,7 @@ class Scene:
             changes=changes,
             reasons=(*reasons, *(credit.reason for credit in earned)),
             rep=self.held_by,
-            actor=self.caller.user_id,
+            actor=self.caller.actor,
             felt=consequences.felt(before, after, self.now, self.known.day),
             earned=earned,
         )
@@ -190,7 +190,7 @@ class Scene:
             changes=placing(placement, after, self.known, by="review" if self.clock.state == "review" else "assigned"),
             reasons=placement.reasons,
             rep=self.known.ids[after.owner] if after.owner else self.held_by,
-            actor=self.caller.user_id,
+            actor=self.caller.actor,
             felt=consequences.felt(
                 self.clock, after, self.now, self.known.day, score=self.chosen_score(), given_by=self.caller.handle
             ),

@@ -22,7 +22,6 @@ from dibs.delivery import laid_down
 from dibs.delivery.models import Mail
 from dibs.delivery.outbox import post
 from dibs.distribution import forgetting
-from dibs.distribution.moving import OPERATOR
 from dibs.engine.forgetting import without_person
 from dibs.intake import mentions
 from dibs.intake.mentions import look_through, table_of, take_out, text_columns, whose
@@ -117,7 +116,7 @@ def _forget(
         if not counts:
             return Erased(erasure, 0, 0)
         if refused:
-            do_not_contact.add(workspace_id, refused, why="erased", now=now, by=_user(caller))
+            do_not_contact.add(workspace_id, refused, why="erased", now=now, by=caller.actor)
             do_not_contact.forget_shown(workspace_id, refused)
         _note(caller, erasure, now, why, len(rows), counts, bool(refused))
         told = {"erasure": str(erasure), "leads": [str(lead) for lead in sorted(rows)], "why": why}
@@ -132,7 +131,7 @@ def _note(
     line, new = Erasure.objects.get_or_create(
         id=erasure,
         workspace_id=caller.workspace_id,
-        defaults={"at": now, "why": why, "by_id": _user(caller), "leads": leads, "rows": counts, "listed": listed},
+        defaults={"at": now, "why": why, "by_id": caller.actor, "leads": leads, "rows": counts, "listed": listed},
     )
     if not new:
         line.leads += leads
@@ -165,10 +164,6 @@ def log(workspace_id: UUID, *, before: UUID | None = None, limit: int = 50) -> l
         Line(line.id, line.at, line.why, line.by.name if line.by else None, line.leads, line.rows, line.listed)
         for line in lines.order_by("-at", "-id")[:limit]
     ]
-
-
-def _user(caller: Caller) -> UUID | None:
-    return None if caller.user_id == OPERATOR else caller.user_id
 
 
 def count(workspace_id: UUID, person: Person) -> dict[str, int]:

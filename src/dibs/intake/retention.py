@@ -15,11 +15,11 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from dibs.distribution import forgetting, policies
-from dibs.distribution.moving import operator
 from dibs.engine.forgetting import Cutoffs, cutoffs
 from dibs.engine.lifecycle import WAITING
 from dibs.intake.erasing import erase_leads
 from dibs.intake.models import Erasure
+from dibs.people.caller import operator
 from dibs.people.tenancy import enter, new_id
 
 #: Leads erased in one transaction; and payloads emptied in one.

@@ -16,6 +16,8 @@ from dibs.people.tenancy import enter
 
 #: Who sees everything there is in the workspace; an integration's scopes are asked at the door.
 SEE_ALL = frozenset({Role.OPS.value, Role.INTEGRATION.value})
+#: Who runs the server, at its command line: nobody's account.
+OPERATOR = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,11 @@ class Caller:
     teams: frozenset[str] = frozenset()
     manages: frozenset[str] = frozenset()
 
+    @property
+    def actor(self) -> UUID | None:
+        """Whom the log names: nobody where it is who runs the server."""
+        return None if self.user_id == OPERATOR else self.user_id
+
     def may(self, action: Action) -> bool:
         """Whether the caller's role and scopes allow this kind of action."""
         return may(self.role, self.scopes, action)
@@ -48,6 +55,11 @@ class Caller:
         if self.role == Role.MANAGER:
             return teams is None or not self.manages.isdisjoint(teams)
         return self.role in SEE_ALL
+
+
+def operator(workspace_id: UUID, timezone: str = "UTC", name: str = "dibs", language: str = "en") -> Caller:
+    """Who runs the server, as a caller who may do what operations may."""
+    return Caller(workspace_id, OPERATOR, Role.OPS.value, name=name, language=language, timezone=timezone)
 
 
 #: One statement says who somebody is, so that asking costs one round trip. Both speak of the user as ``u``.

@@ -13,11 +13,11 @@ from dibs.crm.models import Account, Opportunity
 from dibs.delivery.models import Outbox
 from dibs.distribution import acting, helping, opportunities
 from dibs.distribution.joining import leave
-from dibs.distribution.moving import operator
+from dibs.distribution.models import Decision
 from dibs.insight import deals
 from dibs.insight.sight import lead_in_sight
 from dibs.insight.story import story_of
-from dibs.people.caller import Caller, caller_of
+from dibs.people.caller import Caller, caller_of, operator
 from dibs.people.models import Rep
 from dibs.people.tenancy import enter
 from tests.concurrency.truths import assert_true
@@ -213,6 +213,8 @@ def test_all_open_ones_of_a_rep_who_left_go_to_another(scene: Scene) -> None:
     opportunities.lose(scene.aiko, ended.id, after(6))
     leave(Rep.objects.get(handle="aiko").user)
     assert opportunities.hand_all(operator(scene.workspace.id), "aiko", "budi", after(8)) == 2
+    handed = Decision.objects.filter(kind="dealt", at=after(8))
+    assert set(handed.values_list("actor_id", flat=True)) == {None}, "who runs the server is nobody's account"
     assert [now_is(deal).owner.handle for deal in (one, two, ended)] == ["budi", "budi", "aiko"]
     assert opportunities.hand_all(operator(scene.workspace.id), "aiko", "budi", after(9)) == 0
     with pytest.raises(opportunities.UnknownRep):
