@@ -31,6 +31,7 @@ _AFTER = re.compile(
     re.IGNORECASE,
 )
 _LATIN = re.compile(r"[a-z]", re.IGNORECASE)
+_NEITHER = re.compile(r"[^a-z0-9]+")
 _EMPTY = re.compile(r"^(?:the|la|el|los|las|le|les|die|der|das)\s+", re.IGNORECASE)
 
 
@@ -41,7 +42,7 @@ def company_key(name: str) -> str:
     ``Acme S.A. de C.V.``, ``ACME`` and ``Acme, Inc.`` give ``acme``; a name that is nothing but a legal form stays whole.
     """
     text = unicodedata.normalize("NFKC", name)
-    bare = _NO_SPACE.sub(" ", text).strip()
+    bare = (text if text.isascii() else _NO_SPACE.sub(" ", text)).strip()
     for _ in range(4):  # "PT Sumber Jaya (Persero) Tbk", "Co., Ltd.": some names bear several, outside in.
         shorter = _AFTER.sub("", _BEFORE.sub("", bare, count=1)).strip(" ,.-")
         if _LATIN.search(shorter):  # Of other scripts cleanco takes vowel signs for punctuation.
@@ -67,9 +68,8 @@ _FORMS = _forms_by_end()
 def without_form(name: str) -> str:
     """What ``cleanco.basename`` answers. It compares the end of a name with each of some hundred forms, in their order; here only with
     those that end in the same word, which is most of what reading a name took."""
-    name = strip_tail(name)
-    words = name.split()
-    folded = [strip_punct(word) for word in (name.casefold() if name.isascii() else normalized(name)).split()]
+    words = strip_tail(name).split()
+    folded = [_as_forms_are_written(word) for word in words]
     tried = -1
     while folded:
         for place, form in _FORMS.get(folded[-1], ()):
@@ -82,15 +82,20 @@ def without_form(name: str) -> str:
     return str(strip_tail(" ".join(words)))
 
 
+@lru_cache(maxsize=65536)
+def _as_forms_are_written(word: str) -> str:
+    """The word as cleanco compares it. Companies are called by the same few words again and again."""
+    return str(strip_punct(word.casefold() if word.isascii() else normalized(word)))
+
+
 def _folded(text: str) -> str:
     """Letters and digits of any script, without case; of the Latin ones without accents, which people leave out."""
-    if not text.isascii():
-        apart = unicodedata.normalize("NFKD", text)
-        latin = "".join(
-            c for at, c in enumerate(apart) if not (unicodedata.combining(c) and at and _is_latin(apart, at))
-        )
-        text = unicodedata.normalize("NFKC", latin)
-    kept = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in text.casefold())
+    if text.isascii():
+        return " ".join(_NEITHER.sub(" ", text.lower()).split())
+    apart = unicodedata.normalize("NFKD", text)
+    latin = "".join([c for at, c in enumerate(apart) if not (unicodedata.combining(c) and at and _is_latin(apart, at))])
+    text = unicodedata.normalize("NFKC", latin)
+    kept = "".join([c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in text.casefold()])
     return " ".join(kept.split())
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2b
+from struct import unpack
 from uuid import UUID
 
 #: Of a longer name so many letters count, and of one with more words so many are left out in turn.
@@ -34,22 +35,25 @@ def marks_sought(workspace_id: UUID, key: str) -> frozenset[int]:
 @lru_cache(maxsize=16384)
 def _numbers(workspace: bytes, key: str, slack: int) -> frozenset[int]:
     key = key[:LONGEST]
-    empty = blake2b(digest_size=8, person=workspace)
-    found = set()
-    for text in {*_without_spans(key.replace(" ", ""), slack), *_without_words(key.split())}:
-        digest = empty.copy()
+    empty = blake2b(digest_size=8, person=workspace).copy
+    texts = {*_without_spans(key.replace(" ", ""), slack), *_without_words(key.split())}
+    digests = []
+    for text in texts:
+        digest = empty()
         digest.update(text.encode())
-        found.add(int.from_bytes(digest.digest(), signed=True))
-    return frozenset(found)
+        digests.append(digest.digest())
+    return frozenset(unpack(f">{len(digests)}q", b"".join(digests)))
 
 
-def _without_spans(letters: str, slack: int) -> Iterator[str]:
+def _without_spans(letters: str, slack: int) -> list[str]:
     """What is before and after each span; of a name that is ``slack`` letters longer or shorter than it should be, too."""
     length = len(letters)
-    for meant in range(length - slack, length + slack + 1):
-        for begin, after in _spans(meant):
-            if begin + after <= length:
-                yield f"{meant} {letters[:begin]} {letters[length - after :]}"
+    return [
+        f"{meant} {letters[:begin]} {letters[length - after :]}"
+        for meant in range(length - slack, length + slack + 1)
+        for begin, after in _spans(meant)
+        if begin + after <= length
+    ]
 
 
 @lru_cache(maxsize=2 * LONGEST)

@@ -202,11 +202,8 @@ def _take_wave(
         answers[row.at] = Received("enriched" if now_at else "unchanged", lead_id, now_at, row.flags)
     for at, placed in zip(arrivals, places, strict=True):
         answers[at] = Received("touched" if placed.touched else "placed", placed.lead_id, placed, arrivals[at].flags)
-    _are_of(
-        workspace_id,
-        [(arrivals[at].lead_id, place.lead_id) for at, place in zip(arrivals, places, strict=True) if place.touched],
-        [row for row in wave if row.at in arrivals],
-    )
+    touched = {at: place.lead_id for at, place in zip(arrivals, places, strict=True) if place.touched}
+    _are_of(workspace_id, [(row, arrivals[row.at].lead_id, touched[row.at]) for row in wave if row.at in touched])
     if batch is not None:
         _note_changes(workspace_id, batch, [*changed, *(place for place in places if place.touched)])
 
@@ -219,7 +216,7 @@ def _said_before(workspace_id: UUID, rows: Sequence[Taken]) -> dict[tuple[str, s
         cursor.execute(
             # LATERAL: as in `_leads_here`.
             "SELECT said.source, said.external_id, said.digest, raw.lead "
-            "FROM unnest(%b::text[], %b::text[], %b::bytea[]) AS said(source, external_id, digest), "
+            "FROM unnest(%s::text[], %s::text[], %b::bytea[]) AS said(source, external_id, digest), "
             "LATERAL (SELECT lead FROM intake_rawpayload WHERE workspace_id = %s AND source = said.source "
             "AND external_id = said.external_id AND digest = said.digest LIMIT 1) raw",
             [
@@ -242,7 +239,7 @@ def _leads_here(workspace_id: UUID, rows: Sequence[Taken]) -> dict[tuple[str, st
         cursor.execute(
             # LATERAL with a limit: one look into the index for each, never a scan of all the leads for a thousand of them.
             "SELECT said.source, said.external_id, lead.id, lead.merged "
-            "FROM unnest(%b::text[], %b::text[]) AS said(source, external_id), "
+            "FROM unnest(%s::text[], %s::text[]) AS said(source, external_id), "
             "LATERAL (SELECT id, merged_into_id IS NOT NULL AS merged FROM crm_lead WHERE workspace_id = %s AND source = said.source "
             "AND external_id = said.external_id AND external_id IS NOT NULL "
             "UNION ALL SELECT lead_id, true FROM crm_touch WHERE workspace_id = %s AND source = said.source "
@@ -348,23 +345,23 @@ def _flags_after(flags: Sequence[str], row: Taken) -> list[str]:
     return list(dict.fromkeys([*kept, *row.flags]))
 
 
-def _are_of(workspace_id: UUID, touched: Sequence[tuple[UUID, UUID]], rows: Sequence[Taken]) -> None:
-    """Payloads that were kept for leads of their own are of the leads that they turned out to touch."""
+def _are_of(workspace_id: UUID, touched: Sequence[tuple[Taken, UUID, UUID]]) -> None:
+    """Payloads that were kept for leads of their own, the second of each, are of the leads that they turned out to touch, the third."""
     if not touched:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE intake_rawpayload raw SET lead = became.lead "
-            "FROM unnest(%b::text[], %b::text[], %b::bytea[]) AS said(source, external_id, digest), "
-            "unnest(%s::uuid[], %s::uuid[]) AS became(meant, lead) "
+            "UPDATE intake_rawpayload raw SET lead = said.became "
+            "FROM unnest(%s::text[], %s::text[], %b::bytea[], %s::uuid[], %s::uuid[]) "
+            "AS said(source, external_id, digest, meant, became) "
             "WHERE raw.workspace_id = %s AND raw.source = said.source AND raw.external_id = said.external_id "
-            "AND raw.digest = said.digest AND raw.lead = became.meant",
+            "AND raw.digest = said.digest AND raw.lead = said.meant",
             [
-                [row.source for row in rows],
-                [row.external_id for row in rows],
-                [row.digest for row in rows],
-                [meant for meant, _ in touched],
-                [lead for _, lead in touched],
+                [row.source for row, _, _ in touched],
+                [row.external_id for row, _, _ in touched],
+                [row.digest for row, _, _ in touched],
+                [meant for _, meant, _ in touched],
+                [became for _, _, became in touched],
                 workspace_id,
             ],
         )

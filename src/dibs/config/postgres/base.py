@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import select
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Self
+from uuid import UUID
 
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL
 from django.db.backends.postgresql.psycopg_any import BaseTzLoader
 from django.db.backends.postgresql.schema import DatabaseSchemaEditor as PostgreSQLSchemaEditor
+from psycopg.types.array import ListDumper
 
 
 class DatabaseSchemaEditor(PostgreSQLSchemaEditor):
@@ -42,12 +45,45 @@ class MomentLoader(BaseTzLoader):  # type: ignore[misc]
             return super().load(data)  # type: ignore[no-any-return]
 
 
+#: What a list holds, as far as it is written in one go.
+_TEXTS = ({str}, {str, type(None)})
+_IDS, _NUMBERS = {UUID}, {int}
+
+
+class ArrayDumper(ListDumper):
+    """Writes a list as an array. The driver's own takes each element by itself, which was a tenth of placing a batch of leads: it tells
+    by the thousand what they are known by."""
+
+    def dump(self, obj: list[Any]) -> Any:
+        kinds = set(map(type, obj))
+        if kinds in _TEXTS:
+            text = _texts(obj)
+            # NUL is refused with the right words there.
+            return super().dump(obj) if "\0" in text else text.encode(self._tx.encoding)
+        if kinds == _IDS:
+            return f"{{{','.join([f'{each.int:032x}' for each in obj])}}}".encode()
+        if kinds == _NUMBERS:
+            return f"{{{','.join(map(str, obj))}}}".encode()
+        return super().dump(obj)
+
+
+def _texts(texts: Iterable[str | None]) -> str:
+    """An array of texts, each in quotes, whatever it holds."""
+    quoted = ["NULL" if text is None else f'"{text}"' for text in texts]
+    joined = ",".join(quoted)
+    if "\\" in joined or joined.count('"') != 2 * len(quoted) - 2 * quoted.count("NULL"):
+        escaped = (text if text is None else text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+        joined = ",".join("NULL" if text is None else f'"{text}"' for text in escaped)
+    return f"{{{joined}}}"
+
+
 class DatabaseWrapper(PostgreSQL):
     SchemaEditorClass = DatabaseSchemaEditor
 
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
         params["context"].register_loader("timestamptz", MomentLoader)
+        params["context"].register_dumper(list, ArrayDumper)
         return params
 
     def is_usable(self) -> bool:
