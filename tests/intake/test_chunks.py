@@ -31,6 +31,7 @@ def long_file(tmp_path: Path) -> Path:
     rows = [f"{n},Person {n},03-3580-33{n % 100:02},01/02/2026" for n in range(CHUNK * 2 + 500)]
     rows[7] = "7,short"
     rows[CHUNK + 7] = f"{CHUNK + 7},nul\0,,"
+    rows[CHUNK * 2 + 7] = f"{CHUNK * 2 + 7},short"
     path.write_text("\n".join(["id,name,phone,when", *rows, ""]))
     return path
 
@@ -40,11 +41,18 @@ def test_another_process_makes_the_same_chunks(long_file: Path) -> None:
     assert here == there
     assert [chunk.rows for chunk in here] == [CHUNK, CHUNK, 500]
     assert [(why.row, why.code) for why in here[0].unread] == [(8, "row_short")]
+    assert [(why.row, why.line, why.code) for why in there[2].unread] == [(CHUNK * 2 + 8, CHUNK * 2 + 9, "row_short")]
     (refusal,) = here[1].prepared.refused
     assert (refusal.code, here[1].numbers[refusal.at]) == ("nul_byte", (CHUNK + 8, CHUNK + 9))
     assert here[1].raws[refusal.at].startswith(f"{CHUNK + 7},nul")
     assert here[0].prepared.taken[0].facts["phone"] == "+81335803300"
     assert here[0].prepared.taken[0].facts["received_at"] == datetime(2026, 1, 31, 15, tzinfo=UTC)
+
+
+def test_a_file_that_is_read_before_the_other_process_has_started_ends_too(tmp_path: Path) -> None:
+    path = tmp_path / "few.csv"
+    path.write_text("id,name,phone,when\n1,Person,03-3580-3301,01/02/2026\n")
+    assert list(chunks_ahead(reading(path))) == list(chunks(reading(path)))
 
 
 def test_what_goes_wrong_there_comes_up_here(tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ import structlog
 
 _log = structlog.get_logger()
 
+#: Objects that are made before memory is tidied again: a megabyte or two of what may turn out to be garbage.
+_TIDIED_AFTER = 20_000
+
 #: Seconds from one tick to the next, and after one that failed.
 _EVERY = 1.0
 _AFTER_FAILURE = 2.0
@@ -98,11 +101,13 @@ def _first_line(problem: BaseException) -> str:
 
 def keep_for_good() -> None:
     """Have what is loaded now left out when memory is tidied: it stays anyway, and to look through it again and again was a tenth of the
-    work of a batch of leads. Web processes do the same before they fork (``serving``)."""
+    work of a batch of leads. Web processes do the same before they fork (``serving``). And have it tidied less often than Python does: a
+    batch of a thousand leads is some hundred thousand objects that are all still needed, and to look through these was another tenth."""
     import dibs.distribution.ticking  # noqa: F401 (with all that it needs)
 
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_TIDIED_AFTER)
 
 
 def work_until_told() -> None:

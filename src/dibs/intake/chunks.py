@@ -31,8 +31,10 @@ from dibs.intake.preparing import Prepared, Sent, prepare
 
 #: Rows taken in by one transaction. More is hardly cheaper, and keeps the rotations it moves locked for longer.
 CHUNK = 1000
-#: From this size on, in bytes, another process is worth its start, which takes most of a second.
-LONG = 4 << 20
+#: From this size on, in bytes, another process is worth its start, which takes half a second of the other core.
+LONG = 1 << 20
+#: Chunks that are made ready here while it starts.
+_MEANWHILE = 2
 #: How much of a refused row is kept, in characters.
 _RAW = 20_000
 
@@ -80,8 +82,8 @@ class Reading:
     columns: tuple[str, ...] = ()
 
 
-def chunks(reading: Reading) -> Generator[Chunk]:
-    """The file's rows, made ready here and now."""
+def chunks(reading: Reading, first: int = 0) -> Generator[Chunk]:
+    """The file's rows, made ready here and now; without those of the chunks before the ``first``."""
     workbook = reading.sheet is not None
     with open_rows(
         reading.path,
@@ -92,6 +94,8 @@ def chunks(reading: Reading) -> Generator[Chunk]:
     ) as file:
         fitted = Fitted(MappingFile(reading.mapping), file.header, reading.timezone)
         rows = iter(file)
+        for _ in islice(rows, first * CHUNK):
+            pass
         while some := list(islice(rows, CHUNK)):
             unread: list[Refused] = []
             sent: list[Sent] = []
@@ -101,7 +105,8 @@ def chunks(reading: Reading) -> Generator[Chunk]:
                     unread.append(Refused(row.number, row.line, row.code, "", row.message, row.raw))
                     continue
                 fields, flags = fitted.fields(row.values)
-                sent.append(Sent(fields, dict(zip(file.header, map(storable, row.values), strict=True)), flags))
+                values = map(storable, row.values) if workbook else row.values
+                sent.append(Sent(fields, dict(zip(file.header, values, strict=True)), flags))
                 numbers.append((row.number, row.line))
             prepared = prepare(sent, now=reading.now, source=reading.source, where=reading.where, salt=fitted.salt)
             raws = {
@@ -112,7 +117,7 @@ def chunks(reading: Reading) -> Generator[Chunk]:
 
 
 def chunks_ahead(reading: Reading) -> Generator[Chunk]:
-    """The same, made ready by a process of its own a few chunks ahead. It ends with the generator."""
+    """The same, made ready by a process of its own a few chunks ahead, but for the first few. It ends with the generator."""
     # Not multiprocessing: that would run the caller's main module again. A session of its own, so that Ctrl-C reaches only who
     # started it, and that one ends this.
     maker = subprocess.Popen(
@@ -129,6 +134,8 @@ def chunks_ahead(reading: Reading) -> Generator[Chunk]:
         try:
             pickle.dump(reading, maker.stdin)
             maker.stdin.close()
+            with closing(chunks(reading)) as here:
+                yield from islice(here, _MEANWHILE)
             coming = taker.submit(_take_frame, maker.stdout)
             while (said := pickle.loads(coming.result())) is not None:  # noqa: S301 (from our own process)
                 if isinstance(said, BaseException):
@@ -164,7 +171,7 @@ def make_for_another() -> None:
     reading: Reading = pickle.load(sys.stdin.buffer)  # noqa: S301 (from who started us)
     out = sys.stdout.buffer
     try:
-        with closing(chunks(reading)) as made:
+        with closing(chunks(reading, first=_MEANWHILE)) as made:
             for chunk in made:
                 _give_frame(out, chunk)
         _give_frame(out, None)
