@@ -92,10 +92,28 @@ def _progress(*, shown: bool) -> Iterator[Callable[[int, int], None]]:
     if not shown:
         yield lambda done, whole: None
         return
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield told_in_lines()
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("Leads and wins", total=None)
         yield lambda done, whole: bar.update(task, total=whole, completed=done)
+
+
+def told_in_lines() -> Callable[[int, int], None]:
+    """Progress for a log, where no bar can be drawn: a line on standard error for each tenth."""
+    said = 0
+
+    def tell(done: int, whole: int) -> None:
+        nonlocal said
+        tenths = 10 * done // whole if whole else 0
+        if tenths > said:
+            said = tenths
+            click.echo(f"{done:,} of {whole:,} leads and wins played", err=True)
+
+    return tell
 
 
 def _tell(done: Replayed) -> None:

@@ -16,6 +16,7 @@ from tests.making import make_rep, make_team, make_user, make_workspace, publish
 from tests.web.conftest import as_
 from tests.web.test_leads import words
 
+from dibs.cli.replaying import told_in_lines
 from dibs.crm.models import Lead, Opportunity
 from dibs.delivery.models import Mail
 from dibs.distribution.models import Decision
@@ -147,6 +148,20 @@ def test_nothing_stays_of_a_history_that_is_broken_off(workspace: Workspace, fil
         History(workspace, "past", NOW).play(*files(), progress=stop)
     assert not Lead.objects.exists()
     assert not Decision.objects.exists()
+
+
+def test_a_log_is_told_how_far_it_is_at_each_tenth(
+    workspace: Workspace, files: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell = told_in_lines()
+    for done in range(0, 2_501, 7):
+        tell(done, 2_500)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == ["252 of 2,500 leads and wins played", "504 of 2,500 leads and wins played"]
+    assert len(lines) == 9
+    History(workspace, "past", NOW).play(*files(), progress=told_in_lines())
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split(" of ")[1] for line in told] == [f"{told[-1].split()[0]} leads and wins played"] * len(told)
 
 
 def test_it_is_played_where_there_is_nothing_to_mix_it_up_with(workspace: Workspace, files: Any) -> None:
