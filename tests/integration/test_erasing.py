@@ -18,9 +18,9 @@ from dibs.crm import do_not_contact
 from dibs.crm.models import Account, Lead, Note, Opportunity, Touch
 from dibs.distribution import acting
 from dibs.distribution.models import Decision, Standing
-from dibs.intake import erasing, receiving
+from dibs.intake import erasing, mentions, receiving
 from dibs.intake.models import Erasure, RawPayload, Source, Upload
-from dibs.intake.persons import Asked
+from dibs.intake.persons import Asked, Person
 from dibs.people.tenancy import enter
 from tests.integration.wrote_in import EMAIL, NAME, PHONE, POLICY, House, traces
 from tests.making import make_token, make_user, publish
@@ -172,6 +172,21 @@ def test_names_and_numbers_are_found_however_they_are_written(house: House) -> N
         Note.objects.create(workspace=house.workspace, lead_id=other, text=f"say {way}!")
     house.erase()
     assert {text.replace("(", "") for text in Note.objects.values_list("text", flat=True)} == {"say …!"}
+
+
+def test_somebody_with_very_many_numbers_and_names_is_looked_for_all_the_same(house: House) -> None:
+    lead = house.lead(name="Somebody Else", email="else@other.example", phone=None)
+    numbers = [f"+52 55 {1000 + nth} {9999 - nth}" for nth in range(1000)]
+    names = [f"Zelda Quixotte {nth}" for nth in range(1000)]
+    for said in ("ask (55) 1000-9999", "ask 55.1999.9000", "ask zelda quixotte 7", "ask 55 2000 8999", "ask 1000 9999"):
+        Note.objects.create(workspace=house.workspace, lead_id=lead, text=said)
+    texts = [*names, *numbers, *(number.removeprefix("+52 ") for number in numbers)]
+    assert mentions.look_through(house.workspace.id, "crm.Note", ("text",), texts, Person(), tell=True) == 3
+
+
+def test_of_texts_that_hold_others_the_shortest_are_enough() -> None:
+    assert mentions.shortest(["ana li", "dr. ana li", "55 12", "+52 55 12", "ana li", "li"]) == ["li", "55 12"]
+    assert mentions.shortest([]) == []
 
 
 def test_who_is_only_called_or_reached_alike_is_left_alone(house: House) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from dibs.engine.forgetting import GONE
 
-#: What people write between the digits of a number; PostgreSQL's ``translate`` takes it out.
+#: What people write between the digits of a number.
 BETWEEN = " ().-/\u00a0\u2011\u3000"
 #: The fewest digits that are taken for a number.
 _DIGITS = 7
