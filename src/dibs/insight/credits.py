@@ -5,18 +5,16 @@ What one earns is nobody else's to see but of who leads them: fair play is for a
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import astuple, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
-from dibs.crm.formulas import export_safe
 from dibs.insight.fair_play import reps_watched
+from dibs.insight.sheets import csv_of
 from dibs.people.caller import Caller
 from dibs.people.models import Role
 
@@ -98,18 +96,7 @@ def credit_lines(caller: Caller, since: datetime, until: datetime) -> list[Line]
 
 def as_csv(lines: list[Line]) -> str:
     """The lines as a file that a spreadsheet opens: moments in UTC, and no cell that it would run as a formula."""
-    into = io.StringIO()
-    writer = csv.writer(into, lineterminator="\r\n")
-    writer.writerow(Line.__dataclass_fields__)
-    for line in lines:
-        writer.writerow([_cell(value) for value in astuple(line)])
-    return into.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return export_safe(value)
+    return csv_of(Line.__dataclass_fields__, map(astuple, lines))
 
 
 def _whose(caller: Caller) -> dict[UUID, tuple[str, str]]:

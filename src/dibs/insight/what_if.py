@@ -6,21 +6,19 @@ one number.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from dibs.crm.formulas import export_safe
 from dibs.distribution import policies
 from dibs.distribution.models import Comparison, Difference
 from dibs.distribution.overseeing import ANY_MANAGER
 from dibs.insight.crew import rep_names
 from dibs.insight.leads import leads_in_sight
 from dibs.insight.pages import BadCursor, Page, cursor_after, last_seen
+from dibs.insight.sheets import csv_of
 from dibs.insight.sight import Eyes, SeenLead
 from dibs.people.caller import Caller
 from dibs.people.models import Rep
@@ -183,22 +181,15 @@ def as_csv(caller: Caller, comparison: Comparison, now: datetime) -> str:
     """
     if comparison.changed > MOST_LINES:
         raise TooManyLines
-    into = io.StringIO()
-    writer = csv.writer(into, lineterminator="\r\n")
-    writer.writerow([*_LEAD, *(f"{side}_{name}" for side in ("before", "after") for name in _CELLS)])
+    names = [*_LEAD, *(f"{side}_{name}" for side in ("before", "after") for name in _CELLS)]
+    return csv_of(names, _cells(caller, comparison, now))
+
+
+def _cells(caller: Caller, comparison: Comparison, now: datetime) -> Iterator[list[Any]]:
     after = 0
     while rows := list(_differences(comparison, None).filter(nth__gt=after)[:_PAGE]):
         after = rows[-1].nth
         for changed in _seen(caller, rows, now):
             cells = [changed.lead.get(name) for name in _LEAD]
             cells += [side.get(name) for side in (changed.before, changed.after) for name in _CELLS]
-            writer.writerow([_cell(value) for value in cells])
-    return into.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    if isinstance(value, UUID):
-        return str(value)
-    return export_safe(value)
+            yield cells

@@ -20,6 +20,7 @@ from dibs.engine.policy import Checked, PolicyRefused
 from dibs.insight import what_if
 from dibs.insight.pages import BadCursor
 from dibs.people.access import Action
+from dibs.web.downloads import spreadsheet
 from dibs.web.drawing import against
 from dibs.web.policy import marked
 from dibs.web.shown import called
@@ -118,11 +119,7 @@ def comparison_file(visit: Visit, comparison_id: UUID) -> HttpResponse:
         file = what_if.as_csv(visit.caller, found, visit.now)
     except what_if.TooManyLines:
         return HttpResponse(_("That is too much for one file. Choose a shorter period."), status=422)
-    headers = {
-        "Content-Disposition": f'attachment; filename="dibs-comparison-{found.created_at:%Y-%m-%d}.csv"',
-        "Cache-Control": "private, no-store",
-    }
-    return HttpResponse(file, content_type="text/csv; charset=utf-8", headers=headers)
+    return spreadsheet(f"dibs-comparison-{found.created_at:%Y-%m-%d}.csv", file)
 
 
 def _begin(visit: Visit, text: str, since: str, until: str) -> HttpResponse:

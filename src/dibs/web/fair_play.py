@@ -15,6 +15,7 @@ from dibs.insight.cherry import ENOUGH
 from dibs.insight.credits import TooManyLines, as_csv, credit_lines, credits_earned
 from dibs.insight.fair_play import lately, open_to, pools_moved
 from dibs.people.access import Action
+from dibs.web.downloads import spreadsheet
 from dibs.web.drawing import course
 from dibs.web.shown import rounded, short_span
 from dibs.web.visit import Visit, page
@@ -60,8 +61,7 @@ def credits_file(visit: Visit) -> HttpResponse:
     except TooManyLines:
         return HttpResponse(_("That is too much for one file. Choose a shorter period."), status=422)
     name = f"dibs-credits-{visit.now:%Y-%m-%d}-{days}-days.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
-    return HttpResponse(as_csv(lines), content_type="text/csv; charset=utf-8", headers=headers)
+    return spreadsheet(name, as_csv(lines))
 
 
 def _days(visit: Visit) -> int:
