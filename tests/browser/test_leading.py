@@ -90,7 +90,6 @@ def test_what_somebody_else_decides_about_is_struck_through_and_goes(company: Co
     page = log_in(company.manager)
     page.goto("/review/")
     expect(page.locator("#live")).to_have_text("Live")
-    page.wait_for_timeout(1_200)
     page.locator(f"#case-{first} input").check()
     enter(company.workspace.id)
     acting.assign(caller_of(company.ops), first, "aiko", now())

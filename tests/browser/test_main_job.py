@@ -109,7 +109,6 @@ def test_a_row_that_somebody_took_is_struck_through_and_goes(company: Company, l
     lead = company.lead(company="Goes Away")
     page = log_in(company.aiko)
     expect(page.locator("#live")).to_have_text("Live")
-    page.wait_for_timeout(1_200)  # the stream listens from its first look on
     enter(company.workspace.id)
     assert isinstance(claim_lead(caller_of(company.budi.user), lead, now()), Claimed)
     row = page.locator(f"#lead-{lead}")
@@ -129,7 +128,6 @@ def test_who_took_a_lead_can_be_read_in_full_and_the_panel_promises_nothing_more
     page = log_in(company.aiko, viewport={"width": 1280, "height": 800})
     expect(page.locator("#live")).to_have_text("En directo")
     expect(page.locator("#panel")).to_contain_text("Espera desde hace")
-    page.wait_for_timeout(1_200)
     page.evaluate("document.getElementById('waiting').removeAttribute('data-count')")  # as where counting stopped
     enter(company.workspace.id)
     assert isinstance(claim_lead(caller_of(company.budi.user), lead, now()), Claimed)
@@ -146,7 +144,6 @@ def test_a_lead_that_comes_in_is_announced_and_nothing_jumps(company: Company, l
     company.lead(company="Was Here")
     page = log_in(company.aiko)
     expect(page.locator("#live")).to_have_text("Live")
-    page.wait_for_timeout(1_200)
     company.lead(company="Just Came", employees=300)
     fresh = page.get_by_role("button", name="1 new lead: show it")
     expect(fresh).to_be_visible()
@@ -203,7 +200,6 @@ def test_the_floor_follows_what_happens(company: Company, log_in: LogIn) -> None
     page = log_in(company.manager)
     expect(page).to_have_url(re.compile("/floor/"))
     expect(page.locator("#live")).to_have_text("Live")
-    page.wait_for_timeout(1_200)
     enter(company.workspace.id)
     claim_lead(caller_of(company.aiko.user), lead, now())
     expect(page.locator(".feed")).to_contain_text("Watched Inc claimed by Aiko")

@@ -103,7 +103,6 @@ def test_the_queue_has_one_button_and_moves_on_by_itself(company: Company, log_i
     head = page.locator("#turn h2")
     expect(head).to_have_text("First In Line")
     expect(page.locator("#live")).to_have_text("Live")
-    page.wait_for_timeout(1_200)
     enter(company.workspace.id)
     assert isinstance(claim_lead(caller_of(company.budi.user), first, now()), Claimed)
     expect(head).to_have_text("Second In Line")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ import psycopg
 import structlog
 from django.db import DatabaseError, InterfaceError, connections
 
-from dibs.config.watching import Viewer
+from dibs.config.watching import Viewer, latest_event
 from dibs.delivery.wake import CHANNEL
 
 _log = structlog.get_logger()
@@ -67,12 +67,14 @@ class Fanout:
         self._readers: dict[UUID, dict[asyncio.Queue[str | None], Viewer]] = defaultdict(dict)
         self._places: dict[UUID, _Place] = {}
 
-    @contextmanager
-    def reader(self, viewer: Viewer) -> Iterator[asyncio.Queue[str | None]]:
-        """A queue of messages for this viewer; ``None`` in it is the end."""
+    @asynccontextmanager
+    async def reader(self, viewer: Viewer) -> AsyncIterator[asyncio.Queue[str | None]]:
+        """A queue of messages for this viewer, of all that happens from here on; ``None`` in it is the end."""
         queue: asyncio.Queue[str | None] = asyncio.Queue(_BEHIND)
         self._readers[viewer.workspace_id][queue] = viewer
         try:
+            if viewer.workspace_id not in self._places:
+                self._places.setdefault(viewer.workspace_id, _Place(await latest_event()))
             yield queue
         finally:
             readers = self._readers[viewer.workspace_id]
@@ -110,10 +112,7 @@ class Fanout:
     async def _read(self, database: psycopg.AsyncConnection[Any], workspace_id: UUID, *, look_behind: bool) -> None:
         place = self._places.get(workspace_id)
         if place is None:
-            cursor = await database.execute("SELECT last_value FROM delivery_outbox_seq")
-            (high,) = await cursor.fetchone() or (0,)
-            self._places[workspace_id] = _Place(high)
-            return
+            return  # its first reader is about to note it
         since = place.look_behind() if look_behind else place.high
         await database.execute("SELECT set_config('dibs.workspace', %s, false)", [str(workspace_id)])
         cursor = await database.execute(

@@ -93,7 +93,7 @@ async def _stream(viewer: Viewer, again: bool, receive: Receive, send: Send) -> 
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     gone = asyncio.ensure_future(_hung_up(receive))
-    with _fanout.reader(viewer) as queue:
+    async with _fanout.reader(viewer) as queue:
         try:
             await _chunk(send, "retry: 2000\n" + message("many" if again else "hello", {}, 0))
             while not gone.done():

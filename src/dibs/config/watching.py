@@ -95,8 +95,20 @@ async def viewer_with(token: str) -> Viewer | None:
     return Viewer(found[0].workspace_id, user_id, found[1]) if found else None
 
 
+async def latest_event() -> int:
+    """The number of the latest event in the outbox, of whichever workspace."""
+    return await _ask(_latest_event)
+
+
 async def _ask(question: Callable[..., T], *arguments: Any) -> T:
     return await asyncio.get_running_loop().run_in_executor(_asking, question, *arguments)
+
+
+def _latest_event() -> int:
+    close_old_connections()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM delivery_outbox_seq")
+        return int(cursor.fetchone()[0])
 
 
 def _look(user_id: UUID) -> tuple[Caller, Sight] | None:

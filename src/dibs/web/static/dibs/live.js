@@ -13,12 +13,13 @@ let renewing = 0;
 
 function open() {
   const stream = new EventSource(body.dataset.stream);
+  // Either is said once what happens from then on will be told.
   stream.addEventListener("hello", () => status(true));
+  stream.addEventListener("many", () => status(true));
   stream.addEventListener("lead", (message) => moved(JSON.parse(message.data)));
   stream.addEventListener("many", (message) => flood(JSON.parse(message.data)));
   stream.addEventListener("policy", (message) => ruled(JSON.parse(message.data)));
   stream.addEventListener("rep", () => look());
-  stream.onopen = () => status(true);
   stream.onerror = () => status(false);
   addEventListener("pagehide", () => stream.close());
 }
