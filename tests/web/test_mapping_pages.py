@@ -17,7 +17,7 @@ from django.utils.timezone import now
 
 from dibs.crm.models import Lead
 from dibs.intake.background import carry_out
-from dibs.intake.models import Import, Source
+from dibs.intake.models import Import, RawPayload, Source
 from dibs.intake.undoing import undo
 from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
@@ -191,6 +191,8 @@ def test_what_stands_in_a_column_of_ones_own_can_be_read_as_what_it_is(browser: 
     assert "day first or month first. Say which" in page
     assert [chosen(page, at, "as") for at in (1, 2, 3)] == ["moment", "number", "yes_no"]
     assert '<option value="," selected>' in page
+    assert "<th>Renewal</th><th>Score</th><th>VIP</th>" in page
+    assert re.findall(r'<td class="cut">(.*?)</td>', page)[:4] == ["Ana", "03/04/2027", "1,200.50", "yes"]
     imported(browser, workspace, where, **columns, **kinds | {"as_1": "day"})
     said = Lead.objects.get(name="Ana").attributes
     assert said == {"Renewal": "2027-04-03T00:00:00+00:00", "Score": 1200.5, "VIP": True, "Code": "A1"}
@@ -227,6 +229,23 @@ def test_refused_rows_are_mended_in_their_file_and_imported_again(browser: Clien
         ("Eva", "+34600000003", "a"),
         ("Pia", "x", None),
     }
+
+
+def test_names_in_two_columns_are_joined_in_their_order_again_and_again(browser: Client, workspace: Workspace) -> None:
+    columns = {"to_0": "name", "to_1": "name", "to_2": "email"}
+    for n in range(2):
+        content = f"First name,Last name,email\nAna{n},Sol,ana{n}@x.example\n".encode()
+        imported(browser, workspace, sent(browser, content), **columns)
+    assert set(Lead.objects.values_list("name", flat=True)) == {"Ana0 Sol", "Ana1 Sol"}
+
+
+def test_the_same_file_again_is_nothing_new(browser: Client, workspace: Workspace) -> None:
+    content = b"First name,Last name,email,Renewal\nAna,Sol,ana@x.example,31/12/2026\n"
+    columns = {"to_0": "name", "to_1": "name", "to_2": "email", "to_3": "attributes", "as_3": "day"}
+    imported(browser, workspace, sent(browser, content), **columns)
+    batch = imported(browser, workspace, sent(browser, content), **columns)
+    batch.refresh_from_db()
+    assert (batch.counts["unchanged"], RawPayload.objects.count()) == (1, 1)
 
 
 def test_imported_over_the_api_a_file_is_read_as_its_preview_shows(browser: Client, workspace: Workspace) -> None:

@@ -41,7 +41,6 @@ def begin(workspace: Workspace, upload: Upload, wanted: Wanted, by: User | None,
         "header": reading.header,
         **layout(reading),
     }
-    options["mapping"] = reading.mapping.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     with transaction.atomic():
         # Two who press the button at once: the second finds the import of the first.
         Upload.objects.select_for_update(of=("self",)).only("id").get(id=upload.id)

@@ -40,17 +40,19 @@ def earlier(workspace: Workspace, source: str, header: Sequence[str]) -> Mapping
     if not said:
         return None
     kept = kept_mapping(said)
+    before = kept.mapping
+    columns, external_id = dict(before.columns), before.external_id
     try:
         Fitted(kept, header, workspace.timezone)
     except MappingRefused:
-        pass
+        columns = {name: column for name, column in columns.items() if name in header}
+        external_id = external_id if external_id in header else None
+        if not columns and external_id is None:
+            return None
     else:
-        return kept
-    before = kept.mapping
-    columns = {name: column for name, column in before.columns.items() if name in header}
-    external_id = before.external_id if before.external_id in header else None
-    if not columns and external_id is None:
-        return None
+        # Who said on the page what becomes of each column left some out; of columns that became attributes unasked nobody did.
+        if before.rest == "drop":
+            return kept
     filled = {target for column in columns.values() for target in column.to} | (
         {"external_id"} if external_id else set()
     )

@@ -266,13 +266,17 @@ def _begin(workspace: Workspace, reading: Reading, size: int, by: User | None) -
 
 
 def layout(reading: Reading) -> dict[str, Any]:
-    """What a refused row is told apart by, for an import's ``options``."""
-    return {"columns": list(reading.columns), "delimiter": "," if reading.sheet else reading.delimiter}
+    """How the file is read, and what a refused row is told apart by, for an import's ``options``."""
+    return {
+        "mapping": reading.mapping.to_keep(),
+        "columns": list(reading.columns),
+        "delimiter": "," if reading.sheet else reading.delimiter,
+    }
 
 
 def note_source(workspace: Workspace, name: str, mapping: Mapping, kind: str, now: datetime) -> None:
     """Keep the source of an import, and how its files are read: the next is read so unless somebody says otherwise."""
-    said = mapping.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    said = mapping.to_keep()
     known, made = Source.objects.get_or_create(
         workspace=workspace,
         name=name,

@@ -6,6 +6,7 @@ Mistakes in it are found before a single row is read, each with its line and col
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from datetime import datetime
@@ -116,8 +117,14 @@ class Mapping(_Part):
 
     def digest(self) -> str:
         """Names what this mapping makes of a row: the same row by another mapping is another thing said."""
-        said = self.model_dump_json(exclude={"mapping", "encoding", "delimiter"})
-        return hashlib.sha256(said.encode()).hexdigest()
+        said = self.model_dump(mode="json", exclude={"mapping", "encoding", "delimiter"})
+        return hashlib.sha256(json.dumps([list(self.columns), said], sort_keys=True).encode()).hexdigest()
+
+    def to_keep(self) -> dict[str, Any]:
+        """The mapping for the database, as `kept_mapping` reads it. There JSON keeps no order of names, and the columns have one: those that
+        fill one field are joined in it."""
+        said = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        return said | {"columns": [[name, column] for name, column in said.get("columns", {}).items()]}
 
     def place(self, country: str, timezone: str) -> Place:
         """Where the source is, with the workspace's ``country`` and ``timezone`` where the mapping says nothing."""
@@ -174,7 +181,7 @@ class MappingFile:
 
 def kept_mapping(said: Map[str, Any]) -> MappingFile:
     """A mapping as it was kept in the database, as JSON."""
-    return MappingFile(Mapping.model_validate(_with_tuples(said)))
+    return MappingFile(Mapping.model_validate(_with_tuples({**said, "columns": dict(said.get("columns", ()))})))
 
 
 def _with_tuples(said: Any) -> Any:

@@ -180,7 +180,7 @@ def mapping_from(
             columns[name] = kept
         else:
             columns[name] = Told(to=(target,))
-        if name in kinds:
+        if name in kinds and not (kinds[name] == "number" and columns[name].kind == "whole"):
             columns[name] = columns[name].model_copy(update={"kind": kinds[name], "dates": ()})
         if name in dates:
             columns[name] = columns[name].model_copy(update={"dates": tuple(dates[name])})

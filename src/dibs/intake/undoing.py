@@ -99,7 +99,8 @@ def _forget_mapping(batch: Import) -> None:
         return
     others = Import.objects.filter(workspace_id=batch.workspace_id, source=batch.source).exclude(id=batch.id)
     before = others.exclude(state__in=("undone", "undoing")).order_by("-started_at").values_list("options", flat=True)
-    source.mapping = next((options["mapping"] for options in before if options.get("mapping")), None)
+    kept = (options["mapping"] for options in before if options.get("mapping"))
+    source.mapping = next((mapping for mapping in kept if not mapping.get("enrich")), None)
     source.save(update_fields=["mapping"])
 
 

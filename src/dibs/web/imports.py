@@ -43,6 +43,8 @@ from dibs.web import told_of_files as told
 from dibs.web.sources import source_in
 from dibs.web.visit import Visit, page
 
+#: Before the name of a fact of one's own.
+ATTRIBUTES = "attributes."
 #: Imports on one page, and refused rows that are shown with one.
 _ROWS, _REFUSED = 30, 50
 #: What goes along from the file being sent to its being imported.
@@ -179,6 +181,7 @@ def new_import(visit: Visit, upload_id: UUID) -> HttpResponse:
         numbers=seen is not None and any(map(numeric, seen.mapping.columns.values())),
         read_as=_read_as,
         cell=_cell,
+        fact=_fact,
         rows=_rows(seen) if seen else 0,
         outcomes=[(name, seen.counts.get(name, 0)) for name in OUTCOMES] if seen else [],
         warnings=[(str(told.WARNINGS[code]), _doubt(what)) for code, what in seen.warnings] if seen else [],
@@ -213,7 +216,7 @@ def _chosen(form: QueryDict, before: MappingFile, header: list[str], rows: list[
 def _read_as(column: Column) -> str:
     """How a column is read, as the form has it."""
     if column.kind != "moment" and "received_at" not in column.to:
-        return column.kind
+        return "number" if column.kind == "whole" else column.kind
     return order_of(column.dates) or "own" if column.dates else "moment"
 
 
@@ -248,9 +251,15 @@ def _about(given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _shown(seen: Preview) -> list[str]:
-    """The fields that the first rows have, in the order of the form."""
+    """The fields that the first rows have, in the order of the form, then the facts of one's own that are read as more than text."""
     there = {name for row in seen.rows for name, value in row.fields.items() if value not in (None, "", {})}
-    return [name for name in (*_TARGETS, "answers") if name in there]
+    read = [column.to[0] for column in seen.columns if column.kind != "text" and _fact(column.to[0])]
+    return [name for name in (*_TARGETS, "answers") if name in there] + read
+
+
+def _fact(name: str) -> str:
+    """What a fact of one's own is called; empty for a field."""
+    return name.removeprefix(ATTRIBUTES) if name.startswith(ATTRIBUTES) else ""
 
 
 def _rows(seen: Preview) -> int:

@@ -300,8 +300,7 @@ def test_the_command_finds_a_mapping_beside_the_file(
     ("content", "mapping", "said"),
     [
         ("", None, "is empty"),
-        ("id,,name\n1,2,3\n", None, "Column 2"),
-        ("id,name,id\n1,2,3\n", None, "Columns 1 and 3"),
+        ('id,"name\n1,2\n', None, "Is a quote left open?"),
         ("a@b.jp,Aiko\n", None, "the header is missing"),
         ("id\n1\n", "columns: {id: nmae}\n", "did you mean name?"),
         ("id\n1\n", "columns: {no: name}\n", "no column 'no'"),
