@@ -223,7 +223,7 @@ def test_a_source_says_what_all_its_leads_have_in_common(company: Company) -> No
     kept = Lead.objects.get(source="rented")
     assert (kept.campaign, kept.consent) == ("spring", False)
     (card,) = [c for c in company.call(company.ops, "GET", "/sources").json()["items"] if c["name"] == "rented"]
-    assert (card["leads"], card["open_leads"], card["vendor"], card["share"]) == (1, 1, "Lists Ltd", None)
+    assert (card["leads"], card["open_leads"], card["vendor"], card["share"]) == (1, 1, "Lists Ltd", 0.0)
     changed = company.call(company.ops, "PATCH", f"/sources/{card['id']}", {"campaign": None})
     assert (changed.status_code, changed.json()["campaign"]) == (200, None)
     (campaign,) = company.call(company.ops, "GET", "/campaigns").json()["items"]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from html import unescape
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from dibs.crm.models import Lead, Opportunity
+from dibs.insight.behind import PARTS, Counting, leads_behind
 from dibs.insight.reports import MOST_GROUPS, Counted, Report, UnknownGroup, groups_at_hand, report
 from dibs.people.caller import caller_of
 from dibs.people.models import Workspace
@@ -217,7 +220,7 @@ def test_the_page_says_it_in_numbers(company: Company) -> None:
             ended_at=FEBRUARY + timedelta(n),
         )
     text = words(as_(company.ops).get("/reports/?days=all&by=source"))
-    for said in ("Reports", "Ads", "January 2026", "February 2026", "25.0%", "no budget", "12"):
+    for said in ("Reports", "Ads", "January 2026", "February 2026", "25%", "no budget", "12"):
         assert said in text, said
     assert words(as_(company.ops).get("/reports/?days=30&by=nonsense"))
     nothing = words(as_(company.ops).get("/reports/?days=30"))
@@ -225,3 +228,88 @@ def test_the_page_says_it_in_numbers(company: Company) -> None:
     file = as_(company.ops).get("/reports/leads.csv?days=all&by=source")
     assert file["Content-Type"].startswith("text/csv")
     assert b"ads,2026-02,9,0,0,9,0,0,0" in file.content
+
+
+def behind(company: Company, who: Any = None, part: str = "leads", **which: Any) -> int:
+    counting = Counting(**{"since": SINCE, "until": UNTIL, "part": part, **which})
+    return len(leads_behind(caller_of(who or company.ops), counting, "x", now=UNTIL).items)
+
+
+def test_behind_every_number_are_as_many_leads(company: Company) -> None:
+    won = converted(company, JANUARY, 40, source="ads")
+    Opportunity.objects.create(
+        workspace=company.workspace,
+        lead_id=won,
+        owner=company.aiko,
+        name="X",
+        state="won",
+        stage="qualified",
+        amount=Decimal(5),
+        currency="EUR",
+    )
+    gone = {"state": "retired", "owner": company.aiko, "ended_at": FEBRUARY}
+    came(company, JANUARY, source="ads", retired_why="no_interest", **gone)
+    came(company, FEBRUARY, source="fair", country="ES", retired_why=None, **gone)
+    came(company, FEBRUARY, source="ads", contacted_at=FEBRUARY, attributes={"origin": "x"})
+    came(company, FEBRUARY, source="ads", state="merged")
+    converted(company, FEBRUARY, 2, source="fair", country="JP")
+    for who in (company.ops, company.manager):
+        for by in ("source", "country", "rep", "attributes.origin"):
+            found = told(company, by, who)
+            for part in PARTS:
+                assert behind(company, who, part) == getattr(found.total, part)
+                for group in found.groups:
+                    one = {"by": by, "name": group.name, "grouped": True}
+                    assert behind(company, who, part, **one) == getattr(group.all, part), (by, part, group.name)
+                    for (_month, _), counted, since, until in zip(
+                        found.months, group.months, (SINCE, FEBRUARY.replace(day=1, hour=0)),
+                        (FEBRUARY.replace(day=1, hour=0), UNTIL), strict=True,
+                    ):  # fmt: skip
+                        assert behind(company, who, part, **one, since=since, until=until) == getattr(counted, part)
+            for why, count in found.retired:
+                assert behind(company, who, "retired", why=why) == count
+
+
+def test_from_a_number_one_comes_to_its_leads(company: Company) -> None:
+    for n in range(3):
+        converted(company, JANUARY, 2, source="ads & more", country="ES" if n else "JP")
+    page = as_(company.ops).get("/reports/?days=all&by=source").content.decode()
+    links = [unescape(link) for link in re.findall(r'href="(/reports/leads/[^"]*)"', page)]
+    assert "/reports/leads/?days=all&by=source&part=converted&name=ads+%26+more" in links
+    assert "/reports/leads/?days=all&by=source&part=leads&month=2026-01" in links
+    for link in links:
+        answer = as_(company.ops).get(link)
+        assert answer.content.decode().count('href="/leads/') == 3, link
+    behind = words(as_(company.ops).get("/reports/leads/?days=all&by=country&part=converted&name=JP&month=2026-01"))
+    assert "Converted · Country: Japan · January 2026" in behind
+    empty = words(as_(company.ops).get("/reports/leads/?days=all&by=source&none=1"))
+    assert "No lead fits that any more" in empty
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "part=x",
+        "month=2026-13",
+        "month=x",
+        "name=%00",
+        "by=attributes.%00",
+        "by=x&name=y",
+        "cursor=x",
+        "why=x",
+        "days=1",
+    ],
+)
+def test_a_number_that_cannot_be_is_no_error(company: Company, asked: str) -> None:
+    converted(company, JANUARY, 2)
+    assert as_(company.ops).get(f"/reports/leads/?{asked}").status_code in {200, 302}
+
+
+def test_the_leads_behind_a_number_come_a_page_at_a_time(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dibs.web.reports._ROWS", 2)
+    for _ in range(3):
+        converted(company, JANUARY, 2)
+    first = as_(company.ops).get("/reports/leads/?days=all&part=converted").content.decode()
+    (more,) = re.findall(r'rel="next" href="([^"]*)"', first)
+    second = as_(company.ops).get(f"/reports/leads/{unescape(more)}").content.decode()
+    assert (first.count('href="/leads/'), second.count('href="/leads/')) == (2, 1)

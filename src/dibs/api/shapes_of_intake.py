@@ -138,7 +138,7 @@ class SourceOut(Outgoing):
     retired: int
     barred: int = Field(description="Leads whose person must not be contacted.")
     customers: int = Field(description="Leads of accounts that are customers already.")
-    share: float | None = Field(description="Converted of ended, 0..1.")
+    share: float | None = Field(description="Converted of all that came, 0..1.")
     last_seen: datetime | None
 
 
@@ -209,7 +209,7 @@ class CampaignOut(Outgoing):
     leads: int
     converted: int
     retired: int
-    share: float | None = Field(description="Converted of ended, 0..1.")
+    share: float | None = Field(description="Converted of all that came, 0..1.")
     last_seen: datetime | None
 
 

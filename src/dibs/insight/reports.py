@@ -145,7 +145,7 @@ def report(caller: Caller, by: str, since: datetime, until: datetime, now: datet
     ``attributes.NAME``. Raises `UnknownGroup`.
     """
     enter(caller.workspace_id)
-    said, named = _said(by)
+    said, named = said_by(by)
     scope, values = range_of(Eyes(caller, now))
     zone = zone_of(caller)
     leads = f"""
@@ -274,8 +274,8 @@ def as_csv(told: Report) -> str:
     return into.getvalue()
 
 
-def _said(by: str) -> tuple[str, list[str]]:
-    """The SQL of what leads are told apart by, and its parameters."""
+def said_by(by: str) -> tuple[str, list[str]]:
+    """The SQL of what leads are told apart by, and its parameters. Raises `UnknownGroup`."""
     if by in GROUPS:
         return f"nullif({GROUPS[by]}, '')", []
     name = by.removeprefix(ATTRIBUTE)

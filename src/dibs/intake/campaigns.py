@@ -47,9 +47,8 @@ class CampaignCard:
 
     @property
     def share(self) -> float | None:
-        """Converted of ended, 0..1."""
-        ended = self.converted + self.retired
-        return self.converted / ended if ended else None
+        """Converted of all that came, 0..1, as in the reports."""
+        return self.converted / self.leads if self.leads else None
 
 
 def write_campaign(workspace_id: UUID, told: Mapping[str, Any], *, campaign_id: UUID | None = None) -> Campaign:

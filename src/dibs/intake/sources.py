@@ -34,7 +34,7 @@ class SourceRefused(Exception):
 @dataclass(frozen=True, slots=True)
 class SourceCard:
     """A source, and its leads: how many came, are open, were converted and retired, must not be contacted, are of customers; ``share`` is
-    converted of ended, 0..1. ``id`` is ``None`` where leads name a source that nobody has written down."""
+    converted of all that came, 0..1, as in the reports. ``id`` is ``None`` where leads name a source that nobody has written down."""
 
     name: str
     id: UUID | None
@@ -54,8 +54,7 @@ class SourceCard:
 
     @property
     def share(self) -> float | None:
-        ended = self.converted + self.retired
-        return self.converted / ended if ended else None
+        return self.converted / self.leads if self.leads else None
 
 
 def write_source(workspace_id: UUID, told: Mapping[str, Any], *, source_id: UUID | None = None) -> Source:

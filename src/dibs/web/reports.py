@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from dibs.delivery.wording import active_language, country_name, field_name, titled
+from dibs.delivery.wording import active_language, country_name, field_name, titled, word
+from dibs.insight.behind import PARTS, Counting, leads_behind
+from dibs.insight.pages import BadCursor
 from dibs.insight.reports import (
     ATTRIBUTE,
     GROUPS,
@@ -22,16 +28,20 @@ from dibs.insight.reports import (
     first_received,
     groups_at_hand,
     report,
+    zone_of,
 )
 from dibs.people.access import Action
 from dibs.web.drawing import cells, funnel
 from dibs.web.fair_play import ways_in_words
+from dibs.web.shown import month as month_shown
 from dibs.web.shown import rounded, short_span
 from dibs.web.visit import Visit, page
 
 #: The periods to choose from, in days; beside them the whole time there are leads of.
 PERIODS = (30, 90, 365)
 _ALL = "all"
+#: Leads on one page of those behind a number.
+_ROWS = 50
 #: With so few leads a share says nothing.
 ENOUGH = 10
 
@@ -52,6 +62,7 @@ def reports(visit: Visit) -> HttpResponse:
         ways=[(way, _way(way)) for way in (ways if by in ways else [*ways, by])],
         by_name=_way(by),
         called=lambda name: _called(by, name, visit.names),
+        behind=lambda part, **which: _behind(days, by, part, **which),
         steps=funnel(told.total),
         shaded=cells(told, ENOUGH),
         highest=_highest(told),
@@ -73,11 +84,90 @@ def reports_file(visit: Visit) -> HttpResponse:
     return HttpResponse(as_csv(told), content_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _asked(visit: Visit) -> tuple[str, str, Report]:
-    """The period, what the leads are told apart by, and what became of them. What cannot be is as if it were not asked."""
+@require_GET
+@page(Action.SEE_REPORTS)
+def behind(visit: Visit) -> HttpResponse:
+    """The leads that a number of the report counts."""
+    form = visit.request.GET
+    days, by = _period(visit)
+    part = form.get("part", "") if form.get("part") in PARTS else "leads"
+    which = {name: form[name].replace("\0", "")[:300] for name in ("month", "name", "none", "why") if form.get(name)}
+    first = _first_day(which.get("month", ""), visit)
+    since, until = _since(visit, days), visit.now
+    if first is not None:
+        since, until = max(since, first), min(until, (first + timedelta(days=32)).replace(day=1))
+    grouped = "name" in which or "none" in which
+    name = which.get("name")
+    counting = Counting(since, until, part, by, name, grouped, which.get("why"))
+    asked = urlencode({"days": days, "by": by, "part": part, **which})
+    try:
+        found = leads_behind(visit.caller, counting, asked, cursor=form.get("cursor"), limit=_ROWS, now=visit.now)
+    except BadCursor:
+        return redirect(f"{reverse('report_leads')}?{asked}")
+    except UnknownGroup:
+        return redirect("reports")
+    said = [_parts()[part]]
+    if grouped:
+        said.append(f"{_way(by)}: {_called(by, name, visit.names)}")
+    if "why" in which:
+        said.append(word("why", which["why"]))
+    if first is not None:
+        said.append(month_shown(first.date()))
+    return visit.show(
+        "reports/leads.html",
+        tab="reports",
+        leads=found.items,
+        names=visit.names,
+        said=said,
+        back=f"{reverse('reports')}?{urlencode({'days': days, 'by': by})}",
+        more=f"?{asked}&cursor={found.next}" if found.next else None,
+    )
+
+
+def _parts() -> dict[str, str]:
+    """What of the leads a number counts, in words."""
+    return {
+        "leads": _("Came in"),
+        "contacted": _("Contacted"),
+        "converted": _("Converted"),
+        "won": _("Won"),
+        "retired": _("Given up"),
+        "open": _("Open"),
+    }
+
+
+def _behind(days: str, by: str, part: str, *, month: date | None = None, why: str = "", **group: str | None) -> str:
+    """The address of the leads behind a number: of a month, of a group (``name``, ``None`` for those that say nothing), of a reason."""
+    asked = {"days": days, "by": by, "part": part}
+    if "name" in group:
+        asked |= {"none": "1"} if group["name"] is None else {"name": group["name"]}
+    if month is not None:
+        asked["month"] = f"{month:%Y-%m}"
+    if why:
+        asked["why"] = why
+    return f"{reverse('report_leads')}?{urlencode(asked)}"
+
+
+def _first_day(said: str, visit: Visit) -> datetime | None:
+    """When the month ``2026-11`` began, in the workspace's time zone; ``None`` for what is none."""
+    try:
+        day = datetime.strptime(said, "%Y-%m")  # noqa: DTZ007 (the zone is put on below)
+    except ValueError:
+        return None
+    return day.replace(tzinfo=ZoneInfo(zone_of(visit.caller)))
+
+
+def _period(visit: Visit) -> tuple[str, str]:
+    """The period and what the leads are told apart by. What cannot be is as if it were not asked."""
     days = visit.request.GET.get("days", "")
-    by = visit.request.GET.get("by", "") or "source"
-    days = days if days == _ALL or days in map(str, PERIODS) else str(PERIODS[1])
+    return days if days == _ALL or days in map(str, PERIODS) else str(PERIODS[1]), visit.request.GET.get(
+        "by", ""
+    ) or "source"
+
+
+def _asked(visit: Visit) -> tuple[str, str, Report]:
+    """The period, what the leads are told apart by, and what became of them."""
+    days, by = _period(visit)
     since = _since(visit, days)
     try:
         return days, by, report(visit.caller, by, since, visit.now, visit.now)

@@ -67,6 +67,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("matches/<uuid:match_id>/<slug:act>/", matches.decide, name="decide_match"),
     path("review/", review.review, name="review"),
     path("reports/", reports.reports, name="reports"),
+    path("reports/leads/", reports.behind, name="report_leads"),
     path("reports/leads.csv", reports.reports_file, name="reports_file"),
     path("fair-play/", fair_play.fair_play, name="fair_play"),
     path("fair-play/credits.csv", fair_play.credits_file, name="credits_file"),
