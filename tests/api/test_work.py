@@ -48,6 +48,43 @@ def test_a_note_is_written_changed_pinned_and_taken_back_by_who_wrote_it(company
     assert len(company.get(company.aiko, f"/leads/{lead}/notes").json()["items"]) == 1
 
 
+def test_long_lists_go_on_page_after_page_and_what_is_far_down_is_changed_too(company: Company, lead: UUID) -> None:
+    for n in range(5):
+        company.post(company.aiko, f"/leads/{lead}/notes", {"text": f"Note {n}", "pinned": n == 2})
+        due = soon(days=9 - n)
+        company.post(company.aiko, f"/leads/{lead}/activities", {"kind": "task", "due_at": due, "text": f"Task {n}"})
+        company.post(
+            company.aiko,
+            f"/leads/{lead}/appointments",
+            {"title": f"Demo {n}", "starts_at": due, "ends_at": soon(days=9 - n, hours=1)},
+        )
+
+    def all_of(what: str, said: str) -> list[str]:
+        found: list[str] = []
+        query: dict[str, Any] = {"limit": 2}
+        while True:
+            page = company.get(company.aiko, f"/leads/{lead}/{what}", **query).json()
+            assert len(page["items"]) <= 2
+            found += [item[said] for item in page["items"]]
+            if page["next"] is None:
+                return found
+            query["cursor"] = page["next"]
+
+    assert all_of("notes", "text") == ["Note 2", "Note 4", "Note 3", "Note 1", "Note 0"]
+    assert all_of("activities", "text") == ["Task 4", "Task 3", "Task 2", "Task 1", "Task 0"]
+    assert all_of("appointments", "title") == ["Demo 0", "Demo 1", "Demo 2", "Demo 3", "Demo 4"]
+    assert company.get(company.aiko, f"/leads/{lead}/sent", limit=1).json() == {"items": [], "next": None}
+    first = company.get(company.aiko, f"/leads/{lead}/notes", limit=2).json()
+    # A cursor is of its list alone; and of what is still there.
+    for path in (f"/leads/{lead}/activities", f"/leads/{company.lead()}/notes"):
+        wrong = company.get(company.manager, path, cursor=first["next"])
+        assert (wrong.status_code, wrong.json()["code"]) == (400, "bad_cursor")
+    company.call(company.aiko, "DELETE", f"/notes/{first['items'][-1]['id']}")
+    gone = company.get(company.aiko, f"/leads/{lead}/notes", cursor=first["next"])
+    assert (gone.status_code, gone.json()["code"]) == (400, "bad_cursor")
+    assert company.get(company.aiko, f"/leads/{lead}/notes", page="2").json()["code"] == "invalid"
+
+
 def test_only_its_writer_changes_a_note_and_who_leads_may_put_it_on_top(company: Company, lead: UUID) -> None:
     note = company.post(company.aiko, f"/leads/{lead}/notes", {"text": "Mine"}).json()["id"]
     assert company.call(company.manager, "PATCH", f"/notes/{note}", {"text": "Not yours"}).json()["code"] == "not_yours"

@@ -55,7 +55,7 @@ class NoteOut(Outgoing):
 
 class NoteList(Outgoing):
     items: list[NoteOut]
-    next: None = Field(description="Always null: they are one page.")
+    next: str | None = Field(description="The cursor of the next page; null: this was the last one.")
 
 
 class ActivityIn(Incoming):
@@ -94,7 +94,7 @@ class ActivityList(Outgoing):
     items: list[ActivityOut] = Field(
         description="What is planned, the soonest first; then what was done, the latest first."
     )
-    next: None = Field(description="Always null: they are one page.")
+    next: str | None = Field(description="The cursor of the next page; null: this was the last one.")
 
 
 class AppointmentIn(Incoming):
@@ -132,7 +132,7 @@ class AppointmentOut(Outgoing):
 
 class AppointmentList(Outgoing):
     items: list[AppointmentOut] = Field(description="The latest first, cancelled ones too.")
-    next: None = Field(description="Always null: they are one page.")
+    next: str | None = Field(description="The cursor of the next page; null: this was the last one.")
 
 
 class FollowUpIn(Incoming):
@@ -167,11 +167,16 @@ class SentOut(Outgoing):
 
 class SentList(Outgoing):
     items: list[SentOut] = Field(description="The latest first.")
-    next: None = Field(description="Always null: they are one page.")
+    next: str | None = Field(description="The cursor of the next page; null: this was the last one.")
 
 
 class SentKept(Outgoing):
     new: bool = Field(description="False: it was known already.")
+
+
+class Paged(Incoming):
+    cursor: Cursor | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 500
 
 
 class MyFilters(Incoming):

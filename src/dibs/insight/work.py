@@ -14,10 +14,11 @@ from uuid import UUID
 from django.db import connection
 
 from dibs.distribution.merged_into import kept_lead
+from dibs.insight.pages import BadCursor, Page, cursor_after, last_seen
 from dibs.insight.sight import SeenLead
 from dibs.people.caller import Caller
 
-#: No more than these of a kind are told of one lead, the newest first.
+#: No more than these of a kind are told of one lead in one answer.
 MOST = 500
 
 #: The lead, and those that were merged into it and still are.
@@ -29,6 +30,59 @@ _OF_LEAD = """
         WHERE merge.workspace_id = %(workspace)s AND merge.undone_at IS NULL
     )
 """
+
+_MEETING = """
+    SELECT meeting.id, meeting.lead_id, meeting.title, meeting.place, meeting.text, meeting.starts_at, meeting.ends_at, rep.handle,
+           rep.name, meeting.sequence, meeting.cancelled_at, meeting.created_at
+    FROM crm_appointment meeting JOIN people_rep rep ON rep.id = meeting.rep_id
+    WHERE meeting.workspace_id = %(workspace)s
+"""
+
+What = Literal["note", "activity", "appointment", "sent"]
+
+#: What is listed of a lead, in the order of its line's fields, and how it is sorted.
+_LISTS: Mapping[What, tuple[str, str]] = {
+    "note": (
+        """
+        SELECT note.id, note.at, author.name, note.text, note.pinned, note.by_id
+        FROM crm_note note LEFT JOIN people_user author ON author.id = note.by_id
+        WHERE note.workspace_id = %(workspace)s AND note.lead_id IN (SELECT id FROM same)
+        """,
+        "pinned DESC, at DESC, id DESC",
+    ),
+    "activity": (
+        """
+        SELECT activity.id, activity.kind, activity.outcome, activity.text, activity.due_at, activity.done_at, rep.handle, author.name,
+               activity.created_at
+        FROM crm_activity activity LEFT JOIN people_rep rep ON rep.id = activity.rep_id
+        LEFT JOIN people_user author ON author.id = activity.by_id
+        WHERE activity.workspace_id = %(workspace)s AND activity.lead_id IN (SELECT id FROM same)
+        """,
+        "done_at IS NOT NULL, CASE WHEN done_at IS NULL THEN due_at END, done_at DESC, id DESC",
+    ),
+    "appointment": (
+        f"{_MEETING} AND meeting.lead_id IN (SELECT id FROM same)",
+        "starts_at DESC, id",
+    ),
+    "sent": (
+        """
+        SELECT mail.id, 'mail', coalesce(mail.sent_at, mail.at) AS at, mail.subject, 'mail', mail.text, '', mail.sequence, mail.state
+        FROM delivery_mail mail WHERE mail.workspace_id = %(workspace)s AND mail.lead_id IN (SELECT id FROM same)
+        UNION ALL
+        SELECT sent.id, 'sent', sent.at, sent.title, sent.kind, sent.text, sent.url, sent.campaign, 'sent'
+        FROM crm_sent sent WHERE sent.workspace_id = %(workspace)s AND sent.lead_id IN (SELECT id FROM same)
+        UNION ALL
+        SELECT piece.id, 'piece', piece.sent_on::timestamp AT TIME ZONE 'UTC', piece.title, piece.kind, piece.text, piece.url,
+               campaign.key, 'sent'
+        FROM crm_piece piece JOIN crm_campaign campaign ON campaign.id = piece.campaign_id
+        WHERE piece.workspace_id = %(workspace)s
+          AND campaign.key = (SELECT lead.campaign FROM crm_lead lead WHERE lead.workspace_id = %(workspace)s AND lead.id = %(lead)s)
+          AND NOT EXISTS (SELECT FROM crm_sent sent WHERE sent.workspace_id = %(workspace)s
+                          AND sent.piece_id = piece.id AND sent.lead_id IN (SELECT id FROM same))
+        """,
+        "at DESC NULLS LAST, id DESC",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,60 +147,59 @@ class SentLine:
 
 def notes_of(caller: Caller, seen: SeenLead) -> list[NoteLine]:
     """The lead's notes, those on top first, then the newest."""
-    rows = _ask(
-        caller,
-        seen,
-        """
-        SELECT note.id, note.at, author.name, note.text, note.pinned, note.by_id
-        FROM crm_note note LEFT JOIN people_user author ON author.id = note.by_id
-        WHERE note.workspace_id = %(workspace)s AND note.lead_id IN (SELECT id FROM same)
-        ORDER BY note.pinned DESC, note.at DESC, note.id DESC LIMIT %(most)s
-        """,
-    )
-    return [NoteLine(id, at, by, text, pinned, writer == caller.user_id) for id, at, by, text, pinned, writer in rows]
+    return [_note(caller, row) for row in _ask(caller, seen, "note")]
 
 
 def activities_of(caller: Caller, seen: SeenLead) -> list[ActivityLine]:
     """What is planned with the lead, the soonest first, then what was done, the latest first."""
-    rows = _ask(
-        caller,
-        seen,
-        """
-        SELECT activity.id, activity.kind, activity.outcome, activity.text, activity.due_at, activity.done_at, rep.handle, author.name,
-               activity.created_at
-        FROM crm_activity activity LEFT JOIN people_rep rep ON rep.id = activity.rep_id
-        LEFT JOIN people_user author ON author.id = activity.by_id
-        WHERE activity.workspace_id = %(workspace)s AND activity.lead_id IN (SELECT id FROM same)
-        ORDER BY activity.done_at IS NOT NULL, CASE WHEN activity.done_at IS NULL THEN activity.due_at END, activity.done_at DESC,
-                 activity.id DESC LIMIT %(most)s
-        """,
-    )
-    return [ActivityLine(*row) for row in rows]
-
-
-_APPOINTMENT = """
-    SELECT meeting.id, meeting.lead_id, meeting.title, meeting.place, meeting.text, meeting.starts_at, meeting.ends_at, rep.handle,
-           rep.name, meeting.sequence, meeting.cancelled_at, meeting.created_at
-    FROM crm_appointment meeting JOIN people_rep rep ON rep.id = meeting.rep_id
-    WHERE meeting.workspace_id = %(workspace)s
-"""
+    return [ActivityLine(*row) for row in _ask(caller, seen, "activity")]
 
 
 def appointments_of(caller: Caller, seen: SeenLead) -> list[AppointmentLine]:
     """The lead's appointments, the latest first, cancelled ones too."""
-    rows = _ask(
-        caller,
-        seen,
-        f"{_APPOINTMENT} AND meeting.lead_id IN (SELECT id FROM same) ORDER BY meeting.starts_at DESC, meeting.id LIMIT %(most)s",
-    )
-    return [AppointmentLine(*row) for row in rows]
+    return [AppointmentLine(*row) for row in _ask(caller, seen, "appointment")]
+
+
+def sent_to(caller: Caller, seen: SeenLead) -> list[SentLine]:
+    """What the lead's person was sent, the latest first."""
+    return [SentLine(*row[1:]) for row in _ask(caller, seen, "sent")]
+
+
+def page_of(
+    caller: Caller, seen: SeenLead, what: What, *, cursor: str | None = None, limit: int = MOST
+) -> Page[NoteLine | ActivityLine | AppointmentLine | SentLine]:
+    """A page of any of these lists. Raises `BadCursor`, also where what the cursor stood at is gone meanwhile, or all after it."""
+    question = repr(("written", str(caller.workspace_id), str(seen["id"]), what))
+    rows = _ask(caller, seen, what, after=last_seen(cursor, question) if cursor else None, most=limit + 1)
+    if cursor and not rows:
+        raise BadCursor
+    items = [_line(caller, what, row) for row in rows[:limit]]
+    return Page(items, cursor_after(rows[limit - 1][0], question) if len(rows) > limit else None)
+
+
+def one_of(caller: Caller, seen: SeenLead, what: Literal["note", "activity", "appointment"], which: UUID) -> Any:
+    """One line of these lists; ``None``: there is none such."""
+    return next((_line(caller, what, row) for row in _ask(caller, seen, what, only=which)), None)
+
+
+def _note(caller: Caller, row: Sequence[Any]) -> NoteLine:
+    id, at, by, text, pinned, writer = row
+    return NoteLine(id, at, by, text, pinned, writer == caller.user_id)
+
+
+def _line(caller: Caller, what: What, row: Sequence[Any]) -> NoteLine | ActivityLine | AppointmentLine | SentLine:
+    if what == "note":
+        return _note(caller, row)
+    if what == "sent":
+        return SentLine(*row[1:])
+    return ActivityLine(*row) if what == "activity" else AppointmentLine(*row)
 
 
 def appointment_of(caller: Caller, appointment_id: UUID) -> AppointmentLine | None:
     """One appointment, with the lead that it is told with; unmasked: whether the caller sees that in full is for who asks to look."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"{_APPOINTMENT} AND meeting.id = %(id)s AND meeting.lead_id IS NOT NULL",
+            f"{_MEETING} AND meeting.id = %(id)s AND meeting.lead_id IS NOT NULL",
             {"workspace": caller.workspace_id, "id": appointment_id},
         )
         row = cursor.fetchone()
@@ -164,30 +217,6 @@ def lead_with(caller: Caller, what: Literal["note", "activity"], which: UUID) ->
         )
         row = cursor.fetchone()
     return kept_lead(caller.workspace_id, row[0]) if row and row[0] else None
-
-
-def sent_to(caller: Caller, seen: SeenLead) -> list[SentLine]:
-    """What the lead's person was sent, the latest first."""
-    rows = _ask(
-        caller,
-        seen,
-        """
-        SELECT 'mail', coalesce(mail.sent_at, mail.at) AS at, mail.subject, 'mail', mail.text, '', mail.sequence, mail.state
-        FROM delivery_mail mail WHERE mail.workspace_id = %(workspace)s AND mail.lead_id IN (SELECT id FROM same)
-        UNION ALL
-        SELECT 'sent', sent.at, sent.title, sent.kind, sent.text, sent.url, sent.campaign, 'sent'
-        FROM crm_sent sent WHERE sent.workspace_id = %(workspace)s AND sent.lead_id IN (SELECT id FROM same)
-        UNION ALL
-        SELECT 'piece', piece.sent_on::timestamp AT TIME ZONE 'UTC', piece.title, piece.kind, piece.text, piece.url, campaign.key, 'sent'
-        FROM crm_piece piece JOIN crm_campaign campaign ON campaign.id = piece.campaign_id
-        WHERE piece.workspace_id = %(workspace)s
-          AND campaign.key = (SELECT lead.campaign FROM crm_lead lead WHERE lead.workspace_id = %(workspace)s AND lead.id = %(lead)s)
-          AND NOT EXISTS (SELECT FROM crm_sent sent WHERE sent.workspace_id = %(workspace)s
-                          AND sent.piece_id = piece.id AND sent.lead_id IN (SELECT id FROM same))
-        ORDER BY 2 DESC NULLS LAST LIMIT %(most)s
-        """,
-    )
-    return [SentLine(*row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,10 +252,27 @@ def written_of(caller: Caller, seen: SeenLead, contacts: frozenset[datetime]) ->
     return told
 
 
-def _ask(caller: Caller, seen: SeenLead, statement: str) -> Sequence[Any]:
-    """Nothing, of a lead that the caller sees masked."""
+def _ask(
+    caller: Caller,
+    seen: SeenLead,
+    what: What,
+    *,
+    after: UUID | None = None,
+    only: UUID | None = None,
+    most: int = MOST,
+) -> list[Sequence[Any]]:
+    """Rows of a list, ``after`` one of them, or ``only`` that one. None, of a lead that the caller sees masked."""
     if seen.level != "full":
         return []
+    select, order = _LISTS[what]
     with connection.cursor() as cursor:
-        cursor.execute(_OF_LEAD + statement, {"lead": seen["id"], "workspace": caller.workspace_id, "most": MOST})
-        return list(cursor.fetchall())
+        cursor.execute(
+            f"""{_OF_LEAD}, listed AS ({select}),
+            placed AS (SELECT listed.*, row_number() OVER (ORDER BY {order}) AS nth FROM listed)
+            SELECT placed.* FROM placed
+            WHERE (%(after)s::uuid IS NULL OR placed.nth > (SELECT last.nth FROM placed last WHERE last.id = %(after)s))
+              AND (%(only)s::uuid IS NULL OR placed.id = %(only)s)
+            ORDER BY placed.nth LIMIT %(most)s""",
+            {"lead": seen["id"], "workspace": caller.workspace_id, "after": after, "only": only, "most": most},
+        )
+        return [row[:-1] for row in cursor.fetchall()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.utils.timezone import now
-from ninja import Router
+from ninja import Query, Router
 
 from dibs.api import answers
 from dibs.api.documentation import ACT_ANSWERS, reads, writes
@@ -32,14 +32,14 @@ from dibs.api.shapes_of_work import (
     NoteIn,
     NoteList,
     NoteOut,
+    Paged,
     SentIn,
     SentKept,
     SentList,
 )
-from dibs.api.tokens import Request, Token
+from dibs.api.tokens import Request, Token, check_query
 from dibs.distribution import acting, activities, appointments, follow_ups, notes
 from dibs.insight import calendar_file, work
-from dibs.insight.pages import Page
 from dibs.insight.sight import SeenLead, lead_in_sight, may_know_of
 from dibs.intake.sent import Report, report_sent
 from dibs.people.access import Action
@@ -54,9 +54,9 @@ _CONFLICT = {409: ProblemOut}
 
 
 @router.get("/leads/{lead_id}/notes", auth=_SEE, response=reads(NoteList), summary="List a lead's notes")
-def list_notes(request: Request, lead_id: str) -> HttpResponse:
+def list_notes(request: Request, lead_id: str, wanted: Query[Paged]) -> HttpResponse:
     """Those on top first, then the newest. None, of a lead that the caller sees masked."""
-    return _listed(request, lead_id, work.notes_of)
+    return _listed(request, lead_id, "note", wanted)
 
 
 @router.post("/leads/{lead_id}/notes", auth=_WORK, response=writes({201: NoteOut}) | _CONFLICT, summary="Write a note")
@@ -67,7 +67,7 @@ def write_note(request: Request, lead_id: str, body: NoteIn) -> HttpResponse:
         request,
         id_in(lead_id),
         lambda caller, lead, at: notes.write_note(caller, lead, body.text, at, pinned=body.pinned, new=new),
-        lambda caller, seen: _the(work.notes_of(caller, seen), new),
+        lambda caller, seen: work.one_of(caller, seen, "note", new),
         201,
     )
 
@@ -80,7 +80,7 @@ def change_note(request: Request, note_id: str, body: NoteChange) -> HttpRespons
         request,
         _lead_with(request, "note", which),
         lambda caller, lead, at: notes.change_note(caller, which, at, text=body.text, pinned=body.pinned),
-        lambda caller, seen: _the(work.notes_of(caller, seen), which),
+        lambda caller, seen: work.one_of(caller, seen, "note", which),
     )
 
 
@@ -96,9 +96,9 @@ def delete_note(request: Request, note_id: str) -> HttpResponse:
 @router.get(
     "/leads/{lead_id}/activities", auth=_SEE, response=reads(ActivityList), summary="List what is done with a lead"
 )
-def list_activities(request: Request, lead_id: str) -> HttpResponse:
+def list_activities(request: Request, lead_id: str, wanted: Query[Paged]) -> HttpResponse:
     """What is planned and what was done. None, of a lead that the caller sees masked."""
-    return _listed(request, lead_id, work.activities_of)
+    return _listed(request, lead_id, "activity", wanted)
 
 
 @router.post(
@@ -120,7 +120,7 @@ def log_activity(request: Request, lead_id: str, body: ActivityIn) -> HttpRespon
             caller, lead, at, kind=body.kind, text=body.text, outcome=body.outcome, claim=body.claim, new=new
         )
 
-    return _written(request, id_in(lead_id), do, lambda caller, seen: _the(work.activities_of(caller, seen), new), 201)
+    return _written(request, id_in(lead_id), do, lambda caller, seen: work.one_of(caller, seen, "activity", new), 201)
 
 
 @router.patch(
@@ -142,7 +142,7 @@ def change_activity(request: Request, activity_id: str, body: ActivityChange) ->
         request,
         _lead_with(request, "activity", which),
         do,
-        lambda caller, seen: _the(work.activities_of(caller, seen), which),
+        lambda caller, seen: work.one_of(caller, seen, "activity", which),
     )
 
 
@@ -164,9 +164,9 @@ def drop_activity(request: Request, activity_id: str) -> HttpResponse:
 @router.get(
     "/leads/{lead_id}/appointments", auth=_SEE, response=reads(AppointmentList), summary="List a lead's appointments"
 )
-def list_appointments(request: Request, lead_id: str) -> HttpResponse:
+def list_appointments(request: Request, lead_id: str, wanted: Query[Paged]) -> HttpResponse:
     """None, of a lead that the caller sees masked."""
-    return _listed(request, lead_id, work.appointments_of)
+    return _listed(request, lead_id, "appointment", wanted)
 
 
 @router.post(
@@ -182,7 +182,7 @@ def make_appointment(request: Request, lead_id: str, body: AppointmentIn) -> Htt
         request,
         id_in(lead_id),
         lambda caller, lead, at: appointments.make_appointment(caller, lead, at, new=new, **body.model_dump()),
-        lambda caller, seen: _the(work.appointments_of(caller, seen), new),
+        lambda caller, seen: work.one_of(caller, seen, "appointment", new),
         201,
     )
 
@@ -224,7 +224,7 @@ def change_appointment(request: Request, appointment_id: str, body: AppointmentC
         lambda caller, lead, at: appointments.change_appointment(
             caller, which, at, **body.model_dump(exclude_unset=True)
         ),
-        lambda caller, seen: _the(work.appointments_of(caller, seen), which),
+        lambda caller, seen: work.one_of(caller, seen, "appointment", which),
     )
 
 
@@ -240,7 +240,7 @@ def cancel_appointment(request: Request, appointment_id: str) -> HttpResponse:
         request,
         _lead_of_meeting(request, which),
         lambda caller, lead, at: appointments.cancel_appointment(caller, which, at),
-        lambda caller, seen: _the(work.appointments_of(caller, seen), which),
+        lambda caller, seen: work.one_of(caller, seen, "appointment", which),
     )
 
 
@@ -253,9 +253,9 @@ def set_follow_up(request: Request, lead_id: str, body: FollowUpIn) -> HttpRespo
 
 
 @router.get("/leads/{lead_id}/sent", auth=_SEE, response=reads(SentList), summary="List what a lead's person was sent")
-def list_sent(request: Request, lead_id: str) -> HttpResponse:
+def list_sent(request: Request, lead_id: str, wanted: Query[Paged]) -> HttpResponse:
     """Mails of sequences, what other systems report, what its campaign sent. Nothing, of a lead that the caller sees masked."""
-    return _listed(request, lead_id, work.sent_to)
+    return _listed(request, lead_id, "sent", wanted)
 
 
 @router.post(
@@ -283,12 +283,13 @@ def report(request: Request, lead_id: str, body: SentIn) -> HttpResponse:
     return once(request, caller, at, write)
 
 
-def _listed(request: Request, lead_id: str, read: Callable[[Caller, SeenLead], list[Any]]) -> HttpResponse:
+def _listed(request: Request, lead_id: str, what: work.What, wanted: Paged) -> HttpResponse:
+    check_query(request, Paged)
     caller = request.auth
     seen = lead_in_sight(caller, id_in(lead_id), now())
     if seen is None:
         raise Problem("not_found")
-    return answers.page(Page(read(caller, seen)), asdict)
+    return answers.page(work.page_of(caller, seen, what, cursor=wanted.cursor, limit=wanted.limit), asdict)
 
 
 def _written(
@@ -324,10 +325,6 @@ def _written(
         return answers.answer(asdict(shown), status)
 
     return once(request, caller, at, write)
-
-
-def _the(found: Iterable[Any], which: UUID) -> Any:
-    return next((each for each in found if each.id == which), None)
 
 
 def _lead_with(request: Request, what: Any, which: UUID) -> UUID:
