@@ -66,6 +66,18 @@ def django_db_modify_db_settings(database_server: str, django_db_modify_db_setti
 
 
 @pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """The test database, in which a commit does not wait for the disk: no test pulls this server's plug."""
+    from django.db import connection
+
+    with django_db_blocker.unblock():
+        with connection.cursor() as cursor:
+            name = connection.ops.quote_name(connection.settings_dict["NAME"])
+            cursor.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+        connection.close()
+
+
+@pytest.fixture(scope="session")
 def database_url(django_db_setup: None) -> str:
     """The URL of the test database itself, for processes that a test starts."""
     from django.db import connection
