@@ -157,6 +157,8 @@ def test_a_claimed_lead_keeps_the_import_and_is_named(company: Company) -> None:
         (b"PK\x03\x04 no workbook", {}, "file_refused", "workbook_unreadable"),
         (b"%PDF-1.7", {}, "file_refused", "file_not_text"),
         (FILE, {"mapping": "columns: {nothing: name}"}, "mapping_refused", None),
+        (FILE, {"encoding": "zlib_codec"}, "file_refused", "encoding_unknown"),
+        (FILE, {"encoding": "idna", "dry_run": "true"}, "file_refused", "encoding_unknown"),
         (FILE, {"mapping": "["}, "mapping_refused", None),
         (FILE, {"category": "list"}, "source_refused", "vendor_missing"),
         (FILE, {"campaign": "no such"}, "source_refused", "unknown_campaign"),
@@ -169,6 +171,14 @@ def test_what_cannot_be_imported_is_refused_and_leaves_nothing(
     answer = sent(company, content, **fields)
     assert (answer.status_code, answer.json()["code"], answer.json().get("why")) == (422, code, why), answer.content
     assert not Import.objects.exists()
+
+
+@pytest.mark.parametrize("dry_run", ["true", "false"])
+@pytest.mark.parametrize("content", [b"\0" * 50, b"PK\x03\x04" + b"\xff" * 50])
+def test_a_file_that_is_refused_is_called_by_its_own_name(company: Company, content: bytes, dry_run: str) -> None:
+    detail = sent(company, content, "fair.csv", dry_run=dry_run).json()["detail"]
+    assert "fair.csv" in detail
+    assert "dibs-upload" not in detail
 
 
 def test_a_file_beyond_the_limit_is_refused(company: Company) -> None:

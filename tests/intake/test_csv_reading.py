@@ -235,6 +235,11 @@ def test_an_encoding_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path, "a,b\n1,2\n", encoding="utf-9").code == "encoding_unknown"
 
 
+@pytest.mark.parametrize("name", ["zlib_codec", "base64", "rot13", "idna", "punycode", "unicode_escape", "undefined"])
+def test_what_python_calls_an_encoding_and_no_file_is_in_is_refused(tmp_path: Path, name: str) -> None:
+    assert refusal(tmp_path, "name,email\nAna,ana@x.example\n", encoding=name).code == "encoding_unknown"
+
+
 def test_position_reaches_the_size(tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
     path.write_text("a,b\n" + "1,2\n" * 1000)

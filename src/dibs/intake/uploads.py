@@ -37,12 +37,16 @@ def keep_upload(workspace_id: UUID, name: str, content: bytes, by: User | None, 
 
 @contextmanager
 def as_file(upload: Upload) -> Iterator[Path]:
-    """The upload as a file of its name, for as long as the block lasts."""
+    """The upload as a file, for as long as the block lasts. A `FileRefused` out of the block speaks of it by its own name."""
     with tempfile.TemporaryDirectory(prefix="dibs-upload-") as folder:
         # Under a name of ours: theirs may be anything. What it is is told by how it begins.
         path = Path(folder) / "upload"
         path.write_bytes(bytes(upload.content))
-        yield path
+        try:
+            yield path
+        except FileRefused as refused:
+            # Where it lay for that time is nobody's business.
+            raise FileRefused(refused.code, refused.message.replace(str(path), upload.name or "The file")) from None
 
 
 def forget_uploads(workspace_id: UUID, now: datetime) -> int:

@@ -24,6 +24,8 @@ from dibs.intake.connectors.rows import FileRefused, Row, fields_of, ordinary_fi
 _LONGEST = 16 << 20
 #: Name of the error handler that keeps what does not fit.
 _KEEP = "dibs.keep"
+#: Encodings that Python has for names of hosts and for its own source, and no file is in.
+_NOT_OF_FILES = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"})
 _DELIMITERS = ",;\t|"
 #: How many records the separator is told from.
 _SNIFFED = 50
@@ -242,9 +244,14 @@ def _opened(path: Path) -> io.BufferedReader:
 
 def _codec(name: str) -> str:
     try:
-        return codecs.lookup(name).name
-    except LookupError:
-        raise FileRefused("encoding_unknown", f"There is no encoding {name!r}. Try utf-8, cp932 or cp1252.") from None
+        codec = codecs.lookup(name).name
+        # Refuses what is no encoding of text, as zlib's.
+        "".encode(codec)
+        if codec.replace("-", "_") not in _NOT_OF_FILES:
+            return codec
+    except (LookupError, ValueError):
+        pass
+    raise FileRefused("encoding_unknown", f"There is no encoding {name!r}. Try utf-8, cp932 or cp1252.")
 
 
 def _refuse_other_formats(start: bytes, path: Path) -> None:
