@@ -36,7 +36,7 @@ from dibs.distribution.samples import sample
 from dibs.distribution.tiering import retier_all
 from dibs.engine.policy import PolicyRefused
 from dibs.people.models import Workspace
-from dibs.people.tenancy import within
+from dibs.people.tenancy import at_work, within
 
 
 @app.periodic(cron="*/5 * * * *")
@@ -91,11 +91,8 @@ def carry_on_moves(timestamp: int) -> int:
 @app.task(name=moving.JOB, retry=RetryStrategy(max_attempts=5, exponential_wait=3))
 def carry_on_move(workspace: str, move: str) -> int:
     """Do what is left of a move that was started or undone; returns how many leads were looked at."""
-    try:
-        with within(workspace):
-            return moving_on.carry_on(UUID(workspace), UUID(move), moment)
-    finally:
-        connection.close()
+    with at_work(workspace) as workspace_id:
+        return moving_on.carry_on(workspace_id, UUID(move), moment)
 
 
 @app.periodic(cron="*/5 * * * *")
@@ -108,11 +105,8 @@ def count_results(timestamp: int) -> int:
 @app.task(name=results.JOB, retry=RetryStrategy(max_attempts=5, exponential_wait=3))
 def count_results_of(workspace: str) -> int:
     """The same for one workspace, whose policy asks for others than before."""
-    try:
-        with within(workspace):
-            return results.count(UUID(workspace), moment())
-    finally:
-        connection.close()
+    with at_work(workspace) as workspace_id:
+        return results.count(workspace_id, moment())
 
 
 @app.periodic(cron="*/5 * * * *")
@@ -126,70 +120,59 @@ def look_at_borders(timestamp: int) -> int:
 def move_over_borders(workspace: str, replaced: str, version: str) -> int:
     """Move the leads that the policy ``version`` gives to others than ``replaced`` did; returns how many."""
     try:
-        with within(workspace):
-            moves = borders.move_over(UUID(workspace), UUID(replaced), UUID(version), moment())
+        with at_work(workspace) as workspace_id:
+            moves = borders.move_over(workspace_id, UUID(replaced), UUID(version), moment())
             return sum(move.total for move in moves)
     except PolicyVersion.DoesNotExist:
         return 0  # the workspace is no more
-    finally:
-        connection.close()
 
 
 @app.task(name=sooner.JOB, retry=RetryStrategy(max_attempts=5, exponential_wait=3))
 def bring_forward(workspace: str, replaced: str) -> int:
     """Have leads that were placed by the policy ``replaced`` follow the one in force; returns how many are due sooner."""
     try:
-        with within(workspace):
-            return sooner.catch_up(UUID(workspace), UUID(replaced), moment())
+        with at_work(workspace) as workspace_id:
+            return sooner.catch_up(workspace_id, UUID(replaced), moment())
     except PolicyVersion.DoesNotExist:
         return 0  # the workspace is no more
-    finally:
-        connection.close()
 
 
 @app.task(name=predictions.LEARN, retry=RetryStrategy(max_attempts=2, exponential_wait=3))
 def learn_scores(workspace: str, model: str) -> str:
     """Learn a model that was asked for; returns in what state it is."""
     try:
-        with within(workspace):
-            return predictions.learn(UUID(workspace), UUID(model), moment).state
+        with at_work(workspace) as workspace_id:
+            return predictions.learn(workspace_id, UUID(model), moment).state
     except ScoreModel.DoesNotExist:
         return "gone"  # and the workspace with it
-    finally:
-        connection.close()
 
 
 @app.task(name=predictions.RESCORE, retry=RetryStrategy(max_attempts=5, exponential_wait=3))
 def rescore_leads(workspace: str, model: str) -> int:
     """Look at open leads again by the model that was switched on, ``""`` for none; returns how many were."""
     try:
-        with within(workspace):
-            return predictions.rescore(UUID(workspace), UUID(model) if model else None, moment)
+        with at_work(workspace) as workspace_id:
+            return predictions.rescore(workspace_id, UUID(model) if model else None, moment)
     except ScoreModel.DoesNotExist:
         return 0  # the workspace is no more
-    finally:
-        connection.close()
 
 
 @app.task(name=comparing.JOB, retry=RetryStrategy(max_attempts=3, exponential_wait=3))
 def compare_policies(workspace: str, comparison: str) -> int:
     """Put past leads through two policies; returns how many leads that were. Done already, or gone: nothing is done."""
-    try:
-        with within(workspace):
-            asked = Comparison.objects.filter(id=comparison).exclude(state="done").first()
-            if asked is None:
-                return 0
-            try:
-                return comparing.go_through(asked).total
-            except PolicyRefused as refused:
-                # Somebody whom the draft names has left since.
-                comparing.fail(asked, str(refused))
-                return 0
-            except Exception:
-                comparing.fail(asked, "")
-                raise
-    finally:
-        connection.close()
+    with at_work(workspace):
+        asked = Comparison.objects.filter(id=comparison).exclude(state="done").first()
+        if asked is None:
+            return 0
+        try:
+            return comparing.go_through(asked).total
+        except PolicyRefused as refused:
+            # Somebody whom the draft names has left since.
+            comparing.fail(asked, str(refused))
+            return 0
+        except Exception:
+            comparing.fail(asked, "")
+            raise
 
 
 @app.periodic(cron="* * * * *")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import connection
 from django.utils.timezone import now as moment
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
@@ -13,7 +12,7 @@ from dibs.crm import customers
 from dibs.distribution.tasks import in_each_workspace
 from dibs.intake import background, retention, undoing, uploads
 from dibs.intake.models import Import
-from dibs.people.tenancy import within
+from dibs.people.tenancy import at_work
 
 #: How often a job is tried: the database may be gone for a moment.
 _TRIES = 4
@@ -43,29 +42,23 @@ def forget_uploads(timestamp: int) -> int:
 @app.task(name=background.JOB, pass_context=True, retry=RetryStrategy(max_attempts=_TRIES, exponential_wait=3))
 def carry_out_import(context: JobContext, workspace: str, batch: str) -> int:
     """Do what is left of an import; returns how many rows it has read in all."""
-    try:
-        with within(workspace):
-            try:
-                return background.carry_out(UUID(workspace), UUID(batch), moment)
-            except Exception:
-                if context.job is not None and context.job.attempts >= _TRIES - 1:
-                    for left in Import.objects.filter(id=batch, state="running"):
-                        background.fail(left, "failed", moment())
-                raise
-    finally:
-        connection.close()
+    with at_work(workspace) as workspace_id:
+        try:
+            return background.carry_out(workspace_id, UUID(batch), moment)
+        except Exception:
+            if context.job is not None and context.job.attempts >= _TRIES - 1:
+                for left in Import.objects.filter(id=batch, state="running"):
+                    background.fail(left, "failed", moment())
+            raise
 
 
 @app.task(name=undoing.JOB, pass_context=True, retry=RetryStrategy(max_attempts=_TRIES, exponential_wait=3))
 def undo_import(context: JobContext, workspace: str, batch: str) -> int:
     """Take an import back; returns how many leads are gone."""
-    try:
-        with within(workspace):
-            try:
-                return undoing.undo(UUID(workspace), UUID(batch), moment())
-            except Exception:
-                if context.job is not None and context.job.attempts >= _TRIES - 1:
-                    Import.objects.filter(id=batch, state="undoing").update(state="done", problem="failed")
-                raise
-    finally:
-        connection.close()
+    with at_work(workspace) as workspace_id:
+        try:
+            return undoing.undo(workspace_id, UUID(batch), moment())
+        except Exception:
+            if context.job is not None and context.job.attempts >= _TRIES - 1:
+                Import.objects.filter(id=batch, state="undoing").update(state="done", problem="failed")
+            raise
