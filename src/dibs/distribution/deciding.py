@@ -13,7 +13,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from dibs.crm.models import Account, Merge, NearMiss, Opportunity
-from dibs.distribution.merging import Not, Room, Unmerged, ended_among, merge_in, unmerge, which
+from dibs.distribution.merging import Room, Unmerged, ended_among, merge_in, unmerge, which
+from dibs.distribution.scene import Refused
 from dibs.engine.decision import Reason, Refusal
 from dibs.people.caller import Caller
 from dibs.people.tenancy import enter
@@ -29,7 +30,7 @@ class Decided:
     merge: UUID | None = None
 
 
-def decide(caller: Caller, near_id: UUID, now: datetime, *, same: bool) -> Decided | Not | None:
+def decide(caller: Caller, near_id: UUID, now: datetime, *, same: bool) -> Decided | Refused | None:
     """Decide a near miss: the leads are one person's and are merged, or the lead is the account's (``same``); or they are not, and
     nobody is asked about them again. ``None``: there is none such for the caller."""
     enter(caller.workspace_id)
@@ -42,12 +43,14 @@ def decide(caller: Caller, near_id: UUID, now: datetime, *, same: bool) -> Decid
         return _decide_account(caller, near, now, same=same)
 
 
-def _decide_person(caller: Caller, near: NearMiss, other: UUID, now: datetime, *, same: bool) -> Decided | Not | None:
+def _decide_person(
+    caller: Caller, near: NearMiss, other: UUID, now: datetime, *, same: bool
+) -> Decided | Refused | None:
     room = Room.read(caller, (near.lead_id, other), now)
     if not (room.led(near.lead_id) and room.led(other)):
         return None
     if (near := _locked(near)).state != "open":
-        return Not(_decided(near))
+        return Refused(_decided(near))
     if not same:
         return _settled(near, "apart", caller, now)
     if (ended := ended_among(room)) is not None:
@@ -56,12 +59,12 @@ def _decide_person(caller: Caller, near: NearMiss, other: UUID, now: datetime, *
     return Decided(near.id, "merged", merged.kept, merged.merge)
 
 
-def _decide_account(caller: Caller, near: NearMiss, now: datetime, *, same: bool) -> Decided | Not | None:
+def _decide_account(caller: Caller, near: NearMiss, now: datetime, *, same: bool) -> Decided | Refused | None:
     room = Room.read(caller, (near.lead_id,), now, near.account_id)
     if not room.led(near.lead_id):
         return None
     if (near := _locked(near)).state != "open":
-        return Not(_decided(near))
+        return Refused(_decided(near))
     if not same:
         return _settled(near, "apart", caller, now)
     assert near.account_id is not None
@@ -75,7 +78,7 @@ def _decide_account(caller: Caller, near: NearMiss, now: datetime, *, same: bool
     return _settled(near, "merged", caller, now)
 
 
-def reopen(caller: Caller, near_id: UUID, now: datetime) -> Decided | Not | None:
+def reopen(caller: Caller, near_id: UUID, now: datetime) -> Decided | Refused | None:
     """Take back what was decided about a near miss: leads that were merged are taken apart, a lead is no longer the account's; and it
     is open to be decided anew. ``None``: there is none such for the caller."""
     enter(caller.workspace_id)
@@ -88,7 +91,7 @@ def reopen(caller: Caller, near_id: UUID, now: datetime) -> Decided | Not | None
         if not all(room.led(lead) for lead in room.rows if room.rows[lead]["state"] != "merged"):
             return None
         if near.state == "open":
-            return Not(Refusal((Reason("already_undone"),), remedy=Reason("choose_another")))
+            return Refused(Refusal((Reason("already_undone"),), remedy=Reason("choose_another")))
         if near.state == "merged" and near.other_id is not None:
             made = (
                 Merge.objects.filter(

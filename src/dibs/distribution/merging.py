@@ -22,7 +22,7 @@ from dibs.distribution.families import accounts_by_id
 from dibs.distribution.policies import Active
 from dibs.distribution.putting_back import had_again, kept_of, read_back
 from dibs.distribution.reading import LEAD_COLUMNS, Row, lead_clock, lock_leads, passed_over
-from dibs.distribution.scene import Scene
+from dibs.distribution.scene import Refused, Scene
 from dibs.distribution.touching import Told, looked_at
 from dibs.distribution.writing import Outcome, write, write_turns
 from dibs.engine import consequences, counters
@@ -64,13 +64,6 @@ class Unmerged:
     kept: UUID
     gone: UUID
     restored: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """No, and why."""
-
-    refusal: Refusal
 
 
 @dataclass(slots=True)
@@ -132,7 +125,9 @@ class Room:
         )
 
 
-def merge(caller: Caller, one: UUID, other: UUID, now: datetime, *, keep: UUID | None = None) -> Merged | Not | None:
+def merge(
+    caller: Caller, one: UUID, other: UUID, now: datetime, *, keep: UUID | None = None
+) -> Merged | Refused | None:
     """Make two open leads one. ``keep``: which is kept; left out, the one that has come further, else the older one.
 
     The kept one takes what it lacks and the other's touches, is qualified anew, and stays with who has it, or is routed anew if it
@@ -140,7 +135,7 @@ def merge(caller: Caller, one: UUID, other: UUID, now: datetime, *, keep: UUID |
     """
     enter(caller.workspace_id)
     if one == other:
-        return Not(Refusal((Reason("same_lead"),), remedy=Reason("choose_another")))
+        return Refused(Refusal((Reason("same_lead"),), remedy=Reason("choose_another")))
     with transaction.atomic():
         room = Room.read(caller, (one, other), now)
         if not (room.led(one) and room.led(other)):
@@ -151,13 +146,13 @@ def merge(caller: Caller, one: UUID, other: UUID, now: datetime, *, keep: UUID |
         return merge_in(room, kept, gone)
 
 
-def ended_among(room: Room) -> Not | None:
+def ended_among(room: Room) -> Refused | None:
     """What has ended is not merged any more."""
     ended = next((row for row in room.rows.values() if row["state"] in ENDED), None)
     if ended is None:
         return None
     because = Reason("already_ended", {"state": ended["state"], "act": "merged"})
-    return Not(Refusal((because,), remedy=Reason("choose_another")))
+    return Refused(Refusal((because,), remedy=Reason("choose_another")))
 
 
 def which(one: Row, other: Row, keep: UUID | None = None) -> tuple[Row, Row]:
@@ -252,7 +247,7 @@ def _together(kept: Row, gone: Row) -> dict[str, Any]:
     return given
 
 
-def unmerge(caller: Caller, merge_id: UUID, now: datetime) -> Unmerged | Not | None:
+def unmerge(caller: Caller, merge_id: UUID, now: datetime) -> Unmerged | Refused | None:
     """Take two merged leads apart. The one that was away is where it was, its rep's if that one is still here; the one that was kept
     is as it was before, unless something happened to it since. ``None``: there is no such merge for the caller."""
     enter(caller.workspace_id)
@@ -267,7 +262,7 @@ def unmerge(caller: Caller, merge_id: UUID, now: datetime) -> Unmerged | Not | N
         made = merges.select_for_update().get()
         kept, gone = room.rows[made.kept_id], room.rows[made.gone_id]
         if made.undone_at is not None or gone["state"] != "merged":
-            return Not(Refusal((Reason("already_undone"),), remedy=Reason("choose_another")))
+            return Refused(Refusal((Reason("already_undone"),), remedy=Reason("choose_another")))
         because = Reason("unmerged", {"by": caller.name})
         outcomes = [_back(room, gone, _restored(gone, made.before["gone"]), "unmerged", because)]
         restored = kept["version"] == made.before["version"]

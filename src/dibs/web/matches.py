@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from dibs.delivery.wording import active_language, field_name, percent
-from dibs.distribution import deciding, merging
+from dibs.distribution import deciding
+from dibs.distribution.scene import Refused
 from dibs.insight.accounts import AccountCard
 from dibs.insight.matches import NearCard, matches_page
 from dibs.insight.pages import BadCursor
@@ -99,7 +100,7 @@ def decide(visit: Visit, match_id: UUID, act: str) -> HttpResponse:
         raise Http404
     if done is None:
         raise Http404
-    if isinstance(done, merging.Not):
+    if isinstance(done, Refused):
         visit.bad(*visit.refusal(done.refusal))
     else:
         said = {

@@ -9,8 +9,9 @@ import pytest
 from dibs.crm.models import Account, Lead, Merge, NearMiss
 from dibs.distribution import acting, deciding, merging
 from dibs.distribution.deciding import Decided
-from dibs.distribution.merging import Merged, Not, Unmerged
+from dibs.distribution.merging import Merged, Unmerged
 from dibs.distribution.placing import Placed, place
+from dibs.distribution.scene import Refused
 from dibs.distribution.ticking import tick
 from dibs.people.caller import caller_of
 from dibs.people.models import Rep
@@ -129,7 +130,7 @@ def test_a_merge_is_undone_once(scene: Scene) -> None:
     done = merged(merging.merge(scene.manager, arrives(scene).lead_id, arrives(scene).lead_id, after(1)))
     assert isinstance(merging.unmerge(scene.manager, done.merge, after(2)), Unmerged)
     again = merging.unmerge(scene.manager, done.merge, after(3))
-    assert isinstance(again, Not)
+    assert isinstance(again, Refused)
     assert again.refusal.code == "already_undone"
 
 
@@ -138,10 +139,10 @@ def test_what_has_ended_is_not_merged(scene: Scene) -> None:
     assert acting.retire(scene.manager, one.lead_id, after(1), why="spam")
     for pair in ((one.lead_id, other.lead_id), (other.lead_id, one.lead_id)):
         answer = merging.merge(scene.manager, *pair, after(2))
-        assert isinstance(answer, Not)
+        assert isinstance(answer, Refused)
         assert answer.refusal.code == "already_ended"
     same = merging.merge(scene.manager, other.lead_id, other.lead_id, after(2))
-    assert isinstance(same, Not)
+    assert isinstance(same, Refused)
     assert same.refusal.code == "same_lead"
 
 
@@ -176,7 +177,7 @@ def test_a_near_miss_that_is_the_same_is_merged_and_may_be_opened_again(scene: S
     assert (answer.state, answer.lead) == ("merged", one.lead_id)
     assert scene.lead(other.lead_id).state == "merged"
     twice = deciding.decide(scene.manager, miss.id, after(2), same=False)
-    assert isinstance(twice, Not)
+    assert isinstance(twice, Refused)
     assert twice.refusal.code == "already_decided"
     assert isinstance(deciding.reopen(scene.manager, miss.id, after(3)), Decided)
     miss.refresh_from_db()

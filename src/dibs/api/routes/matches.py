@@ -22,6 +22,7 @@ from dibs.api.shapes import Problem as ProblemShape
 from dibs.api.shapes_of_accounts import AccountOut, DecidedOut, MatchOut, MatchPage, MergeIn, MergeOut, UnmergeOut
 from dibs.api.tokens import Request, Token, check_query
 from dibs.distribution import deciding, merging
+from dibs.distribution.scene import Refused
 from dibs.insight.matches import NearCard, match_in_sight, matches_page
 from dibs.people.access import Action
 from dibs.people.caller import Caller
@@ -114,7 +115,7 @@ def _written(
         done = act(caller, at)
         if done is None:
             raise Problem("not_found")
-        if isinstance(done, merging.Not):
+        if isinstance(done, Refused):
             return refused(done.refusal, caller)
         return answers.answer(show(done))
 
