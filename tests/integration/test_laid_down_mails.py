@@ -17,7 +17,7 @@ from dibs.delivery import laid_down, mailing
 from dibs.delivery.models import Mail
 from dibs.distribution import policies
 from dibs.distribution.ticking import tick
-from tests.integration.test_erasing import EMAIL, NAME, House
+from tests.integration.wrote_in import EMAIL, NAME, House
 from tests.making import publish
 
 pytestmark = pytest.mark.django_db
