@@ -238,4 +238,5 @@ def test_one_that_is_too_sudden_is_refused_with_the_earliest_moment(workspace: W
     assert f"Error: {file} is refused; nothing was changed.\n" in result.stderr
     assert "it may take effect from " in result.stderr
     assert "[too_sudden]" in result.stderr
-    assert run("publish", file, "--effective-from", "73h").exit_code == 0
+    (hint,) = [line for line in result.stderr.splitlines() if line.startswith("Announce it instead: ")]
+    assert run("publish", file, *hint.removeprefix("Announce it instead: ").split()).exit_code == 0

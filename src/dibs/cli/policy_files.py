@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,10 @@ def refuse(file: str, text: str, refused: PolicyRefused, as_json: bool) -> None:
     else:
         click.echo(f"Error: {file} is refused; nothing was changed.", err=True)
         tell_problems(file, text, refused.problems)
+        if (earliest := getattr(refused, "earliest", None)) is not None:
+            # By the time that it is typed the earliest moment has moved on; the next full hour has not.
+            hour = earliest.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+            click.echo(f"Announce it instead: --effective-from {hour:%Y-%m-%dT%H:%M%z}", err=True)
     sys.exit(1)
 
 
