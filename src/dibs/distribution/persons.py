@@ -53,6 +53,8 @@ class Persons:
     near: dict[int, list[Near]] = field(default_factory=dict)
     #: Leads, ended by now, whose people have come again.
     ended: set[UUID] = field(default_factory=set)
+    #: What somebody with an open lead is known by, of what was asked for.
+    taken: frozenset[Known] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ def recognise(workspace_id: UUID, arrivals: Sequence[Arrival]) -> Persons:
     """Who of these came before, with a lead that is open still, or earlier among these themselves."""
     persons = Persons([known_by(one.email, one.phone, one.name, one.flags) for one in arrivals])
     before = _before(workspace_id, {known for several in persons.known for known in several}, persons.ended)
+    persons.taken = frozenset(one.known for several in before.values() for one in several)
     here: dict[str, list[tuple[str, int]]] = {}
     for at, known in enumerate(persons.known):
         if not known:

@@ -119,9 +119,13 @@ def arrive(
 
 
 def _known(arrivals: Sequence[Arrival], who: Persons, new: Sequence[int]) -> list[tuple[UUID, tuple[Known, ...]]]:
-    """What the people of new leads are known by, and by what they were when they came once more in the same batch."""
+    """What the people of new leads are known by, and by what they were when they came once more in the same batch: of that, what an open
+    lead of somebody else is known by already stays theirs."""
     leads = [(arrivals[at].lead_id, who.known[at]) for at in new if who.known[at]]
-    return leads + [(arrivals[first].lead_id, who.known[at]) for at, first in who.follows.items()]
+    return leads + [
+        (arrivals[first].lead_id, tuple(known for known in who.known[at] if known not in who.taken))
+        for at, first in who.follows.items()
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,17 @@ def test_in_one_batch_the_first_is_the_lead_and_the_others_touch_it(scene: Scene
     assert scene.story(lead.id) == [("placed", "new", "pooled"), ("touched", "pooled", "pooled")]
 
 
+def test_who_comes_twice_in_one_batch_may_name_a_number_that_another_lead_is_known_by(scene: Scene) -> None:
+    theirs = "+81335803311"
+    (before,) = arrive(scene, {**AIKO, "email": "aiko@old.example", "phone": theirs})
+    new = {**AIKO, "email": "aiko@new.example"}
+    first, again = arrive(scene, {**new, "phone": "+81335803322"}, {**new, "phone": theirs}, minutes=1)
+    assert (first.touched, again.touched, again.lead_id) == (False, True, first.lead_id)
+    known = dict(KnownBy.objects.values_list("value", "lead_id"))
+    assert known[theirs] == before.lead_id
+    assert known["+81335803322"] == known["aiko@new.example"] == first.lead_id
+
+
 def test_a_policy_may_want_each_message_for_a_lead(scene: Scene) -> None:
     publish(scene.workspace, POLICY + "matching: {same_person: false}\n")
     first, second = arrive(scene, AIKO, AIKO)
