@@ -121,7 +121,7 @@ def test_who_leaves_has_their_opportunities_shown_and_handed_to_another(company:
         as_(company.aiko).post(f"/leads/{lead}/convert/", {"name": name, "amount": "1000", "currency": "EUR"})
     address = plan(company.ops, "leaving", rep="aiko")["Location"]
     told = words(as_(company.ops).get(address))
-    assert "Open opportunities 2, 2,000 EUR" in told
+    assert "Open opportunities 2 2,000 EUR" in told
     for text in ("Fleet", "Depot", "They do not go with the leads"):
         assert text in told, text
     handed = as_(company.ops).post("/opportunities/hand/", {"rep": "aiko", "to": "citra", "next": address}, follow=True)
