@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from dibs.cli import database
 from dibs.cli.policy import policy
 from dibs.distribution import borders, moving_on, policies
 from dibs.distribution.models import Decision, Move, PolicyVersion
 from dibs.distribution.placing import place
 from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
+from tests.integration.commands import run_here
 from tests.making import MONDAY, make_arrival, make_rep, make_workspace
 
 POLICY = """
@@ -29,19 +29,12 @@ route:
 
 
 def run(*arguments: Any) -> Result:
-    result = CliRunner().invoke(policy, [str(argument) for argument in arguments])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
+    return run_here(policy, *arguments)
 
 
 @pytest.fixture
-def here(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+def here(own_database: None) -> Workspace:
     """A workspace with a lead that is Ken's, and commands that use the tests' database as it is."""
-    monkeypatch.setenv("DATABASE_URL", "postgres://the/tests/own")
-    monkeypatch.setattr(database, "prepare", lambda data: None)
-    monkeypatch.setenv("DIBS_SECRET_KEY", "not a secret")
-    monkeypatch.setattr(database, "bring_up_to_date", lambda: None)
     workspace = make_workspace("main")
     for handle in ("ken", "kai"):
         make_rep(workspace, handle)

@@ -7,33 +7,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from dibs.cli import database
 from dibs.cli.do_not_contact import do_not_contact
 from dibs.crm.models import Lead
 from dibs.distribution.placing import place
 from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
+from tests.integration.commands import run_here
 from tests.making import MONDAY, make_arrival, make_workspace, publish
 
 POLICY = "policy: All\nroute: [{name: All, pull: {pool: inbound}}]\npools: {inbound: {mode: pool}}\n"
 
 
 def run(*arguments: Any, code: int = 0, given: str | None = None) -> Result:
-    result = CliRunner().invoke(do_not_contact, [str(argument) for argument in arguments], input=given)
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
+    result = run_here(do_not_contact, *arguments, stdin=given)
     assert result.exit_code == code, result.output
     return result
 
 
 @pytest.fixture
-def here(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.setenv("DATABASE_URL", "postgres://the/tests/own")
-    monkeypatch.setattr(database, "prepare", lambda data: None)
-    monkeypatch.setenv("DIBS_SECRET_KEY", "not a secret")
-    monkeypatch.setattr(database, "bring_up_to_date", lambda: None)
+def here(own_database: None) -> Workspace:
     workspace = make_workspace("main")
     publish(workspace, POLICY)
     return workspace

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from dibs.people.models import Calendar, Rep, TimeOff
 from dibs.people.tenancy import enter
-from tests.integration.test_users import Command
+from tests.integration.commands import Command
 from tests.making import make_rep, make_workspace
-from tests.running import dibs
-
-
-@pytest.fixture
-def command(database_url: str, transactional_db: None, tmp_path: Path) -> Command:
-    """Run a command on the test database."""
-    return lambda *arguments, input=None: dibs(
-        *arguments, input=input, DATABASE_URL=database_url, DIBS_DATA=str(tmp_path)
-    )
 
 
 @pytest.fixture

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -14,23 +13,9 @@ from dibs.distribution.models import Move
 from dibs.distribution.placing import place
 from dibs.people.models import TimeOff, User
 from dibs.people.tenancy import enter
+from tests.integration.commands import Command
 from tests.integration.distribution.scene import Scene, make_scene
 from tests.making import MONDAY, make_arrival, make_rep
-from tests.running import dibs
-
-
-class Command(Protocol):
-    def __call__(self, *arguments: str, input: str | None = None) -> CompletedProcess[str]: ...
-
-
-@pytest.fixture
-def command(database_url: str, transactional_db: None, tmp_path: Path) -> Command:
-    """Run a command on the test database."""
-
-    def run(*arguments: str, input: str | None = None) -> CompletedProcess[str]:
-        return dibs(*arguments, input=input, DATABASE_URL=database_url, DIBS_DATA=str(tmp_path))
-
-    return run
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from dibs.cli import database
 from dibs.cli.policy import policy
 from dibs.people.models import Workspace
+from tests.integration.commands import run_here
 from tests.making import make_user, make_workspace
 
 SOUND = "policy: Sound\nroute:\n  - {name: All, pull: {pool: inbound}}\npools: {inbound: {}}\n"
@@ -27,10 +27,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def run(*arguments: Any, stdin: str | None = None) -> Result:
-    result = CliRunner().invoke(policy, [str(argument) for argument in arguments], input=stdin)
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
+    return run_here(policy, *arguments, stdin=stdin)
 
 
 def test_check_of_a_sound_policy_ends_with_0(file: Path) -> None:
@@ -82,12 +79,8 @@ def test_schema_is_json() -> None:
 
 
 @pytest.fixture
-def workspace(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+def workspace(own_database: None) -> Workspace:
     """A workspace, and commands that use the tests' database as it is."""
-    monkeypatch.setenv("DATABASE_URL", "postgres://the/tests/own")
-    monkeypatch.setattr(database, "prepare", lambda data: None)
-    monkeypatch.setenv("DIBS_SECRET_KEY", "not a secret")
-    monkeypatch.setattr(database, "bring_up_to_date", lambda: None)
     return make_workspace("main")
 
 

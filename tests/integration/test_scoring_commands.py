@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from dibs.cli import database
 from dibs.cli.scoring import score
 from dibs.crm.models import Lead
 from dibs.distribution.models import ScoreModel
 from dibs.distribution.placing import place
 from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
+from tests.integration.commands import run_here
 from tests.integration.distribution.endings_made import past
 from tests.making import MONDAY, make_arrival, make_rep, make_workspace, publish
 
@@ -28,11 +27,7 @@ pools: {inbound: {}}
 
 
 @pytest.fixture
-def workspace(transactional_db: Any, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.setenv("DATABASE_URL", "postgres://the/tests/own")
-    monkeypatch.setattr(database, "prepare", lambda data: None)
-    monkeypatch.setenv("DIBS_SECRET_KEY", "not a secret")
-    monkeypatch.setattr(database, "bring_up_to_date", lambda: None)
+def workspace(own_database: None) -> Workspace:
     workspace = make_workspace("main")
     make_rep(workspace, "aiko")
     publish(workspace, POLICY)
@@ -55,10 +50,7 @@ def history(workspace: Workspace) -> Workspace:
 
 
 def run(*arguments: str) -> Result:
-    result = CliRunner().invoke(score, list(arguments))
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
+    return run_here(score, *arguments)
 
 
 def test_a_model_is_trained_looked_at_and_switched(history: Workspace) -> None:

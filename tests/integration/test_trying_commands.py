@@ -10,15 +10,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from django.utils.timezone import now
 
-from dibs.cli import database
 from dibs.cli.policy import policy
 from dibs.crm.models import Lead
 from dibs.distribution.placing import place
 from dibs.people.models import Rep, Workspace
 from dibs.people.tenancy import enter
+from tests.integration.commands import run_here
 from tests.making import make_arrival, make_rep, make_workspace, publish
 
 IN_FORCE = """
@@ -33,11 +33,7 @@ DRAFT = IN_FORCE.replace("In force", "Draft").replace(' && lead.country == "JP"'
 
 
 @pytest.fixture
-def workspace(transactional_db: Any, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.setenv("DATABASE_URL", "postgres://the/tests/own")
-    monkeypatch.setattr(database, "prepare", lambda data: None)
-    monkeypatch.setenv("DIBS_SECRET_KEY", "not a secret")
-    monkeypatch.setattr(database, "bring_up_to_date", lambda: None)
+def workspace(own_database: None) -> Workspace:
     workspace = make_workspace("main")
     make_rep(workspace, "aiko", teams=("closers",))
     make_rep(workspace, "budi", teams=("closers",), available=False)
@@ -53,10 +49,7 @@ def draft(tmp_path: Path) -> Path:
 
 
 def run(*arguments: Any, stdin: str | None = None) -> Result:
-    result = CliRunner().invoke(policy, [str(argument) for argument in arguments], input=stdin)
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
+    return run_here(policy, *arguments, stdin=stdin)
 
 
 def test_a_typed_lead_is_told_rule_by_rule(workspace: Workspace) -> None:

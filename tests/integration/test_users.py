@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
-from subprocess import CompletedProcess
-from typing import Protocol
 
 import pytest
 
@@ -16,21 +13,7 @@ from dibs.distribution.models import Standing
 from dibs.people.caller import caller_with
 from dibs.people.models import Rep, Team, User, Workspace
 from dibs.people.tenancy import enter
-from tests.running import dibs
-
-
-class Command(Protocol):
-    def __call__(self, *arguments: str, input: str | None = None) -> CompletedProcess[str]: ...
-
-
-@pytest.fixture
-def command(database_url: str, transactional_db: None, tmp_path: Path) -> Command:
-    """Run a command on the test database."""
-
-    def run(*arguments: str, input: str | None = None) -> CompletedProcess[str]:
-        return dibs(*arguments, input=input, DATABASE_URL=database_url, DIBS_DATA=str(tmp_path))
-
-    return run
+from tests.integration.commands import Command
 
 
 def test_the_first_user_brings_the_first_workspace(command: Command) -> None:
