@@ -15,7 +15,7 @@ from dibs.delivery.models import Notice
 from dibs.distribution import policies, tiering
 from dibs.distribution.models import RepEntry, Standing
 from dibs.engine.decision import Reason
-from dibs.people.models import User
+from dibs.people.models import Rep, User
 from dibs.people.tenancy import enter
 from tests.api.conftest import POLICY, Company
 from tests.making import publish
@@ -39,6 +39,8 @@ def standing(company: Company, who: Any = None) -> str:
 
 
 def test_each_rule_says_what_it_asks_where_one_stands_and_what_comes_next(company: Company) -> None:
+    # Where it is noon now: what is missing is given out towards the end of the day.
+    Rep.objects.filter(id=company.aiko.id).update(timezone=f"Etc/GMT{now().hour - 12:+d}")
     with_rules(
         company,
         "{hold_at_most: 2, claim_rate: {count: 2, per: 10m}, claim_at_least: {count: 3, per: day, then: auto_assign}, "
