@@ -6,8 +6,6 @@ still grows. Leads that were merged into others are not counted twice.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -16,9 +14,9 @@ from typing import Any
 
 from django.db import connection
 
-from dibs.crm.formulas import export_safe
 from dibs.insight.fair_play import WAYS
 from dibs.insight.leads import range_of
+from dibs.insight.sheets import csv_of
 from dibs.insight.sight import Eyes
 from dibs.people.caller import Caller
 from dibs.people.models import Workspace
@@ -254,24 +252,14 @@ def zone_of(caller: Caller) -> str:
 
 def as_csv(told: Report) -> str:
     """The report as a file that a spreadsheet opens: one line for each month of each group, and no cell that it would run as a formula."""
-    into = io.StringIO()
-    writer = csv.writer(into, lineterminator="\r\n")
-    writer.writerow([told.by, "month", "leads", "contacted", "converted", "retired", "open", "won", "lost"])
-    for group in [*told.groups, *([told.rest] if told.rest else [])]:
-        name = "" if group.name is None else group.name
-        for (month, _), counted in zip(told.months, group.months, strict=True):
-            if counted.leads:
-                line = (
-                    counted.leads,
-                    counted.contacted,
-                    counted.converted,
-                    counted.retired,
-                    counted.open,
-                    counted.won,
-                    counted.lost,
-                )
-                writer.writerow([export_safe(name), f"{month:%Y-%m}", *line])
-    return into.getvalue()
+    counts = ("leads", "contacted", "converted", "retired", "open", "won", "lost")
+    lines = [
+        [group.name or "", f"{month:%Y-%m}", *(getattr(counted, name) for name in counts)]
+        for group in (*told.groups, *([told.rest] if told.rest else []))
+        for (month, _), counted in zip(told.months, group.months, strict=True)
+        if counted.leads
+    ]
+    return csv_of([told.by, "month", *counts], lines)
 
 
 def said_by(by: str) -> tuple[str, list[str]]:

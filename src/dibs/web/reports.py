@@ -31,6 +31,7 @@ from dibs.insight.reports import (
     zone_of,
 )
 from dibs.people.access import Action
+from dibs.web.downloads import spreadsheet
 from dibs.web.drawing import cells, funnel
 from dibs.web.fair_play import ways_in_words
 from dibs.web.shown import month as month_shown
@@ -80,8 +81,7 @@ def reports_file(visit: Visit) -> HttpResponse:
     name = (
         f"dibs-leads-by-{''.join(letter if letter.isalnum() else '-' for letter in by)[:60]}-{visit.now:%Y-%m-%d}.csv"
     )
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
-    return HttpResponse(as_csv(told), content_type="text/csv; charset=utf-8", headers=headers)
+    return spreadsheet(name, as_csv(told))
 
 
 @require_GET
