@@ -40,14 +40,14 @@ def a_model(company: Company, learnt: learning.Learnt, **fields: Any) -> ScoreMo
 def test_too_little_is_said_before_anything_is_asked_for(company: Company) -> None:
     page = words(as_(company.ops).get("/score/"))
     assert "No model is switched on" in page
-    assert "There is too little to learn from yet: 0 leads have ended and 0 of them were won." in page
+    assert "There is too little to learn from yet: 0 leads have ended and 0 of them converted." in page
     assert "Learn a model" not in page
 
 
 def test_where_there_is_enough_it_can_be_asked_for(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dibs.distribution.endings.count", lambda workspace_id, now: (1_000, 120))
     browser = as_(company.ops)
-    assert "1,000 leads have ended, or been open for half a year; 120 of them were won." in words(
+    assert "1,000 leads have ended, or been open for half a year; 120 of them converted." in words(
         browser.get("/score/")
     )
     assert "Learn a model" not in words(as_(company.manager).get("/score/")), "that is for operations"
@@ -75,7 +75,7 @@ def test_what_a_model_is_worth_is_shown_before_it_is_switched_on(company: Compan
     assert "Better than the points" in page
     held_out = learnt.measures["parts"][2]
     assert f"measured on the {held_out['leads']} that came after these" in page
-    assert f"{held_out['won']} of them were won" in page
+    assert f"{held_out['won']} of them converted" in page
     model, points = (learnt.measures[side]["auc"]["value"] for side in ("model", "points"))
     assert f"{100 * model:.1f}%" in page
     assert f"{100 * points:.1f}%" in page
