@@ -14,6 +14,8 @@ from dibs.people.tenancy import enter
 from tests.api.conftest import Company
 from tests.making import make_team
 
+NEXT_YEAR = now().year + 1
+
 
 def test_who_leads_a_rep_sees_all_about_them_and_others_nothing(company: Company) -> None:
     for who in (company.aiko, company.manager, company.ops, company.integration):
@@ -158,7 +160,10 @@ def test_time_off_under_way_ends_now_when_it_is_taken_back(company: Company) -> 
 
 def test_nobody_takes_back_anothers_time_off_through_their_own_address(company: Company) -> None:
     taken = company.call(
-        company.ops, "POST", "/reps/budi/time-off", {"first_day": "2027-05-03", "last_day": "2027-05-07"}
+        company.ops,
+        "POST",
+        "/reps/budi/time-off",
+        {"first_day": f"{NEXT_YEAR}-05-03", "last_day": f"{NEXT_YEAR}-05-07"},
     ).json()
     assert company.call(company.aiko, "DELETE", f"/me/time-off/{taken['id']}").status_code == 404
     assert company.call(company.manager, "DELETE", f"/reps/aiko/time-off/{taken['id']}").status_code == 404
@@ -277,7 +282,7 @@ def test_the_list_says_what_keeps_each(company: Company) -> None:
 
 
 def test_a_change_sent_twice_with_one_key_is_one_change(company: Company) -> None:
-    body = {"first_day": "2027-01-04", "last_day": "2027-01-08"}
+    body = {"first_day": f"{NEXT_YEAR}-01-04", "last_day": f"{NEXT_YEAR}-01-08"}
     for _ in range(2):
         assert company.post(company.aiko, "/me/time-off", body, Idempotency_Key="k1").status_code == 201
     enter(company.workspace.id)
