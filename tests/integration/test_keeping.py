@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
 from uuid import UUID
@@ -264,6 +265,15 @@ def test_the_page_speaks_to_people_in_their_words_and_leaves_the_machinery_to_th
     for unsaid in (str(lead), str(deal.id), "policy_version", "2026-03-02T20", "qualify.score"):
         assert unsaid not in page, unsaid
     assert str(deal.id) in json.dumps(document)
+
+
+def test_an_amount_stands_there_as_people_write_it(house: House) -> None:
+    house.worked(deal_value=Decimal("1250000.50"), attributes={"turnover": 12_000_000.0, "share": 0.25})
+    document = told(house.workspace.id, find(house.workspace.id, Asked(email=EMAIL)), house.now, "es")
+    page = as_page(document, "es")
+    for said in ("1250000,5", "12000000", "0,25"):
+        assert f"<dd>{said}</dd>" in page, said
+    assert "e+0" not in page
 
 
 def test_of_who_is_only_on_the_list_the_page_says_that_alone(house: House) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext, override
 
@@ -302,7 +303,10 @@ class _Page:
         if isinstance(value, bool):
             return _("yes") if value else _("no")
         if isinstance(value, float):
-            return f"{value:.0%}" if name == "likelihood" else f"{value:g}"
+            if name == "likelihood":
+                return f"{value:.0%}"
+            # To the cent: a large amount is no power of ten.
+            return str(number_format(int(value) if value.is_integer() else round(value, 2), use_l10n=True))
         text = str(value)
         if _MOMENT.fullmatch(text):
             return self._moment(text)
