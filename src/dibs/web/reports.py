@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -149,10 +149,12 @@ def _behind(days: str, by: str, part: str, *, month: date | None = None, why: st
 
 
 def _first_day(said: str, visit: Visit) -> datetime | None:
-    """When the month ``2026-11`` began, in the workspace's time zone; ``None`` for what is none."""
+    """When the month ``2026-11`` began, in the workspace's time zone; ``None`` for what is none, or at the end of all calendars."""
     try:
         day = datetime.strptime(said, "%Y-%m")  # noqa: DTZ007 (the zone is put on below)
     except ValueError:
+        return None
+    if day.year in {MINYEAR, MAXYEAR}:
         return None
     return day.replace(tzinfo=ZoneInfo(zone_of(visit.caller)))
 
@@ -168,11 +170,20 @@ def _period(visit: Visit) -> tuple[str, str]:
 def _asked(visit: Visit) -> tuple[str, str, Report]:
     """The period, what the leads are told apart by, and what became of them."""
     days, by = _period(visit)
+    by, told = _told(visit, days, by)
+    if not told.total.leads and not visit.request.GET.get("days"):
+        # A history that was played, or a quiet season: what there is says more than an empty page.
+        days = _ALL
+        by, told = _told(visit, days, by)
+    return days, by, told
+
+
+def _told(visit: Visit, days: str, by: str) -> tuple[str, Report]:
     since = _since(visit, days)
     try:
-        return days, by, report(visit.caller, by, since, visit.now, visit.now)
+        return by, report(visit.caller, by, since, visit.now, visit.now)
     except UnknownGroup:
-        return days, "source", report(visit.caller, "source", since, visit.now, visit.now)
+        return "source", report(visit.caller, "source", since, visit.now, visit.now)
 
 
 def _highest(told: Report) -> dict[str, float]:
