@@ -11,7 +11,7 @@ from typing import Any, Literal
 Act = Literal[
     "arrive", "claim", "next", "open", "skip", "contact", "release", "accept", "reject", "convert", "retire", "assign", "tick",
     "retier", "floors", "results", "enrich", "return_to_pool", "give_up", "nurture", "reopen", "assess",
-    "touch", "answer", "refuse",
+    "touch", "answer", "refuse", "consent", "win", "lose", "go_on", "merge",
 ]  # fmt: skip
 
 REPS = ("aiko", "budi", "carmen", "diego")

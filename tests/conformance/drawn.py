@@ -220,7 +220,9 @@ def _whole_life(draw: st.DrawFn, pools: list[str], policy: dict[str, Any]) -> No
         }
     }
     if draw(st.booleans()):
-        policy["privacy"] = {"do_not_contact": draw(_way_out(pools))}
+        policy["privacy"] = _without_none(
+            do_not_contact=draw(_maybe(_way_out(pools))), no_consent=draw(_maybe(_way_out(pools)))
+        )
 
 
 @st.composite

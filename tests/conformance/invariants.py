@@ -27,7 +27,7 @@ HELD = frozenset({"offered", "owned", "working"})
 #: Why a lead is taken off its rep other than for a time that ran out.
 TAKEN = frozenset({"idle", "territory_changed", "stale", "gave_up", "assessed_to"})
 #: Kinds of decision after which a lead is where it was.
-STILL = frozenset({"enriched", "touched", "helped", "warned", "skipped", "opened", "mailed"})
+STILL = frozenset({"enriched", "touched", "helped", "warned", "skipped", "opened", "mailed", "dealt"})
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
@@ -387,7 +387,7 @@ class Floor:
         by_name = entry.kind == "assigned" and entry.rep == was
         if claim is not None and entry.after == "retired":
             self.past.buried[entry.lead] = was, claim
-        if claim is None or by_name or entry.after in {"working", "converted", "retired"}:
+        if claim is None or by_name or entry.after in {"working", "converted", "retired", "merged"}:
             return
         # What a manager or a rule takes away in good time is no lapse.
         taken = entry.kind in {"assigned", "qualified"} or any(reason["code"] in TAKEN for reason in entry.reasons)

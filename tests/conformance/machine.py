@@ -114,6 +114,20 @@ class TwoWorlds(RuleBasedStateMachine):
     def its_person_refuses_all_contact(self, nth: int) -> None:
         self._do("refuse", lead=nth % len(self.memory.ids))
 
+    @precondition(lambda self: self._held())
+    @rule(nth=_nth, given=st.booleans())
+    def a_rep_writes_down_what_their_person_consents_to(self, nth: int, given: bool) -> None:
+        self._with_their_own(self._held(), nth, "consent", {"given": given})
+
+    @precondition(lambda self: len(self._open()) > 1)
+    @rule(nth=_nth, other=_nth)
+    def a_manager_finds_two_to_be_one_person(self, nth: int, other: int) -> None:
+        leads = self._open()
+        kept = self._one_of(leads, nth)
+        rest = [lead for lead in leads if lead != kept and self._belongs_as(kept, lead)]
+        if rest:
+            self._do("merge", lead=kept, facts={"other": self._one_of(rest, other)})
+
     @precondition(lambda self: self._of("retired"))
     @rule(nth=_nth)
     def a_manager_has_one_come_back(self, nth: int) -> None:
@@ -170,6 +184,11 @@ class TwoWorlds(RuleBasedStateMachine):
     @rule(nth=_nth, why=st.sampled_from(["not_a_fit", "do_not_contact"]))
     def a_rep_gives_one_up_for_a_reason(self, nth: int, why: str) -> None:
         self._with_their_own(self._held(), nth, "retire", {"why": why})
+
+    @precondition(lambda self: self._of("converted"))
+    @rule(nth=_nth, act=st.sampled_from(["win", "lose", "lose", "go_on"]))
+    def a_rep_brings_an_opportunity_to_an_end(self, nth: int, act: Act) -> None:
+        self._with_their_own(self._of("converted"), nth, act)
 
     @precondition(lambda self: self._held("offered"))
     @rule(nth=_nth, act=st.sampled_from(["accept", "accept", "reject"]))
@@ -356,6 +375,14 @@ class TwoWorlds(RuleBasedStateMachine):
     def _of(self, *states: str) -> list[int]:
         leads = self.memory.floor.leads
         return [n for n, lead_id in enumerate(self.memory.ids) if leads[lead_id].clock.state in states]
+
+    def _open(self) -> list[int]:
+        return self._of("pooled", "review", "nurture", *HELD)
+
+    def _belongs_as(self, kept: int, gone: int) -> bool:
+        """Whether what is kept belongs to no account by the merge that it did not belong to before."""
+        one, other = (self.memory.floor.leads[self.memory.ids[n]] for n in (kept, gone))
+        return one.account is not None or other.account is None
 
     def _given_up(self) -> list[int]:
         """Retired leads in the name of the rep who had them."""

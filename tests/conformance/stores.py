@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -12,8 +13,21 @@ from django.db import connection
 
 from dibs.crm.arrival import MEANT, Arrival, Enrichment, Touching
 from dibs.crm.do_not_contact import entries_of
-from dibs.crm.models import Lead
-from dibs.distribution import acting, answering, assessing, claiming, floors, policies, refusing, results, tiering
+from dibs.crm.models import Lead, Opportunity
+from dibs.distribution import (
+    acting,
+    answering,
+    assessing,
+    claiming,
+    consenting,
+    floors,
+    merging,
+    opportunities,
+    policies,
+    refusing,
+    results,
+    tiering,
+)
 from dibs.distribution.hours import working_hours
 from dibs.distribution.models import Credit
 from dibs.distribution.placing import enrich, place
@@ -21,7 +35,7 @@ from dibs.distribution.standings import STANDING_COLUMNS, standing_of
 from dibs.distribution.ticking import tick
 from dibs.engine import consequences
 from dibs.engine.claim import may_act, may_move, sight
-from dibs.engine.decision import Refusal
+from dibs.engine.decision import Reason, Refusal
 from dibs.engine.facts import AccountFacts, LeadFacts, RepFacts
 from dibs.engine.lifecycle import ENDED, HELD
 from dibs.engine.tiers import TierState
@@ -68,6 +82,10 @@ class InMemory:
         self.refusal: Refusal | None = None
         self.ids: list[str] = []
         self.named = NAMED
+        #: How what converted leads became stands: ``open``, ``won`` or ``lost``.
+        self.deals: dict[str, str] = {}
+        #: When a rep assessed a lead, and with which answers.
+        self.assessed: dict[tuple[str, str, str], datetime] = {}
 
     @classmethod
     def of(cls, active: policies.Active, teams: dict[str, list[str]]) -> InMemory:
@@ -139,11 +157,25 @@ class InMemory:
             return "done"
         if happening.act in {"touch", "answer", "refuse"}:
             return self._learns(lead_id, happening)
+        if happening.act == "consent":
+            return self._consents(lead_id, happening)
+        if happening.act in {"win", "lose", "go_on"}:
+            return self._deals(lead_id, happening.act)
+        if happening.act == "merge":
+            return self._merge(lead_id, self.ids[happening.facts["other"]], at)
         if happening.act == "assess":
+            given = (lead_id, rep, json.dumps(happening.facts, sort_keys=True))
+            before = self.assessed.get(given)
+            if before is not None and before > at - assessing.TWICE:
+                # A button pressed twice.
+                refusal = floor._may(floor.leads[lead_id], rep, "contacted", at)
+                return self._no(refusal) if refusal else "done"
             try:
                 refusal = floor.assess(lead_id, rep, happening.facts["template"], happening.facts["answers"], at)
             except LookupError:
                 return "unknown"
+            if refusal is None:
+                self.assessed[given] = at
         elif happening.act == "reopen":
             refusal = floor.reopen(lead_id, at, rep or None)
         elif happening.act == "give_up":
@@ -152,6 +184,8 @@ class InMemory:
             refusal = floor.return_to_pool(lead_id, happening.pool, at)
         elif happening.act in {"convert", "retire"}:
             refusal = floor.end(lead_id, rep, "converted" if happening.act == "convert" else "retired", at)
+            if refusal is None and happening.act == "convert":
+                self.deals[lead_id] = "open"
             if refusal is None and happening.facts.get("why") == "do_not_contact":
                 self._refuses(lead_id)
         elif happening.act == "nurture":
@@ -192,6 +226,64 @@ class InMemory:
             return "unknown"
         if known.answers != lead.facts.answers:
             floor.enrich(lead_id, {"answers": given}, at)
+        return "done"
+
+    def _consents(self, lead_id: str, happening: Happening) -> str:
+        """Who has the lead writes down what its person agreed to; to withdraw that is to refuse all contact."""
+        lead, given = self.floor.leads[lead_id], happening.facts["given"]
+        refusal = may_move(lead.clock, "enriched") if lead.clock.state in ENDED else None
+        refusal = refusal or may_act(lead.clock, happening.rep, True, happening.at)
+        if refusal is not None:
+            return self._no(refusal)
+        facts = {"consent": given} | ({} if given else {"do_not_contact": True})
+        self.floor.enrich(lead_id, facts, happening.at)
+        return "done"
+
+    def _deals(self, lead_id: str, act: str) -> str:
+        """What becomes of the opportunity stands in its lead's story, and changes nothing else."""
+        is_open = self.deals[lead_id] == "open"
+        if is_open == (act == "go_on"):
+            reason, remedy = (
+                (Reason("opportunity_open"), "look_again")
+                if is_open
+                else (Reason("opportunity_ended", {"ended": self.deals[lead_id]}), "reopen_first")
+            )
+            return self._no(Refusal((reason,), remedy=Reason(remedy)))
+        self.deals[lead_id] = {"win": "won", "lose": "lost", "go_on": "open"}[act]
+        self.floor.leads[lead_id].version += 1
+        return "done"
+
+    def _merge(self, kept_id: str, gone_id: str, now: datetime) -> str:
+        """One lead takes what it lacks of another, which ends in nobody's name."""
+        floor = self.floor
+        kept, gone = floor.leads[kept_id], floor.leads[gone_id]
+        lacked = {
+            name: theirs
+            for name in (
+                "employees",
+                "country",
+                "language",
+                "deal_value",
+                "domain",
+                "assessment",
+                "assessed",
+                "consent",
+            )
+            if getattr(kept.facts, name) is None and (theirs := getattr(gone.facts, name)) is not None
+        }
+        lacked |= {
+            name: (getattr(kept.facts, name) or 0) + count
+            for name in ("pages", "opens")
+            if (count := getattr(gone.facts, name)) is not None
+        }
+        lacked["touches"] = (kept.facts.touches or 1) + (gone.facts.touches or 1)
+        lacked["answers"] = {**gone.facts.answers, **kept.facts.answers}
+        lacked |= {"do_not_contact": True} if gone.facts.do_not_contact else {}
+        lacked |= {"consent": False} if gone.facts.consent is False else {}
+        floor.enrich(kept_id, lacked, now)
+        ended = replace(consequences.ended(gone.clock, "merged"), by_hand=False, sla_at=None, warned=False, awaits=None)
+        floor._keep(gone, ended, now)
+        gone.clock, gone.ended_at = replace(gone.clock, owner=None), None
         return "done"
 
     def _refuses(self, lead_id: str) -> None:
@@ -293,6 +385,10 @@ class Live:
             email = Lead.objects.values_list("email", flat=True).get(id=lead_id)
             refusing.refuse(self.workspace.id, entries_of(email, None), why="asked", now=at)
             return "done"
+        if happening.act == "merge":
+            answer = merging.merge(self.manager, lead_id, self.ids[happening.facts["other"]], at, keep=lead_id)
+            assert isinstance(answer, merging.Merged), answer
+            return "done"
         if happening.act == "reopen":
             return self._told(acting.reopen(caller or self.manager, lead_id, at))
         if happening.act == "give_up":
@@ -333,6 +429,13 @@ class Live:
                 return self._told(acting.nurture(caller, lead_id, at, happening.facts.get("sequence")))
             except LookupError:
                 return "unknown"
+        if happening.act == "consent":
+            return self._told(consenting.set_consent(caller, lead_id, happening.facts["given"], at))
+        if happening.act in {"win", "lose", "go_on"}:
+            acts = {"win": opportunities.win, "lose": opportunities.lose, "go_on": opportunities.reopen}
+            deal = Opportunity.objects.values_list("id", flat=True).get(lead_id=lead_id)
+            done = acts[happening.act](caller, deal, at)
+            return self._no(done.refusal) if isinstance(done, acting.Refused) else "done" if done else "unknown"
         if happening.act == "open":
             return self._told(acting.open_lead(caller, lead_id, at))
         if happening.act == "retire":

@@ -11,7 +11,7 @@ from tests.conformance.machine import TwoWorlds
 pytestmark = pytest.mark.django_db(transaction=True)
 
 #: The same days in every run. ``--hypothesis-profile=long`` plays others each time, many more and longer ones: it is for the night.
-_EVERY_RUN = settings(max_examples=100, stateful_step_count=40, derandomize=True, database=None, print_blob=False)
+_EVERY_RUN = settings(max_examples=60, stateful_step_count=40, derandomize=True, database=None, print_blob=False)
 _SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 
 
