@@ -193,6 +193,22 @@ def test_what_is_filled_in_on_an_opportunity_is_not_lost_either(company: Company
     assert 'value="ten"' in lost.content.decode()
 
 
+def test_a_slip_in_a_form_does_not_hide_that_somebody_changed_it_meanwhile(company: Company) -> None:
+    deal = converted(company, {"name": "Fleet", "amount": "10", "currency": "EUR"})
+    where = f"/opportunities/{deal.id}/"
+    form = {"name": "Fleet 2", "amount": "twenty", "currency": "EUR", "close_on": "", "version": "0"}
+    as_(company.ops).post(f"{where}change/", {**form, "name": "Fleet", "amount": "500"})
+    browser = as_(company.aiko)
+    for act in ("change", "win"):
+        page = browser.post(f"{where}{act}/", form).content.decode()
+        (shown,) = re.findall(rf'action="{where}{act}/">.*?name="version" value="(\d+)"', page)
+        sent_again = browser.post(f"{where}{act}/", {**form, "amount": "10", "version": shown})
+        assert sent_again.status_code == 409
+        assert "Somebody changed the opportunity meanwhile." in words(sent_again)
+    now = now_is(company, deal)
+    assert (now.name, now.amount, now.state) == ("Fleet", Decimal(500), "open")
+
+
 def test_one_is_changed_noted_won_and_reopened_on_its_page(company: Company) -> None:
     deal = converted(company, {"name": "Fleet", "amount": "10", "currency": "EUR"}, email="lucia@acme.example")
     browser, where = as_(company.aiko), f"/opportunities/{deal.id}/"

@@ -266,7 +266,11 @@ def _once_more(visit: Visit, deal: Deal, act: str, why: Sequence[str], *, status
         return redirect("opportunities")
     if "next" in visit.request.POST:
         return visit.back(reverse("opportunity", args=[deal.id]))
-    return _page(visit, seen, Refilled(act, " ".join(why), visit.request.POST.dict()), status=status)
+    filled = visit.request.POST.dict()
+    if status == 409:
+        # Who was told that it was changed meanwhile sees what it is now; who was not is told when the form is sent again.
+        filled.pop("version", None)
+    return _page(visit, seen, Refilled(act, " ".join(why), filled), status=status)
 
 
 @require_POST
