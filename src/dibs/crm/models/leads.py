@@ -181,6 +181,8 @@ class Lead(WorkspaceRow):
                 condition=Q(state="pooled"),
                 name="lead_pool_by_age",
             ),
+            # What was merged into a lead is told with it; and no lead is deleted without asking for that, which reads all leads without this.
+            models.Index(fields=["merged_into"], condition=Q(merged_into__isnull=False), name="lead_merged_into"),
             # What the tick asks for.
             models.Index(fields=["workspace", "due_at"], condition=Q(due_at__isnull=False), name="lead_due"),
             # My leads, and how many a rep holds.
