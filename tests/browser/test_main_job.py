@@ -83,6 +83,34 @@ def test_a_key_pressed_right_after_another_row_was_chosen_takes_that_row(company
     assert Lead.objects.get(id=shown).owner is None
 
 
+def test_a_key_whose_panel_never_came_does_nothing_later(company: Company, log_in: LogIn) -> None:
+    company.lead(company="Shown Before", now=now() - timedelta(minutes=9))
+    chosen = company.lead(company="Chosen Now")
+    page = log_in(company.aiko)
+    expect(page.locator("#panel h1")).to_have_text("Shown Before")
+    page.route("**/pools/inbound/leads/**", lambda route: route.fulfill(status=500))
+    page.evaluate(
+        """() => new Promise((done) => {
+            document.body.addEventListener("htmx:responseError", () => setTimeout(done), { once: true });
+            for (const key of ["j", "c"]) document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+        })"""
+    )
+    page.unroute("**/pools/inbound/leads/**")
+    sent = []
+    page.on("request", lambda request: sent.append(request.method))
+    page.evaluate(
+        """() => new Promise((done) => {
+            document.body.addEventListener("htmx:afterSettle", () => setTimeout(done), { once: true });
+            const row = document.querySelector('#leads tr[aria-current="true"]');
+            htmx.ajax("GET", row.dataset.panel, { target: "#panel", swap: "outerHTML" });
+        })"""
+    )
+    expect(page.locator("#panel h1")).to_have_text("Chosen Now")
+    assert "POST" not in sent
+    page.keyboard.press("c")
+    expect(page).to_have_url(re.compile(f"/leads/{chosen}/"))
+
+
 def test_two_reps_race_for_one_lead_and_the_second_is_told_who_was_first(company: Company, log_in: LogIn) -> None:
     lead = company.lead(company="Wanted Ltd")
     aiko, budi = log_in(company.aiko), log_in(company.budi)

@@ -33,6 +33,8 @@ document.body.addEventListener("htmx:afterSettle", (event) => {
   meant = null;
   onceShown(does);
 });
+// A panel that does not come is no reason to do it later, when nobody expects it any more.
+for (const failed of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.body.addEventListener(failed, () => (meant = null));
 
 /** One row down (1) or up (-1). */
 export function step(by) {
