@@ -208,6 +208,15 @@ def test_how_numbers_are_written_can_be_said(
     assert Lead.objects.get().deal_value == value
 
 
+def test_how_the_last_file_s_numbers_were_written_can_be_unsaid(browser: Client, workspace: Workspace) -> None:
+    columns = {"to_0": "name", "to_1": "deal_value"}
+    imported(browser, workspace, sent(browser, b"name;amount\nAna;1.200\n"), **columns, decimal=".")
+    where = sent(browser, b"name;amount\nBea;1.200\n")
+    assert '<option value="." selected>' in browser.get(where).content.decode()
+    imported(browser, workspace, where, **columns, decimal="")
+    assert [str(lead.deal_value) for lead in Lead.objects.order_by("name")] == ["1.20", "1200.00"]
+
+
 def test_refused_rows_are_mended_in_their_file_and_imported_again(browser: Client, workspace: Workspace) -> None:
     content = b"name;phone;message\nAna;+34 600 000 001;=1+1\nBen\nEva;+34 600 000 003;a;b\nPia;x\n"
     columns = {"to_0": "name", "to_1": "phone", "to_2": "message"}

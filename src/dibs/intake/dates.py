@@ -47,3 +47,9 @@ def likely_order(values: Iterable[str]) -> tuple[str | None, bool]:
     by_day = max(seconds) <= 12 and (max(firsts) > 12 or all(each[2] == "." for each in found))
     by_month = max(firsts) <= 12 and max(seconds) > 12
     return ("day" if by_day else "month" if by_month else None), not (by_day or by_month)
+
+
+def contradicts(values: Iterable[str], order: str) -> bool:
+    """Whether one of these cannot be read in this order, because its month would be above 12."""
+    month = 3 if order == "day" else 1
+    return any(int(match[month]) > 12 for value in values if (match := _NUMBERS.match(value)))

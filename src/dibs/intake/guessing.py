@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from dibs.intake.answers import asked, questions_of
 from dibs.intake.connectors.rows import Row, RowsFile
-from dibs.intake.dates import ORDERS, likely_order
+from dibs.intake.dates import ORDERS, contradicts, likely_order, order_of
 from dibs.intake.headers import Fitted, guess_mapping
 from dibs.intake.mapping import Column, Mapping, MappingFile, MappingRefused, kept_mapping
 from dibs.intake.models import Source
@@ -79,18 +79,22 @@ def as_written(
     mark_told: bool = False,
 ) -> MappingFile:
     """The mapping with the order of day and month for columns of dates that name none, and the decimal mark, where these rows leave but one
-    of each. ``told``: columns for which a person has said how their dates are read; ``mark_told``: so of the mark."""
+    of each; also where it has one, of the file before, that these rows cannot be read by. ``told``: columns for which a person has said how
+    their dates are read; ``mark_told``: so of the mark."""
     mapping = file.mapping
     columns = dict(mapping.columns)
     for name, column in mapping.columns.items():
-        if dated(column) and not (column.dates or mapping.dates) and name in header and name not in told:
-            order, _either = likely_order(texts_of(header.index(name), rows))
-            if order is not None:
+        if dated(column) and not mapping.dates and name in header and name not in told:
+            texts, known = texts_of(header.index(name), rows), order_of(column.dates)
+            order, _either = likely_order(texts)
+            if order is not None and (
+                not column.dates or (known not in {None, order} and contradicts(texts, str(known)))
+            ):
                 columns[name] = column.model_copy(update={"dates": ORDERS[order]})
     decimal = mapping.decimal
-    if decimal is None and not mark_told:
+    if not mark_told:
         numbers = [name for name, column in columns.items() if numeric(column) and name in header]
-        decimal = likely_mark(text for name in numbers for text in texts_of(header.index(name), rows))
+        decimal = likely_mark(text for name in numbers for text in texts_of(header.index(name), rows)) or decimal
     return MappingFile(mapping.model_copy(update={"columns": columns, "decimal": decimal}))
 
 

@@ -163,7 +163,8 @@ def mapping_from(
 ) -> MappingFile:
     """A mapping with each column of ``choices`` filling the field that it names: "" for nothing, ``attributes`` for one of its own name.
     What ``before`` says besides, of dates, marks and constants, stays; ``dates``: the formats of columns for which they were chosen, none
-    of them for what can be read without; ``kinds``: how attributes are read for which that was chosen; ``decimal``: the mark, if it was.
+    of them for what can be read without; ``kinds``: how attributes are read for which that was chosen; ``decimal``: the mark, if it was,
+    "" for what each number tells.
     Raises `MappingRefused`.
     """
     columns: dict[str, Any] = {}
@@ -190,7 +191,7 @@ def mapping_from(
             "columns": columns,
             "external_id": external_id,
             "rest": "drop",
-            "decimal": decimal or before.decimal,
+            "decimal": before.decimal if decimal is None else decimal or None,
         }
     )
     file = MappingFile(mapping)

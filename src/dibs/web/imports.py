@@ -208,9 +208,9 @@ def _chosen(form: QueryDict, before: MappingFile, header: list[str], rows: list[
         elif read_as == "own" and own:
             dates[name] = (own,)
     to_fill = {name: form.get(f"to-{at}", "") for at, name in enumerate(header)}
-    mark = form.get("decimal", "")
-    chosen = mapping_from(to_fill, before.mapping, dates, kinds, mark if mark in {".", ","} else None)
-    return as_written(chosen, header, rows, told=dates)
+    mark = form.get("decimal")
+    chosen = mapping_from(to_fill, before.mapping, dates, kinds, mark if mark in {"", ".", ","} else None)
+    return as_written(chosen, header, rows, told=dates, mark_told=mark is not None)
 
 
 def _read_as(column: Column) -> str:

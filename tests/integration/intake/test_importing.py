@@ -54,6 +54,23 @@ def take(workspace: Workspace, path: Path, content: str | bytes | None = None, *
     )
 
 
+def test_how_the_last_file_wrote_days_and_numbers_yields_to_what_this_one_shows(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    european = 'id,name,amount,date\n1,Ana,"1.200,50",25/01/2026\n2,Bo,"3,75",26/01/2026\n'
+    american = 'id,name,amount,date\n3,Cy,"1,200.50",01/31/2026\n'
+    summary = take(workspace, tmp_path / "one.csv", european)
+    assert not summary.flags
+    assert not take(workspace, tmp_path / "two.csv", american).flags
+    third = Lead.objects.get(external_id="3")
+    assert (str(third.deal_value), f"{third.received_at:%m-%d}") == ("1200.50", "01-31")
+    # What can be read either way is read as the last one was; and a file again is nothing new.
+    take(workspace, tmp_path / "three.csv", "id,name,amount,date\n4,Di,7,02/03/2026\n")
+    assert f"{Lead.objects.get(external_id='4').received_at:%m-%d}" == "02-03"
+    again = take(workspace, tmp_path / "one.csv", european)
+    assert (again.unchanged, again.enriched) == (2, 0)
+
+
 def test_a_file_is_imported_and_remembered(workspace: Workspace, tmp_path: Path) -> None:
     content = "id,name,email,origin\n1,Aiko,a@acme.jp,paid search\n2,Bo,nonsense,fair\n3,Cy,c@x.jp,paid search\n"
     summary = take(workspace, tmp_path / "leads.csv", content)
