@@ -26,6 +26,10 @@ AGES = (5, 15, 30, 60)
 AT_RISK = timedelta(minutes=2)
 #: What "just now" goes back to, and how many of the latest decisions are looked at for medians and shares.
 _DAY, _HOUR, _LATEST, _FEED = timedelta(hours=24), timedelta(hours=1), 5_000, 30
+#: Arrivals are many and say little; the others only add to a lead, or are told elsewhere.
+UNTOLD = frozenset(
+    {"placed", "enriched", "touched", "skipped", "opened", "helped", "mailed", "scheduled", "dealt", "erased"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +199,13 @@ def _in_review(eyes: Eyes) -> int:
 
 
 def _feed(eyes: Eyes) -> list[Happening]:
-    """The latest decisions about leads in the caller's range; arrivals are many and say little, so they are left out."""
+    """The latest decisions about leads in the caller's range; all but the `UNTOLD`."""
     caller = eyes.caller
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             SELECT decision.at, decision.kind, decision.lead_id, decision.pool, rep.name, actor.name, {SELECT}
-            FROM (SELECT * FROM distribution_decision WHERE workspace_id = %s AND at <= %s AND kind NOT IN ('placed', 'enriched', 'touched', 'skipped', 'opened', 'helped', 'mailed')
+            FROM (SELECT * FROM distribution_decision WHERE workspace_id = %s AND at <= %s AND kind <> ALL(%s)
                   ORDER BY at DESC, id DESC LIMIT {4 * _FEED}) decision
             JOIN crm_lead lead ON lead.id = decision.lead_id
             LEFT JOIN people_rep owner ON owner.id = lead.owner_id
@@ -210,7 +214,7 @@ def _feed(eyes: Eyes) -> list[Happening]:
             LEFT JOIN people_user actor ON actor.id = decision.actor_id
             ORDER BY decision.at DESC, decision.id DESC
             """,
-            [caller.workspace_id, eyes.now],
+            [caller.workspace_id, eyes.now, sorted(UNTOLD)],
         )
         rows = cursor.fetchall()
     told: list[Happening] = []

@@ -36,7 +36,7 @@ def floor(visit: Visit) -> HttpResponse:
         seen=seen,
         rows=rows,
         bands=[_("under %(n)s min") % {"n": n} for n in AGES] + [_("more")],
-        tells=[(happening, _tell(happening)) for happening in seen.feed],
+        tells=[(happening, in_words(happening)) for happening in seen.feed],
         short=short_span,
     )
 
@@ -48,7 +48,7 @@ def _limit(visit: Visit, handle: str, teams: tuple[str, ...]) -> int | None:
     return max((cap.open_at_most for cap in caps if cap and cap.open_at_most), default=None)
 
 
-def _tell(what: Happening) -> tuple[str, str]:
+def in_words(what: Happening) -> tuple[str, str]:
     """What happened, as the words after the lead's name, and its tone."""
     who = what.who or ""
     said = {
@@ -69,6 +69,11 @@ def _tell(what: Happening) -> tuple[str, str]:
         "converted": (pgettext("feed", "converted by %(who)s"), "good"),
         "retired": (pgettext("feed", "given up by %(who)s"), ""),
         "requalified": (pgettext("feed", "looked at again"), ""),
+        "qualified": (pgettext("feed", "ready for sales"), "good"),
+        "nurtured": (pgettext("feed", "kept away from sales for now"), ""),
+        "reopened": (pgettext("feed", "reopened by %(who)s"), ""),
+        "merged": (pgettext("feed", "merged into another lead of the same person"), ""),
+        "unmerged": (pgettext("feed", "kept apart after all"), ""),
     }.get(what.kind, (what.kind, ""))
     text, tone = said
     if "%(who)s" in text:
