@@ -52,7 +52,7 @@ def test_a_file_is_brought_in_and_told_of(here: Workspace, tmp_path: Path) -> No
     said = json.loads(run("import", file, "--json").output)
     assert said == {"entries": 2, "leads": 0, "found": 2, "wrong": 1, "wrong_lines": [3]}
     assert "0 put on the list" in run("import", file).output
-    assert "1 addresses and numbers found" in run("import", "-", given="bo@acme.example.com\n").output
+    assert "1 address or number found" in run("import", "-", given="bo@acme.example.com\n").output
     run("import", "-", given="hello\n", code=1)
     listed = json.loads(run("list", "--json").output)
     assert [line["why"] for line in listed] == ["list"] * 3

@@ -83,7 +83,8 @@ def import_(file: IO[str], workspace: str | None, as_json: bool) -> None:
         said = asdict(done) | {"found": len(found.entries), "wrong": found.wrong_in_all, "wrong_lines": found.wrong}
         click.echo(json.dumps(said))
     else:
-        click.echo(f"{len(found.entries):,} addresses and numbers found.")
+        what = "address or number" if len(found.entries) == 1 else "addresses and numbers"
+        click.echo(f"{len(found.entries):,} {what} found.")
         _tell(done, "put on the list", as_json)
         if found.wrong:
             lines = ", ".join(map(str, found.wrong[:_SHOWN]))
