@@ -124,7 +124,11 @@ def deals_page(
     for name, value in wanted.items():
         where += f" AND {FILTERS[name]}"
         values.append(value)
-    if cursor:
+    if cursor and order == "newest":
+        # Nobody but the id is asked: the index leads to it however far back it is, and it need not be there any more.
+        where += " AND deal.id < %s"
+        values.append(last_seen(cursor, question))
+    elif cursor:
         last = f"(SELECT {by}, deal.id FROM crm_opportunity deal WHERE deal.workspace_id = %s AND deal.id = %s)"
         where += f" AND ({by}, deal.id) {'<' if falling else '>'} {last}"
         values += [caller.workspace_id, last_seen(cursor, question)]
