@@ -11,6 +11,9 @@ import pytest
 from click.testing import Result
 
 from dibs.cli.policy import policy
+from dibs.cli.policy_files import refuse
+from dibs.distribution.policies import TooSudden
+from dibs.engine.policy import Problem
 from dibs.people.models import Workspace
 from tests.integration.commands import run_here
 from tests.making import make_user, make_workspace
@@ -233,3 +236,13 @@ def test_one_that_is_too_sudden_is_refused_with_the_earliest_moment(workspace: W
     assert "[too_sudden]" in result.stderr
     (hint,) = [line for line in result.stderr.splitlines() if line.startswith("Announce it instead: ")]
     assert run("publish", file, *hint.removeprefix("Announce it instead: ").split()).exit_code == 0
+
+
+def test_the_moment_that_is_named_instead_leaves_time_to_type_it(capsys: pytest.CaptureFixture[str]) -> None:
+    problem = Problem("too_sudden", "It is too sudden.", path="fair_play")
+    for minute, hour in ((0, 11), (49, 11), (50, 12), (59, 12)):
+        with pytest.raises(SystemExit):
+            refuse(
+                "policy.yaml", "", TooSudden(problem, datetime(2026, 3, 2, 10, minute, 59, tzinfo=UTC)), as_json=False
+            )
+        assert f"--effective-from 2026-03-02T{hour}:00+0000" in capsys.readouterr().err

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from dibs.engine.policy import PolicyRefused, Problem
 
+#: How long somebody may take to type what they are told to.
+_TO_TYPE = timedelta(minutes=10)
+
 
 def text_of(file: str) -> str:
     """A file's text, or that of standard input for ``-``. Raises `ClickException` where it is not UTF-8."""
@@ -37,8 +40,8 @@ def refuse(file: str, text: str, refused: PolicyRefused, as_json: bool) -> None:
         click.echo(f"Error: {file} is refused; nothing was changed.", err=True)
         tell_problems(file, text, refused.problems)
         if (earliest := getattr(refused, "earliest", None)) is not None:
-            # By the time that it is typed the earliest moment has moved on; the next full hour has not.
-            hour = earliest.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+            # By the time that it is typed the earliest moment has moved on: a full hour that is some minutes ahead at least.
+            hour = (earliest + _TO_TYPE).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
             click.echo(f"Announce it instead: --effective-from {hour:%Y-%m-%dT%H:%M%z}", err=True)
     sys.exit(1)
 
