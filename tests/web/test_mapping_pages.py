@@ -175,7 +175,7 @@ def test_the_line_of_the_header_is_shown_and_can_be_said(browser: Client, worksp
     batch = imported(browser, workspace, where, line="2", to_0="name", to_1="email", to_2="city")
     assert batch.options["header"] == 2
     assert Lead.objects.values_list("name", "city").get() == ("Ana", "Bonn")
-    for line in ("0", "-1", "x", "²", "9" * 400):
+    for line in ("0", "-1", "x", "²", "9" * 400, "00000001" + "9" * 30):
         assert browser.post(where, {"source": "fair", "line": line, "act": "guess"}).status_code in {200, 302}
 
 

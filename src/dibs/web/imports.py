@@ -125,11 +125,8 @@ def new_import(visit: Visit, upload_id: UUID) -> HttpResponse:
     about = _about(given)
     workspace = Workspace.objects.get(id=visit.caller.workspace_id)
     encoding, sheet = given["encoding"] or None, given["sheet"] or None
-    line = (
-        int(given["line"])
-        if given["line"].isascii() and given["line"].isdecimal() and 0 < int(given["line"][:8]) <= 1_000_000
-        else None
-    )
+    said = given["line"]
+    line = int(said) if said.isascii() and said.isdecimal() and 0 < int(said) <= 1_000_000 else None
     unfit, seen, mapping = "", None, None
     try:
         with as_file(upload) as path:
