@@ -127,14 +127,16 @@ def erase_(
 
         person = find(workspace_id, asked)
         if not yes:
-            click.confirm(f"Erase who is known by this, with {len(person.leads)} leads?", abort=True, err=True)
+            leads = f"{len(person.leads)} {'lead' if len(person.leads) == 1 else 'leads'}"
+            click.confirm(f"Erase who is known by this, with {leads}?", abort=True, err=True)
         done = erase(operator(workspace_id), asked, now(), listed=not may_contact)
         if done is None:
             raise click.ClickException("Nothing is known of anybody like that.")
         if as_json:
             click.echo(json.dumps(asdict(done), default=str))
         else:
-            click.echo(f"Erased: {done.leads} leads, {done.ended} of them open; {sum(done.rows.values())} rows in all.")
+            leads = f"{done.leads} {'lead' if done.leads == 1 else 'leads'}"
+            click.echo(f"Erased: {leads}, {done.ended} of them open; {sum(done.rows.values())} rows in all.")
 
 
 @privacy.command("retain")
