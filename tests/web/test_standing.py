@@ -141,7 +141,7 @@ def test_a_change_of_tier_is_told_with_its_reason(company: Company) -> None:
         browser.post(f"/leads/{lead}/convert/", {})
     tiering.retier_all(company.workspace.id, at + timedelta(days=1))
     told = standing(company)
-    assert "In the last 30 days you closed 3, and 100% of them became business." in told
+    assert "In the last 30 days you closed 3, and 100% of them became business. That is counted once a day." in told
     assert "The tier top fits you now; if it still does in 1 day, you are in it." in told
     tiering.retier_all(company.workspace.id, at + timedelta(days=2))
     told = standing(company)

@@ -177,6 +177,7 @@ def _tier_says(visit: Visit, tier: MyTier) -> Iterable[str]:
         }  # fmt: skip
     else:
         yield _("In the last %(span)s you have not closed a lead yet.") % {"span": over}
+    yield _("That is counted once a day.")
     if tier.candidate:
         left = max(1, tier.confirm - tier.days)
         yield ngettext(
