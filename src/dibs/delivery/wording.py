@@ -17,7 +17,6 @@ from zoneinfo import ZoneInfo
 from django.utils.formats import date_format, number_format
 from django.utils.timezone import now as moment
 from django.utils.translation import get_language, gettext, override
-from phonenumbers.geodata.locale import LOCALE_DATA
 
 from dibs.delivery import texts, words
 from dibs.engine import reasons
@@ -446,6 +445,9 @@ def _value(fact: str, value: str) -> str:
 
 def country_name(code: str, language: str) -> str:
     """A country's name by its ISO 3166 alpha-2 code; the code itself for one that is not known."""
+    # A quarter of a second; the web process has it before its first visitor comes, and most commands never need it.
+    from phonenumbers.geodata.locale import LOCALE_DATA
+
     names = LOCALE_DATA.get(code, {})
     name = names.get(language) or names.get("en") or code
     # The data may point to another language's name, as "*fr".

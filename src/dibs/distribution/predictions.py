@@ -18,8 +18,7 @@ from procrastinate.contrib.django import app
 
 from dibs.crm.arrival import Enrichment
 from dibs.delivery.outbox import post
-from dibs.distribution import endings, learning, policies
-from dibs.distribution.learning import TooLittle
+from dibs.distribution import policies
 from dibs.distribution.models import ScoreModel
 from dibs.distribution.rulebooks import switched_on
 from dibs.distribution.touching import look_again
@@ -86,6 +85,9 @@ def learn(
 ) -> ScoreModel:
     """Learn the model that was asked for; done already, it is the answer as it is. Call it outside a transaction: whoever looks sees
     how far it is. What fails is noted, and raised."""
+    # What learns brings half of scientific Python: only the process that learns is to wait for it, and to hold it.
+    from dibs.distribution import endings, learning
+
     enter(workspace_id)
     asked = ScoreModel.objects.get(workspace_id=workspace_id, id=model_id)
     if asked.state not in _GOING:
@@ -101,7 +103,7 @@ def learn(
         step("reading")
         past = list(endings.endings(workspace_id, policies.active(workspace_id), now()))
         learnt = learning.learn(past, without, step)
-    except TooLittle as little:
+    except learning.TooLittle as little:
         lacking = {"without": without, "lacks": {"code": little.code, "have": little.have, "need": little.need}}
         _finish(asked, "too_little", now(), measures=lacking)
     except Exception:

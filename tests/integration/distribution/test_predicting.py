@@ -204,7 +204,7 @@ def test_asking_twice_learns_once_and_one_that_never_ends_does_not_stand_in_the_
 def test_what_goes_wrong_is_noted_and_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     past = Past(leads=30)
     asked = predictions.ask(past.workspace.id, None, MONDAY)
-    monkeypatch.setattr(predictions.learning, "learn", lambda *given: 1 / 0)
+    monkeypatch.setattr(learning, "learn", lambda *given: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         predictions.learn(past.workspace.id, asked.id, lambda: MONDAY)
     asked.refresh_from_db()
