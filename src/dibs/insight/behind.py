@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
-
-from dibs.insight.leads import range_of
-from dibs.insight.pages import Page, cursor_after, last_seen
+from dibs.insight.leads import newest, range_of
+from dibs.insight.pages import Page
 from dibs.insight.reports import said_by
-from dibs.insight.sight import SELECT, TABLES, Eyes, SeenLead, row_of
+from dibs.insight.sight import Eyes, SeenLead
 from dibs.people.caller import Caller
 from dibs.people.tenancy import enter
 
@@ -65,15 +63,4 @@ def leads_behind(
         conditions.append("coalesce(lead.retired_why, 'other') = %s")
         values.append(counting.why)
     question = repr(("behind", str(caller.workspace_id), asked))
-    if cursor:
-        conditions.append("lead.id < %s")
-        values.append(last_seen(cursor, question))
-    with connection.cursor() as ask:
-        ask.execute(
-            f"SELECT {SELECT} FROM {TABLES} WHERE lead.workspace_id = %s AND {' AND '.join(conditions)} "
-            "ORDER BY lead.id DESC LIMIT %s",
-            [caller.workspace_id, *values, limit + 1],
-        )
-        rows = [row_of(row) for row in ask.fetchall()]
-    items = list(eyes.see_many(rows[:limit]).values())
-    return Page(items, cursor_after(rows[limit - 1]["id"], question) if len(rows) > limit else None)
+    return newest(eyes, question, conditions, values, cursor=cursor, limit=limit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -49,14 +49,22 @@ def leads_page(
     scope, values = range_of(eyes)
     conditions = [scope, *(FILTERS[name] for name in wanted)]
     values += wanted.values()
+    return newest(eyes, question, conditions, values, cursor=cursor, limit=limit)
+
+
+def newest(
+    eyes: Eyes, question: str, conditions: Sequence[str], values: Sequence[Any], *, cursor: str | None, limit: int
+) -> Page[SeenLead]:
+    """A page of the leads that meet ``conditions``, in SQL with ``values``, the newest first. Raises `BadCursor` where ``cursor`` is not
+    of this ``question``."""
     if cursor:
-        conditions.append("lead.id < %s")
-        values.append(last_seen(cursor, question))
+        conditions = [*conditions, "lead.id < %s"]
+        values = [*values, last_seen(cursor, question)]
     with connection.cursor() as ask:
         ask.execute(
             f"SELECT {SELECT} FROM {TABLES} WHERE lead.workspace_id = %s AND {' AND '.join(conditions)} "
             "ORDER BY lead.id DESC LIMIT %s",
-            [caller.workspace_id, *values, limit + 1],
+            [eyes.caller.workspace_id, *values, limit + 1],
         )
         rows = [row_of(row) for row in ask.fetchall()]
     items = list(eyes.see_many(rows[:limit]).values())
