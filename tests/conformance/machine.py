@@ -23,9 +23,10 @@ from dibs.people.models import Rep
 from dibs.people.tenancy import enter
 from tests.conformance import drawn
 from tests.conformance.days import Act, Happening
+from tests.conformance.in_memory import NAMED, InMemory
 from tests.conformance.invariants import HELD, Floor, Lead, Past, assert_true_of_all, forget, log_since, tier_of
+from tests.conformance.live import Live
 from tests.conformance.looking import look_around
-from tests.conformance.stores import NAMED, InMemory, Live
 from tests.making import make_rep, make_team, make_workspace
 
 #: A Monday morning, a Friday evening, and the night in which New Zealand's clocks go back.

@@ -27,7 +27,8 @@ from dibs.people.models import Rep
 from dibs.people.tenancy import enter
 from dibs.simulation.floor import Floor, FloorRep
 from tests.conformance.days import Act, Happening
-from tests.conformance.stores import InMemory, Live
+from tests.conformance.in_memory import InMemory
+from tests.conformance.live import Live
 from tests.making import make_rep, make_workspace
 
 POLICIES = Path(__file__).parents[2] / "policies"

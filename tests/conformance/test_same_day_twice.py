@@ -15,7 +15,8 @@ from dibs.distribution import policies
 from dibs.people.models import Rep
 from dibs.people.tenancy import enter
 from tests.conformance.days import POLICIES, Happening, a_day
-from tests.conformance.stores import NAMED, InMemory, Live
+from tests.conformance.in_memory import NAMED, InMemory
+from tests.conformance.live import Live
 from tests.making import make_rep, make_workspace, publish
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -26,7 +26,7 @@ from dibs.insight.reports import report
 from dibs.intake import receiving, retention
 from dibs.intake.handing_out import told
 from dibs.intake.models import Erasure, RawPayload
-from dibs.intake.person_page import as_page
+from dibs.intake.person_document import as_page
 from dibs.intake.persons import Asked, find
 from dibs.people.models import Role, Workspace
 from dibs.people.tenancy import enter

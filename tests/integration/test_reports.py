@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 
 from dibs.crm.models import Lead, Opportunity
-from dibs.insight.behind import PARTS, Counting, leads_behind
+from dibs.insight.report_leads import PARTS, Counting, leads_behind
 from dibs.insight.reports import MOST_GROUPS, Counted, Report, UnknownGroup, groups_at_hand, report
 from dibs.people.caller import caller_of
 from dibs.people.models import Workspace

@@ -21,7 +21,7 @@ TONGUES = ("ja", "es", "id")
 _METHODS = [
     ("delivery/**.py", "python"),
     ("intake/handing_out.py", "python"),
-    ("intake/person_page.py", "python"),
+    ("intake/person_document.py", "python"),
     ("web/**.py", "python"),
     ("web/jinja2/**.html", "jinja2"),
 ]

@@ -83,14 +83,16 @@ def export(
     with _person(email, phone, lead, workspace) as (workspace_id, asked):
         from django.utils.timezone import now
 
-        from dibs.intake import handing_out, person_page
+        from dibs.intake import handing_out, person_document
         from dibs.intake.persons import find
 
         document = handing_out.told(workspace_id, find(workspace_id, asked), now(), language)
         if not document["counts"]:
             raise click.ClickException("Nothing is known of anybody like that.")
         text = (
-            person_page.as_page(document, language) if as_page else json.dumps(document, ensure_ascii=False, indent=2)
+            person_document.as_page(document, language)
+            if as_page
+            else json.dumps(document, ensure_ascii=False, indent=2)
         )
         if output is None:
             click.echo(text)

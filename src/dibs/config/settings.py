@@ -141,7 +141,7 @@ WHITENOISE_AUTOREFRESH = False
 
 EMAIL_HOST = os.environ.get("DIBS_SMTP_HOST", "")
 # Without a mail server mails are laid down as files: nothing leaves the house because somebody forgot to say where to.
-EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend" if EMAIL_HOST else "dibs.delivery.laid_down.EmailBackend"
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend" if EMAIL_HOST else "dibs.delivery.mail_files.EmailBackend"
 EMAIL_FILE_PATH = os.environ.get("DIBS_MAIL_FOLDER") or str(data_folder() / "mails")
 EMAIL_PORT = int(os.environ.get("DIBS_SMTP_PORT", "25"))
 EMAIL_HOST_USER = os.environ.get("DIBS_SMTP_USER", "")

@@ -22,7 +22,7 @@ from django.core.mail import EmailMessage, get_connection
 from django.db import connection, transaction
 
 from dibs.crm import do_not_contact
-from dibs.delivery import laid_down, unsubscribing
+from dibs.delivery import mail_files, unsubscribing
 from dibs.engine.facts import LeadFacts
 from dibs.engine.nurture import why_not_mailed
 from dibs.engine.policy_nurture import Nurture
@@ -191,7 +191,7 @@ def _send(workspace_id: UUID, letter: Letter, server: Any, clock: Callable[[], d
         return _failed(letter, problem, clock())
     if _note(letter, "sent", sent_at=clock()) == "":
         # Erased while it went out: what was laid down of it goes too.
-        laid_down.take_away([letter.message_id])
+        mail_files.take_away([letter.message_id])
     return Done(sent=1)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from dibs.crm.models import NearMiss
 from dibs.distribution.matching import Match, match_accounts
-from dibs.distribution.near import Miss, keep_near
+from dibs.distribution.near_misses import Miss, keep_near
 from dibs.distribution.reading import Row, lead_facts
 from dibs.engine.lifecycle import ENDED
 from dibs.engine.policy_market import Matching

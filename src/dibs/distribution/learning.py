@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from dibs.distribution import measuring
-from dibs.distribution.calibrating import platt, regression, steps, way_for
-from dibs.distribution.levels import effects_of, level_in, levels_of, width
+from dibs.distribution.learning_calibration import platt, regression, steps, way_for
+from dibs.distribution.learning_levels import effects_of, level_in, levels_of, width
 from dibs.distribution.measuring import Floats
 from dibs.engine.facts import LeadFacts
 from dibs.engine.prediction import FORMAT, Model, logistic

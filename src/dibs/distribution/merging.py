@@ -20,10 +20,10 @@ from dibs.distribution import policies
 from dibs.distribution.crews import Crew, crew
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.policies import Active
-from dibs.distribution.putting_back import had_again, kept_of, read_back
 from dibs.distribution.reading import LEAD_COLUMNS, Row, lead_clock, lock_leads, passed_over
 from dibs.distribution.scene import Refused, Scene
 from dibs.distribution.touching import Told, looked_at
+from dibs.distribution.undoing import had_again, kept_of, read_back
 from dibs.distribution.writing import Outcome, write, write_turns
 from dibs.engine import consequences, counters
 from dibs.engine.consequences import Felt

@@ -23,9 +23,9 @@ from dibs.distribution.dealing import Aim, Dealer, Dealt, place_after
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.models import Move, MoveItem
 from dibs.distribution.moving import FOR_GOOD, MoveRefused, cause_of, keeps_by_hand, lay_out
-from dibs.distribution.moving_back import KEPT, move_back
-from dibs.distribution.putting_back import kept_of
 from dibs.distribution.reading import lead_facts, lock_leads, passed_over
+from dibs.distribution.undoing import kept_of
+from dibs.distribution.undoing_moves import KEPT, move_back
 from dibs.distribution.writing import Outcome, placing, to_json, write, write_turns
 from dibs.engine import claim as judge
 from dibs.engine import consequences

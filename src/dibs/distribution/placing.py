@@ -22,7 +22,7 @@ from dibs.delivery.wake import wake
 from dibs.distribution import overflow, persons, policies
 from dibs.distribution.crews import Crew, crew
 from dibs.distribution.matching import UNMATCHED, Match, match_accounts
-from dibs.distribution.near import Miss, keep_near
+from dibs.distribution.near_misses import Miss, keep_near
 from dibs.distribution.persons import Persons, SomebodyElseFirst
 from dibs.distribution.policies import Active
 from dibs.distribution.reading import LEAD_COLUMNS, Row, lead_clock, lead_facts, seed_for

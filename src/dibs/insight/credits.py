@@ -13,8 +13,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from dibs.insight.csv_files import csv_of
 from dibs.insight.fair_play import reps_watched
-from dibs.insight.sheets import csv_of
 from dibs.people.caller import Caller
 from dibs.people.models import Role
 

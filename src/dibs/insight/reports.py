@@ -14,9 +14,9 @@ from typing import Any
 
 from django.db import connection
 
+from dibs.insight.csv_files import csv_of
 from dibs.insight.fair_play import WAYS
 from dibs.insight.leads import range_of
-from dibs.insight.sheets import csv_of
 from dibs.insight.sight import Eyes
 from dibs.people.caller import Caller
 from dibs.people.models import Workspace

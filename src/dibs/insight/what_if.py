@@ -16,9 +16,9 @@ from dibs.distribution import policies
 from dibs.distribution.models import Comparison, Difference
 from dibs.distribution.overseeing import ANY_MANAGER
 from dibs.insight.crew import rep_names
+from dibs.insight.csv_files import csv_of
 from dibs.insight.leads import leads_in_sight
 from dibs.insight.pages import BadCursor, Page, cursor_after, last_seen
-from dibs.insight.sheets import csv_of
 from dibs.insight.sight import Eyes, SeenLead
 from dibs.people.caller import Caller
 from dibs.people.models import Rep

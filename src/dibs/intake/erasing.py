@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from dibs.crm import do_not_contact
-from dibs.delivery import laid_down
+from dibs.delivery import mail_files
 from dibs.delivery.models import Mail
 from dibs.delivery.outbox import post
 from dibs.distribution import forgetting
@@ -99,7 +99,7 @@ def _forget(
         # Write.
         ended = forgetting.end_and_blank(caller, rows, now, why=why, listed=listed)
         mails = Mail.objects.filter(workspace_id=workspace_id, lead_id__in=list(rows)).exclude(message_id="")
-        laid_down.take_away(mails.values_list("message_id", flat=True))
+        mail_files.take_away(mails.values_list("message_id", flat=True))
         counts = {"mentions": said} if said else {}
         for own in OWN:
             if (count := _forget_own(workspace_id, own, person, now)) > 0:

@@ -1,4 +1,4 @@
-"""Everything that is known of one person, to be handed out, as one JSON document; `dibs.intake.person_page` makes a page of it.
+"""Everything that is known of one person, to be handed out, as one JSON document; `dibs.intake.person_document` makes a page of it.
 
 The document's shape: ``format`` and ``version`` say what it is; ``company``, its ``timezone``, ``made_at``; ``known_as``: their ``emails``,
 ``phones`` and ``names``; ``counts`` by what rows are called, with ``mentions`` for rows of others in which they are mentioned, which are others' and

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from procrastinate.contrib.django import app
 
-from dibs.distribution.undoing import Before, Touched, take_back, touched_leads
+from dibs.distribution.undoing_imports import Before, Touched, take_back, touched_leads
 from dibs.engine.decision import Reason
 from dibs.intake.models import Changed, Import, Source
 from dibs.people.caller import Caller

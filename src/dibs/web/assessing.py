@@ -24,7 +24,7 @@ from dibs.engine.policy_terms import in_language
 from dibs.insight.assessments import Done, Offered, done_on, offered_on
 from dibs.insight.sight import SeenLead, lead_in_sight, may_know_of
 from dibs.people.access import Action
-from dibs.web.filled_in import lease
+from dibs.web.forms import lease
 from dibs.web.visit import Visit, page
 
 #: What the fields of answers begin with in the form.

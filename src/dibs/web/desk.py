@@ -20,7 +20,7 @@ from dibs.distribution.setting_aside import nurture, reopen
 from dibs.insight.sight import lead_in_sight, may_know_of
 from dibs.people.access import Action
 from dibs.web import work
-from dibs.web.filled_in import Refilled, Unfit, amount_in, currency_in, day_in, lease, once_in, text_in
+from dibs.web.forms import Refilled, Unfit, amount_in, currency_in, day_in, lease, once_in, text_in
 from dibs.web.lead import lead_page
 from dibs.web.questions import answered
 from dibs.web.visit import Visit, page

@@ -24,7 +24,7 @@ from dibs.insight.story import story_of_seen
 from dibs.people.access import Action
 from dibs.people.models import Rep
 from dibs.web.assessing import assess_part
-from dibs.web.filled_in import BLANK, CHOICES, Refilled
+from dibs.web.forms import BLANK, CHOICES, Refilled
 from dibs.web.opportunities import becoming_of, opportunity_part
 from dibs.web.pool import CONTACT, skips_left
 from dibs.web.questions import questions_part, score_part

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from dibs.delivery.wording import active_language, field_name, percent
-from dibs.distribution import deciding
+from dibs.distribution import deciding_near_misses
 from dibs.distribution.scene import Refused
 from dibs.insight.accounts import AccountCard
 from dibs.insight.matches import NearCard, matches_page
@@ -93,9 +93,9 @@ def matches(visit: Visit) -> HttpResponse:
 def decide(visit: Visit, match_id: UUID, act: str) -> HttpResponse:
     """The same, not the same, or taken back."""
     if act == "undo":
-        done = deciding.reopen(visit.caller, match_id, visit.now)
+        done = deciding_near_misses.reopen(visit.caller, match_id, visit.now)
     elif act in {"merge", "apart"}:
-        done = deciding.decide(visit.caller, match_id, visit.now, same=act == "merge")
+        done = deciding_near_misses.decide(visit.caller, match_id, visit.now, same=act == "merge")
     else:
         raise Http404
     if done is None:

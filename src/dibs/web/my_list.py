@@ -21,7 +21,7 @@ from dibs.insight.my_list import FIELDS, ORDERS, VIEWS, Asked, Counts, View, my_
 from dibs.insight.pages import BadCursor
 from dibs.insight.sight import SeenLead, may_know_of
 from dibs.people.access import Action
-from dibs.web.filled_in import CHOICES, Unfit
+from dibs.web.forms import CHOICES, Unfit
 from dibs.web.several import Result, Told, in_all, told_of
 from dibs.web.shown import value_of
 from dibs.web.visit import Visit, page

@@ -30,7 +30,7 @@ from dibs.insight.pages import BadCursor
 from dibs.insight.sight import SeenLead, lead_in_sight
 from dibs.people.access import Action
 from dibs.people.models import Rep
-from dibs.web.filled_in import BLANK, Refilled, Unfit, amount_in, currency_in, day_in, once_in, text_in
+from dibs.web.forms import BLANK, Refilled, Unfit, amount_in, currency_in, day_in, once_in, text_in
 from dibs.web.visit import Visit, page
 
 #: Lines of a list's page, and of the list on another page.

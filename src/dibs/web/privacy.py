@@ -22,7 +22,7 @@ from dibs.distribution import policies
 from dibs.insight.pages import BadCursor, cursor_after, last_seen
 from dibs.intake import erasing, retention
 from dibs.intake.handing_out import titles, told
-from dibs.intake.person_page import as_page
+from dibs.intake.person_document import as_page
 from dibs.intake.persons import Asked, NotAPerson, Person, asked_for, find
 from dibs.people.access import Action
 from dibs.web.visit import Visit, page

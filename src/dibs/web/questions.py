@@ -20,7 +20,7 @@ from dibs.insight.questions import asked_of, would_come_to
 from dibs.insight.sight import SeenLead, lead_in_sight
 from dibs.people.access import Action
 from dibs.web.drawing import stairs
-from dibs.web.filled_in import Unfit
+from dibs.web.forms import Unfit
 from dibs.web.visit import Visit, page
 
 #: What the fields of answers begin with in the form.

@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from dibs.delivery.wording import active_language, country_name, field_name, titled, word
-from dibs.insight.behind import PARTS, Counting, leads_behind
 from dibs.insight.pages import BadCursor
+from dibs.insight.report_leads import PARTS, Counting, leads_behind
 from dibs.insight.reports import (
     ATTRIBUTE,
     GROUPS,

@@ -23,7 +23,7 @@ from dibs.insight.review import FILTERS, SORTS, review_page, values_in_review, w
 from dibs.insight.sight import SeenLead
 from dibs.people.access import Action
 from dibs.people.models import Rep
-from dibs.web.filled_in import CHOICES
+from dibs.web.forms import CHOICES
 from dibs.web.moves import CannotMove, planned
 from dibs.web.several import Result, Told, in_all, told_of
 from dibs.web.shown import value_of

@@ -19,7 +19,7 @@ from dibs.engine.lifecycle import HELD
 from dibs.insight import calendar_file, work
 from dibs.insight.sight import SeenLead, lead_in_sight
 from dibs.people.access import Action
-from dibs.web.filled_in import Unfit, once_in
+from dibs.web.forms import Unfit, once_in
 from dibs.web.visit import Visit, page
 
 #: Moments that a form can name.

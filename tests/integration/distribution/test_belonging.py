@@ -10,7 +10,7 @@ import pytest
 from dibs.crm.accounts import Told, write_accounts
 from dibs.crm.arrival import Enrichment, Touching
 from dibs.crm.models import NearMiss
-from dibs.distribution import deciding
+from dibs.distribution import deciding_near_misses
 from dibs.distribution.models import Decision
 from dibs.distribution.placing import Placed, enrich, place
 from dibs.people.caller import caller_of
@@ -85,7 +85,7 @@ def test_what_is_only_near_is_put_before_a_person_and_never_taken_again_once_kep
     miss = NearMiss.objects.get()
     assert (miss.lead_id, miss.account.domain, miss.state) == (first.lead_id, "acme.example", "open")
     ops = caller_of(make_user(scene.workspace, "ops"))
-    assert isinstance(deciding.decide(ops, miss.id, after(2), same=False), deciding.Decided)
+    assert isinstance(deciding_near_misses.decide(ops, miss.id, after(2), same=False), deciding_near_misses.Decided)
     assert known_later(scene, first.lead_id, company="Acme Manufacturing").pool == "inbound"
     made = scene.lead(first.lead_id).account
     assert (made.name, made.domain, made.made) == ("Acme Manufacturing", None, True)

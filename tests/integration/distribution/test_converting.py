@@ -13,7 +13,7 @@ from django.db import IntegrityError
 from dibs.crm.accounts import Told, write_accounts
 from dibs.crm.models import Account, Activity, Appointment, Contact, NearMiss, Note, Opportunity
 from dibs.delivery.models import Outbox
-from dibs.distribution import acting, claiming, deciding
+from dibs.distribution import acting, claiming, deciding_near_misses
 from dibs.distribution.models import Credit, Decision, Result
 from dibs.distribution.placing import place
 from dibs.distribution.results import count
@@ -114,11 +114,11 @@ def test_of_one_that_may_belong_to_an_account_none_is_made_until_that_is_decided
     assert Account.objects.count() == 1
     ops = caller_of(make_user(scene.workspace, "ops"))
     assert [match.id for match in matches_page(ops, "open", now=after(6)).items] == [near.id]
-    assert isinstance(deciding.decide(ops, near.id, after(6), same=True), deciding.Decided)
+    assert isinstance(deciding_near_misses.decide(ops, near.id, after(6), same=True), deciding_near_misses.Decided)
     account = Account.objects.get()
     assert (deal_of(scene, lead_id).account_id, scene.lead(lead_id).account_id) == (account.id, account.id)
     assert scene.lead(lead_id).state == "converted"
-    deciding.reopen(ops, near.id, after(7))
+    deciding_near_misses.reopen(ops, near.id, after(7))
     assert deal_of(scene, lead_id).account_id is None
 
 

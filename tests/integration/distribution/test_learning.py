@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from dibs.distribution import measuring
-from dibs.distribution.calibrating import way_for
 from dibs.distribution.learning import Learnt, Past, TooLittle, learn
-from dibs.distribution.levels import LEAST_OF_A_VALUE
+from dibs.distribution.learning_calibration import way_for
+from dibs.distribution.learning_levels import LEAST_OF_A_VALUE
 from dibs.engine.prediction import Model
 from tests.integration.distribution.endings_made import BEGIN, past, truth
 

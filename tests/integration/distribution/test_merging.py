@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from dibs.crm.models import Account, Lead, Merge, NearMiss
-from dibs.distribution import acting, deciding, merging
-from dibs.distribution.deciding import Decided
+from dibs.distribution import acting, deciding_near_misses, merging
+from dibs.distribution.deciding_near_misses import Decided
 from dibs.distribution.merging import Merged, Unmerged
 from dibs.distribution.placing import Placed, place
 from dibs.distribution.scene import Refused
@@ -172,21 +172,21 @@ def near(scene: Scene) -> tuple[NearMiss, Placed, Placed]:
 
 def test_a_near_miss_that_is_the_same_is_merged_and_may_be_opened_again(scene: Scene) -> None:
     miss, one, other = near(scene)
-    answer = deciding.decide(scene.manager, miss.id, after(1), same=True)
+    answer = deciding_near_misses.decide(scene.manager, miss.id, after(1), same=True)
     assert isinstance(answer, Decided)
     assert (answer.state, answer.lead) == ("merged", one.lead_id)
     assert scene.lead(other.lead_id).state == "merged"
-    twice = deciding.decide(scene.manager, miss.id, after(2), same=False)
+    twice = deciding_near_misses.decide(scene.manager, miss.id, after(2), same=False)
     assert isinstance(twice, Refused)
     assert twice.refusal.code == "already_decided"
-    assert isinstance(deciding.reopen(scene.manager, miss.id, after(3)), Decided)
+    assert isinstance(deciding_near_misses.reopen(scene.manager, miss.id, after(3)), Decided)
     miss.refresh_from_db()
     assert (miss.state, scene.lead(other.lead_id).state) == ("open", "pooled")
 
 
 def test_a_near_miss_that_is_not_the_same_stays_decided(scene: Scene) -> None:
     miss, one, other = near(scene)
-    assert isinstance(deciding.decide(scene.manager, miss.id, after(1), same=False), Decided)
+    assert isinstance(deciding_near_misses.decide(scene.manager, miss.id, after(1), same=False), Decided)
     miss.refresh_from_db()
     assert (miss.state, miss.decided_by_id, miss.decided_at) == ("apart", scene.manager.user_id, after(1))
     assert {scene.lead(lead.lead_id).state for lead in (one, other)} == {"pooled"}
@@ -198,10 +198,10 @@ def test_a_lead_said_to_be_an_accounts_goes_to_its_owner_and_back(scene: Scene) 
     miss = NearMiss.objects.create(
         workspace=scene.workspace, lead_id=lead.lead_id, account=account, score=0.8, at=MONDAY
     )
-    assert isinstance(deciding.decide(scene.manager, miss.id, after(1), same=True), Decided)
+    assert isinstance(deciding_near_misses.decide(scene.manager, miss.id, after(1), same=True), Decided)
     row = scene.lead(lead.lead_id)
     assert (row.account_id, row.state, row.owner.handle) == (account.id, "owned", "budi")
-    assert isinstance(deciding.reopen(scene.manager, miss.id, after(2)), Decided)
+    assert isinstance(deciding_near_misses.reopen(scene.manager, miss.id, after(2)), Decided)
     row = scene.lead(lead.lead_id)
     assert (row.account_id, row.owner.handle) == (None, "budi")
 
@@ -209,8 +209,8 @@ def test_a_lead_said_to_be_an_accounts_goes_to_its_owner_and_back(scene: Scene) 
 def test_a_near_miss_is_decided_by_who_leads_where_its_leads_are(scene: Scene) -> None:
     miss, one, _ = near(scene)
     for caller in (scene.aiko, caller_of(make_user(make_scene().workspace, "ops"))):
-        assert deciding.decide(caller, miss.id, after(1), same=True) is None
-        assert deciding.reopen(caller, miss.id, after(1)) is None
+        assert deciding_near_misses.decide(caller, miss.id, after(1), same=True) is None
+        assert deciding_near_misses.reopen(caller, miss.id, after(1)) is None
     enter(scene.workspace.id)
     assert scene.lead(one.lead_id).state == "pooled"
 

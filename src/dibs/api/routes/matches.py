@@ -21,7 +21,7 @@ from dibs.api.shapes import Incoming, text
 from dibs.api.shapes import Problem as ProblemShape
 from dibs.api.shapes_of_accounts import AccountOut, DecidedOut, MatchOut, MatchPage, MergeIn, MergeOut, UnmergeOut
 from dibs.api.tokens import Request, Token, check_query
-from dibs.distribution import deciding, merging
+from dibs.distribution import deciding_near_misses, merging
 from dibs.distribution.scene import Refused
 from dibs.insight.matches import NearCard, match_in_sight, matches_page
 from dibs.people.access import Action
@@ -62,21 +62,21 @@ _DECIDED = writes({200: DecidedOut}) | {409: ProblemShape}
 def merge_match(request: Request, match_id: str) -> HttpResponse:
     """Two leads are merged; a lead becomes the account's. What waits is qualified and routed anew."""
     match = id_in(match_id)
-    return _decided(request, lambda caller, at: deciding.decide(caller, match, at, same=True))
+    return _decided(request, lambda caller, at: deciding_near_misses.decide(caller, match, at, same=True))
 
 
 @router.post("/matches/{match_id}/apart", auth=_DECIDE, response=_DECIDED, summary="Say that they are not the same")
 def keep_match_apart(request: Request, match_id: str) -> HttpResponse:
     """Nobody is asked about them again."""
     match = id_in(match_id)
-    return _decided(request, lambda caller, at: deciding.decide(caller, match, at, same=False))
+    return _decided(request, lambda caller, at: deciding_near_misses.decide(caller, match, at, same=False))
 
 
 @router.post("/matches/{match_id}/undo", auth=_DECIDE, response=_DECIDED, summary="Take a decision back")
 def reopen_match(request: Request, match_id: str) -> HttpResponse:
     """What was merged is taken apart, and it is open again."""
     match = id_in(match_id)
-    return _decided(request, lambda caller, at: deciding.reopen(caller, match, at))
+    return _decided(request, lambda caller, at: deciding_near_misses.reopen(caller, match, at))
 
 
 @router.post(

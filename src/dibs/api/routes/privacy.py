@@ -37,7 +37,7 @@ from dibs.distribution.consenting import set_consent
 from dibs.insight.pages import BadCursor, Page, cursor_after, last_seen
 from dibs.intake import erasing, retention
 from dibs.intake.handing_out import told
-from dibs.intake.person_page import as_page
+from dibs.intake.person_document import as_page
 from dibs.intake.persons import Asked, NotAPerson, Person, asked_for, find
 from dibs.people.access import Action
 from dibs.people.caller import Caller

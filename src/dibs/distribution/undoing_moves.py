@@ -16,8 +16,8 @@ from dibs.distribution import policies
 from dibs.distribution.crews import Crew, crew
 from dibs.distribution.models import Move, MoveItem
 from dibs.distribution.moving import FOR_GOOD
-from dibs.distribution.putting_back import had_again, read_back
 from dibs.distribution.reading import lead_clock, lock_leads
+from dibs.distribution.undoing import had_again, read_back
 from dibs.distribution.writing import Outcome, write
 from dibs.engine import counters
 from dibs.engine.consequences import Felt

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 from django.core.mail import EmailMessage, get_connection
 
-from dibs.delivery import laid_down, mailing
+from dibs.delivery import mail_files, mailing
 from dibs.delivery.models import Mail
 from dibs.distribution import policies
 from dibs.distribution.ticking import tick
@@ -36,7 +36,7 @@ LATER = timedelta(hours=2)
 @pytest.fixture
 def folder(settings: Any, tmp_path: Path) -> Path:
     settings.EMAIL_FILE_PATH = str(tmp_path / "mails")
-    settings.EMAIL_BACKEND = "dibs.delivery.laid_down.EmailBackend"
+    settings.EMAIL_BACKEND = "dibs.delivery.mail_files.EmailBackend"
     return tmp_path / "mails"
 
 
@@ -80,7 +80,7 @@ def test_no_name_of_a_mail_leads_out_of_the_folder(folder: Path) -> None:
     for name in ("<../../out@b.example>", "<a/b@c.example>", "<.@b.example>"):
         get_connection().send_messages([EmailMessage("x", "x", to=["a@b.example"], headers={"Message-ID": name})])
     assert [file.name for file in folder.parent.iterdir()] == ["mails"]
-    assert laid_down.take_away(["<../../out@b.example>", "<not there@b.example>", ""]) == 1
+    assert mail_files.take_away(["<../../out@b.example>", "<not there@b.example>", ""]) == 1
 
 
 def test_whose_person_is_erased_goes_and_other_mails_stay(folder: Path, house: House) -> None:

@@ -7,7 +7,7 @@ import io
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
-from dibs.insight.sheets import csv_of
+from dibs.insight.csv_files import csv_of
 
 
 def test_no_cell_is_run_and_every_moment_is_in_utc() -> None:
