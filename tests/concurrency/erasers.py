@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from uuid import UUID
 
 
-def work(job: tuple[str, UUID, Any]) -> Any:
-    """What a process is told to do; it answers with what came of it."""
+def work(job: tuple[str, UUID, Any, float]) -> Any:
+    """What a process is told to do, so many seconds after the others set out; it answers with what came of it."""
     from django.utils.timezone import now
 
     from dibs.people.caller import caller_of
     from dibs.people.models import User
     from dibs.people.tenancy import enter
 
-    what, workspace, given = job
+    what, workspace, given, late = job
+    time.sleep(late)
     if what == "send":
         from dibs.intake.receiving import receive
 

@@ -41,23 +41,31 @@ def workspace(transactional_db: None) -> Workspace:
 
 def test_whoever_comes_in_meanwhile_is_known_or_new_and_never_half(crowd: Crowd, workspace: Workspace) -> None:
     ops, rep = make_user(workspace, "ops"), make_rep(workspace, "aiko", teams=("closers",))
+    # How many seconds the eraser is ahead of the senders; below 0, behind them. Which is the quicker differs by machine: who
+    # came too late sets out earlier next time, so that the race is a close one on each.
+    ahead, step, known_still = 0.0, 0.002, True
     seen: Counter[str] = Counter()
-    for turn in range(16):
+    for turn in range(24):
         enter(workspace.id)
         email = f"zelda{turn}@canary.example"
         record = {"source": "web", "external_id": f"{turn}", "email": email, "name": f"Zelda {turn}"}
+        form = record | {"external_id": f"{turn}-form", "message": f"It is Zelda {turn}"}
         first = receive(workspace.id, [record], now=datetime.now(UTC))[0].lead_id
-        erased, again, form, claimed = crowd.all(
+        erased, again, written, _ = crowd.all(
             [
-                ("erase", workspace.id, (ops.id, email)),
-                ("send", workspace.id, [record | {"city": f"Oaxaca {turn}"}]),
-                ("send", workspace.id, [record | {"external_id": f"{turn}-form", "message": f"It is Zelda {turn}"}]),
-                ("claim", workspace.id, (rep.user_id, first)),
+                ("erase", workspace.id, (ops.id, email), max(-ahead, 0)),
+                ("send", workspace.id, [record | {"city": f"Oaxaca {turn}"}], max(ahead, 0)),
+                ("send", workspace.id, [form], max(ahead, 0)),
+                ("claim", workspace.id, (rep.user_id, first), 0),
             ]
         )
         enter(workspace.id)
         assert erased >= 1
-        seen.update([again[0], form[0], claimed])
+        outcomes = [again[0], written[0]]
+        seen.update(outcomes)
+        was_known, known_still = known_still, "placed" not in outcomes
+        step = step * 2 if known_still == was_known else step / 4
+        ahead += step if known_still else -step
         for lead in Lead.objects.filter(workspace=workspace):
             known = (lead.email, lead.name, lead.city, lead.message, lead.external_id)
             if lead.flags == ["erased"]:
@@ -77,6 +85,7 @@ def test_whoever_comes_in_meanwhile_is_known_or_new_and_never_half(crowd: Crowd,
         assert (standing.open_leads if standing else 0) == held
     # The races were races: now one was first, now another.
     assert seen["placed"] > 0
+    assert seen["placed"] < seen.total()
 
 
 def test_two_who_erase_the_same_person_at_once_are_not_in_each_other_s_way(crowd: Crowd, workspace: Workspace) -> None:
@@ -87,7 +96,7 @@ def test_two_who_erase_the_same_person_at_once_are_not_in_each_other_s_way(crowd
         lead = receive(workspace.id, [{"source": "web", "email": email, "name": "Z Q"}], now=datetime.now(UTC))[
             0
         ].lead_id
-        crowd.all([*[("erase", workspace.id, (ops.id, email))] * 3, ("claim", workspace.id, (rep.user_id, lead))])
+        crowd.all([*[("erase", workspace.id, (ops.id, email), 0)] * 3, ("claim", workspace.id, (rep.user_id, lead), 0)])
         enter(workspace.id)
         row = Lead.objects.get(id=lead)
         assert (row.state, row.flags, row.email) == ("retired", ["erased"], None)
