@@ -43,7 +43,7 @@ two of one name `Phone (2)`; what a spreadsheet leaves behind at the end of its 
 Or a workbook (`.xlsx`): the first sheet with rows that is not hidden, or the one that is named. Numbers, days, moments and yes or no are
 read as the cells hold them, whatever the mapping says of decimal marks and date formats. Formulas are never worked out: the value that
 the workbook keeps is read. At most 1 GB unpacked, 30 million cells and 1,000 columns are read of one, by a process of its own with
-limits, so that a hostile one harms nothing.
+limits and without the server's secrets, so that a hostile one harms nothing.
 
 Without a mapping file, a file is read as the last of its source was, as far as it has the same columns. Else columns called like a field,
 or nearly (`E-mail`, `会社名`, `Correo electrónico`), fill it, and the others become attributes, as text: what a policy compares as a number

@@ -28,6 +28,7 @@ from dibs.intake.connectors.rows import FileRefused
 from dibs.intake.headers import Fitted, storable
 from dibs.intake.mapping import Mapping, MappingFile
 from dibs.intake.preparing import Prepared, Sent, prepare
+from dibs.people.apart import bare_environment
 
 #: Rows taken in by one transaction. More is hardly cheaper, and keeps the rotations it moves locked for longer.
 CHUNK = 1000
@@ -124,7 +125,7 @@ def chunks_ahead(reading: Reading) -> Generator[Chunk]:
         [sys.executable, "-c", "from dibs.intake.chunks import make_for_another; make_for_another()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env=bare_environment(),
         start_new_session=True,
     )
     assert maker.stdin is not None

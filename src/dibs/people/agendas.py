@@ -17,6 +17,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from dibs.people.apart import bare_environment
+
 Span = tuple[datetime, datetime]
 
 #: How far ahead appointments are read: leads are pushed now, and the day after tomorrow at the latest.
@@ -141,7 +143,11 @@ def _read(agendas: Sequence[Agenda]) -> list[list[Span] | Unreadable]:
     longest = 10 * _SECONDS + _SECONDS * len(agendas)
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "dibs.people.agendas"], input=asked.encode(), capture_output=True, timeout=longest
+            [sys.executable, "-m", "dibs.people.agendas"],
+            input=asked.encode(),
+            capture_output=True,
+            timeout=longest,
+            env=bare_environment(),
         )
         answered = done.stdout
     except subprocess.TimeoutExpired as late:

@@ -23,6 +23,7 @@ from typing import Any
 
 from dibs.intake.connectors.header_row import TITLES, header_at, names_a_field, names_of
 from dibs.intake.connectors.rows import FileRefused, Row, fields_of, ordinary_file
+from dibs.people.apart import bare_environment
 
 #: What is read of one workbook at most: bytes once unpacked, parts of the archive, columns, cells, bytes of all that is in them.
 MOST_UNPACKED, MOST_PARTS, MOST_COLUMNS, MOST_CELLS, MOST_TEXT = 1 << 30, 20_000, 1_000, 30_000_000, 1 << 30
@@ -135,7 +136,7 @@ def _unpack(path: Path, into: int, sheet: str | None, header: int | None) -> dic
         input=json.dumps({"path": str(path.resolve()), "into": into, "sheet": sheet, "header": header}).encode(),
         capture_output=True,
         pass_fds=(into,),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env=bare_environment(),
         start_new_session=True,
         check=False,
     )
