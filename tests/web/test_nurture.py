@@ -84,6 +84,12 @@ def test_a_letter_is_shown_with_a_lead_that_the_visitor_sees_in_full_alone(maili
     assert as_(mailing.ops).get("/nurture/hello/en/?lead=nothing").status_code == 200
 
 
+def test_a_lead_to_look_with_is_offered_by_what_it_is_called(mailing: Company) -> None:
+    lead = mailing.lead(source="webinar", consent=True, company=None, name=None, domain="quiet.example")
+    shown = page(mailing, mailing.ops, "/nurture/hello/en/")
+    assert f'<option value="{lead}">quiet.example</option>' in shown
+
+
 @pytest.mark.parametrize("path", ["/nurture/hello/es/", "/nurture/nothing/en/", "/nurture/hello/xx/"])
 def test_a_letter_that_is_not_there_is_not_found(mailing: Company, path: str) -> None:
     assert as_(mailing.ops).get(path).status_code == 404

@@ -69,6 +69,13 @@ def test_publishing_shows_first_what_a_border_would_move(company: Company, osaka
     assert Lead.objects.get(id=osaka).owner.handle == "ken"  # type: ignore[union-attr]
 
 
+def test_a_lead_without_a_name_is_told_from_others_that_move_too(company: Company, osaka: str) -> None:
+    arrival = make_arrival(country="JP", region="Osaka", company=None, name=None, domain="nameless.example")
+    place(company.workspace.id, [arrival], now=MONDAY)
+    page = as_(company.ops).post("/policy/edit/", {"text": POLICY.format(kansai="kai"), "do": "publish"})
+    assert "nameless.example ken kai" in words(page)
+
+
 def test_what_moves_nothing_is_published_at_once(company: Company, osaka: str) -> None:
     said = as_(company.ops).post(
         "/policy/edit/",

@@ -48,8 +48,8 @@ def borders(file: str, workspace: str | None, as_json: bool) -> None:
     for shown in moved.first:
         to = shown.to or {}
         goes = to.get("rep") or to.get("pool") or to.get("review") or "stays"
-        has = shown.rep or shown.state
-        click.echo(f"  {shown.crossing.lead_id}  {shown.company or shown.name or '-'}: {has} -> {goes}")
+        has = shown.rep or shown.lead["state"]
+        click.echo(f"  {shown.crossing.lead_id}  {shown.lead['company'] or shown.lead['name'] or '-'}: {has} -> {goes}")
 
 
 def _named(territory: str | None) -> str:

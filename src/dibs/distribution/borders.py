@@ -21,7 +21,7 @@ from dibs.distribution.dealing import Aim, Dealer, place_after
 from dibs.distribution.families import accounts_by_id
 from dibs.distribution.models import Move, PolicyVersion
 from dibs.distribution.policies import Active
-from dibs.distribution.reading import lead_clock, lead_facts, pages_of, passed_over
+from dibs.distribution.reading import Row, lead_clock, lead_facts, pages_of, passed_over
 from dibs.distribution.rulebooks import rulebook
 from dibs.engine.borders import Side, crossed
 from dibs.engine.calendar import local_day
@@ -50,12 +50,11 @@ class Crossing:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A lead as a preview shows it: where it is and would go, as `dealing.place_after` says it; ``None``: it would stay."""
+    """A lead, its columns by name, as a preview shows it: where it is and would go, as `dealing.place_after` says it; ``None``: it would
+    stay."""
 
     crossing: Crossing
-    company: str | None
-    name: str | None
-    state: str
+    lead: Row
     rep: str | None
     to: Mapping[str, Any] | None
 
@@ -241,9 +240,7 @@ def _shown(
         for dealt in dealer.deal(rows, accounts, skipped):
             yield Shown(
                 by_id[dealt.row["id"]],
-                dealt.row["company"],
-                dealt.row["name"],
-                dealt.row["state"],
+                dealt.row,
                 dealt.clock.owner,
                 place_after(dealt.moved) if dealt.moved is not None else None,
             )

@@ -16,7 +16,8 @@ from django.db import connection
 
 from dibs.distribution.overseeing import ANY_MANAGER
 from dibs.insight.crew import RepCard, reps_in_sight
-from dibs.insight.sight import SELECT, Eyes, row_of
+from dibs.insight.feed import Happening, feed
+from dibs.insight.sight import Eyes
 from dibs.people.caller import Caller
 from dibs.people.tenancy import enter
 
@@ -25,11 +26,7 @@ AGES = (5, 15, 30, 60)
 #: A lock or an offer with less than this left is at risk.
 AT_RISK = timedelta(minutes=2)
 #: What "just now" goes back to, and how many of the latest decisions are looked at for medians and shares.
-_DAY, _HOUR, _LATEST, _FEED = timedelta(hours=24), timedelta(hours=1), 5_000, 30
-#: Arrivals are many and say little; the others only add to a lead, or are told elsewhere.
-UNTOLD = frozenset(
-    {"placed", "enriched", "touched", "skipped", "opened", "helped", "mailed", "scheduled", "dealt", "erased"}
-)
+_DAY, _HOUR, _LATEST = timedelta(hours=24), timedelta(hours=1), 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +42,6 @@ class PoolAges:
     @property
     def waiting(self) -> int:
         return sum(self.ages)
-
-
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """One thing that just happened to a lead in the caller's range. ``what`` names the lead."""
-
-    at: datetime
-    kind: str
-    lead: UUID
-    what: str
-    pool: str | None
-    who: str | None
-    by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +99,7 @@ def floor(caller: Caller, now: datetime) -> Floor:
         ),
         in_review=_in_review(eyes),
         reps=tuple(reps),
-        feed=tuple(_feed(eyes)),
+        feed=tuple(feed(eyes)),
     )
 
 
@@ -196,30 +180,3 @@ def _in_review(eyes: Eyes) -> int:
             [caller.workspace_id, *values],
         )
     )
-
-
-def _feed(eyes: Eyes) -> list[Happening]:
-    """The latest decisions about leads in the caller's range; all but the `UNTOLD`."""
-    caller = eyes.caller
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT decision.at, decision.kind, decision.lead_id, decision.pool, rep.name, actor.name, {SELECT}
-            FROM (SELECT * FROM distribution_decision WHERE workspace_id = %s AND at <= %s AND kind <> ALL(%s)
-                  ORDER BY at DESC, id DESC LIMIT {4 * _FEED}) decision
-            JOIN crm_lead lead ON lead.id = decision.lead_id
-            LEFT JOIN people_rep owner ON owner.id = lead.owner_id
-            LEFT JOIN crm_account account ON account.id = lead.account_id
-            LEFT JOIN people_rep rep ON rep.id = decision.rep_id
-            LEFT JOIN people_user actor ON actor.id = decision.actor_id
-            ORDER BY decision.at DESC, decision.id DESC
-            """,
-            [caller.workspace_id, eyes.now, sorted(UNTOLD)],
-        )
-        rows = cursor.fetchall()
-    told: list[Happening] = []
-    for at, kind, lead_id, pool, who, by, *values in rows:
-        row = row_of(values)
-        if len(told) < _FEED and eyes.level(row).level == "full":
-            told.append(Happening(at, kind, lead_id, row["company"] or row["name"] or str(lead_id)[:8], pool, who, by))
-    return told

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.db import connection
 
 from dibs.engine.lifecycle import HELD
 from dibs.engine.policy_nurture import Nurture
+from dibs.insight.sight import SELECT, TABLES, Eyes, SeenLead, row_of
 from dibs.people.caller import Caller
 from dibs.people.tenancy import enter
 
@@ -89,13 +90,11 @@ def sequences(caller: Caller, nurture: Nurture) -> list[SequenceCount]:
     return list(found.values())
 
 
-def lately_in(caller: Caller, limit: int = 8) -> list[tuple[UUID, str]]:
-    """Leads that came into nurture or got a mail lately, with what they are called: to look at mails as they get them. For who sees every
-    lead of the workspace."""
+def lately_in(caller: Caller, now: datetime, limit: int = 8) -> list[SeenLead]:
+    """Leads that came into nurture or got a mail lately: to look at mails as they get them. For who sees every lead of the workspace."""
     enter(caller.workspace_id)
-    return [
-        (lead, company or name or str(lead)) for lead, company, name in _read(_LATELY, [caller.workspace_id, limit])
-    ]
+    rows = [row_of(values) for values in _read(_LATELY, [caller.workspace_id, limit])]
+    return list(Eyes(caller, now).see_many(rows).values())
 
 
 _IN_IT = """
@@ -111,9 +110,9 @@ _BECAME = """
     FROM (SELECT DISTINCT sequence, lead_id, workspace_id FROM delivery_mail WHERE workspace_id = %s AND state = 'sent') got
     JOIN crm_lead lead ON lead.id = got.lead_id AND lead.workspace_id = got.workspace_id GROUP BY got.sequence
 """
-_LATELY = """
-    SELECT id, company, name FROM crm_lead WHERE workspace_id = %s AND state = 'nurture' AND sequence IS NOT NULL
-    ORDER BY mailed_at DESC, id LIMIT %s
+_LATELY = f"""
+    SELECT {SELECT} FROM {TABLES} WHERE lead.workspace_id = %s AND lead.state = 'nurture' AND lead.sequence IS NOT NULL
+    ORDER BY lead.mailed_at DESC, lead.id LIMIT %s
 """
 
 

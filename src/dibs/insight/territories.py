@@ -93,9 +93,7 @@ def _crossing(shown: Shown) -> dict[str, Any]:
     to = shown.to
     return {
         "lead": shown.crossing.lead_id,
-        "company": shown.company,
-        "name": shown.name,
-        "state": shown.state,
+        **{name: shown.lead[name] for name in ("company", "name", "state")},
         "rep": shown.rep,
         "before": shown.crossing.before,
         "after": shown.crossing.after,

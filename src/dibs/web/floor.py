@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
 
-from dibs.insight.floor import AGES, Happening
+from dibs.insight.feed import Happening
+from dibs.insight.floor import AGES
 from dibs.insight.floor import floor as floor_of
 from dibs.people.access import Action
 from dibs.web.shown import short_span

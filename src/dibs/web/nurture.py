@@ -64,7 +64,7 @@ def letter(visit: Visit, mail: str, language: str) -> HttpResponse:
         written=_written(visit, policy, mail, language, chosen),
         sender=sender_of(policy),
         lead=chosen,
-        others=lately_in(visit.caller) if visit.caller.role == Role.OPS else [],
+        others=lately_in(visit.caller, visit.now) if visit.caller.role == Role.OPS else [],
         sequences=[name for name, one in policy.sequences.items() if mail in {step.mail for step in one.steps}],
         may_send=visit.caller.may(Action.PUBLISH_POLICY),
         address=_own_address(visit),

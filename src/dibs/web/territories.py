@@ -84,7 +84,7 @@ def _moves(shown: Shown) -> Moves:
     to = shown.to or {}
     return Moves(
         str(shown.crossing.lead_id),
-        called({"company": shown.company, "name": shown.name}),
+        called(shown.lead),
         shown.rep,
         to.get("rep"),
         _place(to) if shown.to is not None else _("stays"),
