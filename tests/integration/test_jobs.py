@@ -18,7 +18,7 @@ from dibs.delivery.outbox import KEPT_FOR, post
 from dibs.delivery.tasks import forget_old_events
 from dibs.people.tenancy import enter
 from tests.making import make_workspace
-from tests.running import wait_for
+from tests.running import PATIENCE, wait_for
 
 
 @pytest.mark.django_db(transaction=True)
@@ -32,7 +32,7 @@ def test_a_worker_drops_events_that_are_too_old_in_every_workspace() -> None:
     forget_old_events.defer(timestamp=int(now.timestamp()))
     worker = app.with_connector(app.connector.get_worker_connector())
     with ThreadPoolExecutor(1) as own:  # a thread of its own, as the browser's tests leave an event loop in this one
-        own.submit(worker.run_worker, wait=False, install_signal_handlers=False).result(60)
+        own.submit(worker.run_worker, wait=False, install_signal_handlers=False).result(PATIENCE)
     for workspace in workspaces:
         enter(workspace.id)
         assert [event.event for event in Outbox.objects.all()] == ["lead.claimed"]
@@ -54,6 +54,7 @@ def test_every_job_of_the_house_comes_by_itself() -> None:
         "sample_pools",
         "send_mails",
         "settle_tiers",
+        "take_mails_away",
         "tell_what_is_due",
         "watch_claims",
     }
@@ -70,7 +71,7 @@ def test_jobs_that_are_done_well_are_not_kept() -> None:
             wait_for(lambda: not _is_kept(job))
         finally:
             stop.set()
-        working.result(60)
+        working.result(PATIENCE)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -84,7 +85,7 @@ def test_jobs_come_by_themselves_again_when_the_database_is_back() -> None:
                 wait_for(lambda: _ask("SELECT EXISTS (SELECT FROM procrastinate_periodic_defers)"))
             finally:
                 stop.set()
-            working.result(60)
+            working.result(PATIENCE)
             # The session that they came on is lost, as when the server starts anew.
             _ask(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"

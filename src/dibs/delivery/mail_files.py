@@ -1,7 +1,8 @@
 """Mails laid down as files while no mail server is named: one file each, for its owner's eyes, called after the mail's Message-ID.
 
-So a mail that is sent a second time lies there once, and the mails to somebody who is erased can be taken away. They are looked for in the
-folder of the process that erases: one that several machines do not share is each machine's own to clear.
+So a mail that is sent a second time lies there once, and the mails to somebody who is erased can be taken away: by the process that erases,
+once it has committed, and every hour by a worker, which finds what is still there, whoever died on the way. Each looks in the folder of its
+own machine.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -18,6 +21,8 @@ from django.core.mail.backends.base import BaseEmailBackend
 
 #: What of a Message-ID does not stand in a file's name.
 _APART = re.compile(r"[^0-9A-Za-z]+")
+#: How the name of one begins that is of a mail to a lead.
+_OF_MAIL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-")
 
 
 class EmailBackend(BaseEmailBackend):
@@ -42,6 +47,16 @@ def take_away(message_ids: Iterable[str]) -> int:
             continue
         gone += 1
     return gone
+
+
+def of_mails() -> dict[UUID, list[Path]]:
+    """What lies here by the mails that it is of, halves of files included: those to leads are called after their id."""
+    found: dict[UUID, list[Path]] = {}
+    with suppress(FileNotFoundError), os.scandir(settings.EMAIL_FILE_PATH) as lying:
+        for entry in lying:
+            if _OF_MAIL.match(entry.name):
+                found.setdefault(UUID(entry.name[:36]), []).append(Path(entry.path))
+    return found
 
 
 def _name(message_id: str) -> str:

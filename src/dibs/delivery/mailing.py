@@ -9,10 +9,11 @@ written on the lead, or on the list of those who must not be contacted, before t
 from __future__ import annotations
 
 import smtplib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -140,6 +141,26 @@ def try_again(workspace_id: UUID, now: datetime, sequence: str | None = None) ->
             [now, workspace_id, *values],
         )
         return int(cursor.rowcount)
+
+
+def take_away_erased(workspace_id: UUID, lying: Mapping[UUID, Sequence[Path]]) -> int:
+    """Remove what lies as a file (`mail_files.of_mails`) of mails whose person was erased; returns how many files that were. One that can't
+    be removed stays until the next time, and is logged."""
+    gone = 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM delivery_mail WHERE workspace_id = %s AND id = ANY(%s) AND message_id = ''",
+            [workspace_id, list(lying)],
+        )
+        erased = [row[0] for row in cursor.fetchall()]
+    for path in (path for mail in erased for path in lying[mail]):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as problem:
+            _log.error("mail_files_stay", problem=problem.strerror, folder=settings.EMAIL_FILE_PATH)
+            break
+        gone += 1
+    return gone
 
 
 def _take(workspace_id: UUID, nurture: Nurture, now: datetime) -> tuple[Letter, str | None] | None:

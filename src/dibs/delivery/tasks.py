@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from django.db import connection
 from procrastinate.contrib.django import app
 
-from dibs.delivery import notices, outbox
+from dibs.delivery import mail_files, mailing, notices, outbox
 from dibs.people.models import Workspace
 from dibs.people.tenancy import within
 
@@ -23,5 +23,22 @@ def forget_old_events(timestamp: int) -> int:
                 now = datetime.fromtimestamp(timestamp, UTC)
                 forgotten += outbox.forget(workspace_id, now) + notices.forget(workspace_id, now)
         return forgotten
+    finally:
+        connection.close()
+
+
+@app.periodic(cron="29 * * * *")
+@app.task(name="take_mails_away", queueing_lock="take_mails_away")
+def take_mails_away(timestamp: int) -> int:
+    """Remove mails that lie as files though their person was erased; returns how many. There are none, unless a process died on the way."""
+    lying = mail_files.of_mails()
+    if not lying:
+        return 0
+    try:
+        gone = 0
+        for workspace_id in Workspace.objects.values_list("id", flat=True):
+            with within(workspace_id):
+                gone += mailing.take_away_erased(workspace_id, lying)
+        return gone
     finally:
         connection.close()

@@ -3,7 +3,8 @@
 Two steps, so that no lead stays locked while all texts are looked through: first what others wrote of the person is taken out of their
 rows, a table at a time, each in a transaction of its own, so that one that is broken off is simply begun again; then, in one
 transaction, the person's leads are locked and looked for once more, the open ones ended, and everything that is theirs goes
-(`dibs.intake.whereabouts`). What comes in for a locked lead meanwhile waits, and then finds nobody: it is of somebody new.
+(`dibs.intake.whereabouts`). What comes in for a locked lead meanwhile waits, and then finds nobody: it is of somebody new. Mails that were
+laid down as files go once that is committed.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
+import structlog
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
 
@@ -30,6 +34,8 @@ from dibs.intake.persons import Asked, Person, again, entries_apart, find, of_le
 from dibs.intake.whereabouts import MENTIONS, OWN, Own
 from dibs.people.caller import Caller
 from dibs.people.tenancy import enter, new_id
+
+_log = structlog.get_logger()
 
 #: Written by those whose requests are being answered just now: looked through once more when the leads are locked.
 _FRESH = (
@@ -99,7 +105,9 @@ def _forget(
         # Write.
         ended = forgetting.end_and_blank(caller, rows, now, why=why, listed=listed)
         mails = Mail.objects.filter(workspace_id=workspace_id, lead_id__in=list(rows)).exclude(message_id="")
-        mail_files.take_away(mails.values_list("message_id", flat=True))
+        laid_down = list(mails.values_list("message_id", flat=True))
+        if laid_down:
+            transaction.on_commit(partial(_take_mails_away, laid_down))
         counts = {"mentions": said} if said else {}
         for own in OWN:
             if (count := _forget_own(workspace_id, own, person, now)) > 0:
@@ -122,6 +130,15 @@ def _forget(
         told = {"erasure": str(erasure), "leads": [str(lead) for lead in sorted(rows)], "why": why}
         post(workspace_id, [("person.erased", None, told)], now)
     return Erased(erasure, len(rows), ended, counts, bool(refused))
+
+
+def _take_mails_away(message_ids: Sequence[str]) -> None:
+    """Remove what was laid down of these mails, now that nobody can bring the person back. A process that ends before, or a folder that
+    can't be written to just now, leaves it to the job that looks every hour (`dibs.delivery.mailing.take_away_erased`)."""
+    try:
+        mail_files.take_away(message_ids)
+    except OSError as problem:
+        _log.error("mail_files_stay", problem=problem.strerror, folder=settings.EMAIL_FILE_PATH)
 
 
 def _note(
