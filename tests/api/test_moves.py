@@ -78,6 +78,11 @@ def test_planned_read_started_followed_and_undone(company: Company, leads: list[
     assert (again.status_code, again.json()["code"]) == (409, "move_not_now")
 
 
+def test_a_why_of_blanks_says_nothing(company: Company, leads: list[UUID]) -> None:
+    planned = plan(company, company.manager, leads=[str(leads[0])], to={"rep": "aiko"}, why=" \t ")
+    assert (planned.status_code, planned.json()["why"]) == (201, "")
+
+
 def test_by_a_filter_or_all_that_is_a_reps(company: Company, leads: list[UUID]) -> None:
     waiting = company.lead()
     found = plan(company, company.ops, filter={"state": "pooled"}, to={"review": "closers"}).json()

@@ -121,6 +121,14 @@ def test_null_takes_away_and_what_is_left_out_stays(company: Company) -> None:
     )  # fmt: skip
 
 
+def test_a_name_of_blanks_is_refused_and_blanks_around_one_are_left_out(company: Company) -> None:
+    deal = f"/opportunities/{converted(company, {'name': 'Fleet'})}"
+    refused = company.call(company.aiko, "PATCH", deal, {"name": " \t\u3000"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid")
+    assert company.get(company.aiko, deal).json()["name"] == "Fleet"
+    assert company.call(company.aiko, "PATCH", deal, {"name": " Fleet of ten "}).json()["name"] == "Fleet of ten"
+
+
 def test_to_hand_it_over_is_for_who_leads(company: Company) -> None:
     deal = converted(company)
     where = f"/opportunities/{deal}"

@@ -393,6 +393,26 @@ def test_an_address_that_is_no_page_is_refused(company: Company, lead: UUID, url
     assert company.post(company.ops, f"/leads/{lead}/sent", {"title": "x", "at": soon(), "url": url}).status_code == 422
 
 
+@pytest.mark.parametrize("blank", [{"title": "  "}, {"title": "\t\u3000"}, {"title": "x", "kind": " "}])
+def test_what_was_sent_is_called_something(company: Company, lead: UUID, blank: dict[str, str]) -> None:
+    refused = company.post(company.integration, f"/leads/{lead}/sent", {"at": soon(days=-1)} | blank)
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid")
+    assert company.get(company.aiko, f"/leads/{lead}/sent").json()["items"] == []
+
+
+def test_an_id_of_blanks_names_nothing(company: Company, lead: UUID) -> None:
+    sent = {"title": " Brochure ", "at": soon(days=-1), "external_id": " ", "campaign": " "}
+    for _ in range(2):
+        assert company.post(company.integration, f"/leads/{lead}/sent", sent).json() == {"new": True}
+    told = company.get(company.aiko, f"/leads/{lead}/sent").json()["items"]
+    assert [(one["title"], one["campaign"]) for one in told] == [("Brochure", None)] * 2
+    touched = {"kind": "visit", "external_id": " "}
+    for _ in range(2):
+        assert company.post(company.integration, f"/leads/{lead}/touches", touched).json()["outcome"] == "touched"
+    nowhere = company.post(company.integration, f"/leads/{lead}/touches", {"source": " "})
+    assert (nowhere.status_code, nowhere.json()["code"]) == (422, "invalid")
+
+
 # -- of two leads made one
 
 

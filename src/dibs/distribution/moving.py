@@ -109,7 +109,7 @@ def plan(caller: Caller, wanted: Wanted, now: datetime, leads: Sequence[UUID] = 
             kind=wanted.kind,
             scope=wanted.scope() | ({"operator": True} if caller.actor is None else {}),
             to=wanted.aim.as_json(),
-            why=wanted.why,
+            why=wanted.why.strip(),
             by_id=caller.actor,
             created_at=now,
         )

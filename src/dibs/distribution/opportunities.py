@@ -66,8 +66,13 @@ def change(
 ) -> Answer:
     """Change what is ``given`` of `FIELDS`, and of ``stage`` and ``owner`` (a handle). ``version``: the one that the caller looked at.
 
-    One that has ended is opened again before anything but its owner changes. Raises `UnknownStage` and `UnknownRep`.
+    One that has ended is opened again before anything but its owner changes. Raises `UnknownStage`, `UnknownRep`, and
+    `ValueError` for a name of blanks.
     """
+    if "name" in given:
+        given = {**given, "name": given["name"].strip()}
+        if not given["name"]:
+            raise ValueError("an opportunity has a name")
 
     def decide(deal: Opportunity) -> _Change | Refusal:
         wanted = {name: given[name] for name in FIELDS if name in given}

@@ -31,8 +31,14 @@ class Report:
 def report_sent(workspace_id: UUID, lead_id: UUID, told: Report) -> bool | None:
     """Keep it with the lead; returns whether it is new. ``None``: there is no such lead, or its person was erased.
 
-    Raises `ValueError` for an address that no browser would open as a page, `LookupError` for a piece that there is not.
+    What surrounds a text is left out, and an id or a campaign of blanks is none. Raises `ValueError` for a title or a kind of blanks, and for
+    an address that no browser would open as a page; `LookupError` for a piece that there is not.
     """
+    title, kind, campaign, external_id = (
+        (text or "").strip() for text in (told.title, told.kind, told.campaign, told.external_id)
+    )
+    if not title or not kind:
+        raise ValueError("what was sent has a title and a kind")
     if told.url and urlsplit(told.url).scheme not in {"http", "https"}:
         raise ValueError("url begins with https:// or http://")
     enter(workspace_id)
@@ -55,13 +61,13 @@ def report_sent(workspace_id: UUID, lead_id: UUID, told: Report) -> bool | None:
                     workspace_id,
                     lead_id,
                     told.piece,
-                    told.campaign,
-                    told.title,
-                    told.kind,
+                    campaign or None,
+                    title,
+                    kind,
                     told.text,
                     told.url,
                     told.at,
-                    told.external_id,
+                    external_id or None,
                 ],
             )
             return bool(cursor.rowcount)

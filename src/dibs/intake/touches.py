@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -25,8 +26,12 @@ class LeadEnded(Exception):
 
 def touch(workspace_id: UUID, lead_id: UUID, said: Touching, now: datetime) -> Received | None:
     """Write a touch on a lead; of one that was merged into another, on that one. The same one told again, by its source and external
-    id, changes nothing. ``None``: there is no such lead. Raises `LeadEnded`.
+    id, changes nothing; an external id of blanks is none. ``None``: there is no such lead. Raises `LeadEnded`, and `ValueError` for a source of
+    blanks.
     """
+    said = replace(said, source=said.source.strip(), external_id=(said.external_id or "").strip() or None)
+    if not said.source:
+        raise ValueError("a touch has a source, where it was noticed")
     enter(workspace_id)
     for _ in range(2):
         if said.external_id is not None:

@@ -101,6 +101,8 @@ def touch_lead(request: Request, lead_id: str, body: TouchIn) -> HttpResponse:
         except LeadEnded as ended:
             params = {"state": ended.state, "act": "touched"}
             return refused(Refusal((Reason("already_ended", params),), remedy=Reason("choose_another")), caller)
+        except ValueError as unfit:
+            raise Problem("invalid", f"{unfit}.") from None
         if received is None:
             raise Problem("not_found")
         return answers.answer(_receipt(received), 201 if received.outcome == "touched" else 200)
