@@ -58,7 +58,8 @@ def test_a_model_is_trained_looked_at_and_switched(history: Workspace) -> None:
     assert trained.exit_code == 0
     assert "Measuring on later leads" in trained.output
     assert "measured on       120 leads" in trained.output
-    assert "tells won from lost (ROC AUC)" in trained.output
+    assert "tells which convert (ROC AUC)" in trained.output
+    assert " won" not in trained.output
     assert "source" in trained.output
     assert run("on", "1").output == "Model 1 is switched on.\n"
     assert "switched on" in run("list").output

@@ -85,6 +85,14 @@ def test_what_a_model_is_worth_is_shown_before_it_is_switched_on(company: Compan
     assert "Switch on" not in words(as_(company.manager).get("/score/1/")), "who leads may look"
 
 
+def test_leads_convert_in_every_sentence_and_opportunities_alone_are_won(
+    company: Company, learnt: learning.Learnt
+) -> None:
+    a_model(company, learnt)
+    for path in ("/score/", "/score/1/"):
+        assert "won" not in re.findall(r"\w+", words(as_(company.ops).get(path)))
+
+
 def test_it_is_switched_on_and_off_by_a_press(company: Company, learnt: learning.Learnt) -> None:
     a_model(company, learnt)
     browser = as_(company.ops)
@@ -165,7 +173,7 @@ def test_who_may_not_see_a_lead_in_full_is_not_told_what_moved_it(company: Compa
 def test_without_a_model_a_lead_says_nothing_of_it(company: Company, learnt: learning.Learnt) -> None:
     a_model(company, learnt)
     lead = company.lead(source="pricing")
-    assert "Likely to be won" not in words(as_(company.ops).get(f"/leads/{lead}/"))
+    assert "Likely to convert" not in words(as_(company.ops).get(f"/leads/{lead}/"))
 
 
 def test_curves_begin_at_nothing_and_end_at_all(learnt: learning.Learnt) -> None:

@@ -156,7 +156,7 @@ class LeadOut(Outgoing):
         None, description="What its last assessment led to: pursue, follow_up, hand_over or retire."
     )
     likelihood: float | None = Field(
-        None, description="To be won, 0..1, as the model says that is switched on; in full only."
+        None, description="To convert, 0..1, as the model says that is switched on; in full only."
     )
     touches: int | None = Field(None, description="How often its person came, the first time counted in.")
     pages: int | None = Field(None, description="Pages that its person looked at.")

@@ -37,12 +37,12 @@ class MeasureOut(Outgoing):
 
 class WorthOut(Outgoing):
     auc: MeasureOut = Field(
-        description="How often a lead that was won has the higher score than one that was not; 0.5 is chance."
+        description="How often a lead that converted has the higher score than one that did not; 0.5 is chance."
     )
     brier: MeasureOut = Field(
         description="Mean square of how far likelihoods were off; 0 is best. Points have one by the same calibration."
     )
-    lift_10: MeasureOut = Field(description="How many times as often as all the best 10 of 100 leads are won.")
+    lift_10: MeasureOut = Field(description="How many times as often as all the best 10 of 100 leads convert.")
     lift_20: MeasureOut
     lift_30: MeasureOut
 
@@ -52,28 +52,28 @@ class LikelihoodPartOut(Outgoing):
     since: datetime
     until: datetime
     leads: int
-    won: int
+    won: int = Field(description="Those of them that converted.")
 
 
 class RateOut(Outgoing):
-    """The share of leads that were won, 0..1: in the part that was calibrated on, and in the later one."""
+    """The share of leads that converted, 0..1: in the part that was calibrated on, and in the later one."""
 
     before: float
     then: float
 
 
 class BinOut(Outgoing):
-    """Leads of about the same likelihood: what was said of them, and the share that was won, with its interval."""
+    """Leads of about the same likelihood: what was said of them, and the share that converted, with its interval."""
 
     leads: int
     predicted: float
-    won: float
+    won: float = Field(description="The share of them that converted, 0..1.")
     low: float
     high: float
 
 
 class GainsOut(Outgoing):
-    """Which share of the won leads is among the best 5, 10, ... 100 of a hundred."""
+    """Which share of the leads that converted is among the best 5, 10, ... 100 of a hundred."""
 
     model: list[float]
     points: list[float] | None

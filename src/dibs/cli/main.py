@@ -18,7 +18,7 @@ _COMMANDS = {
     "replay": ("dibs.cli.replaying", "replay", "Play a history of leads and wins again, as if it happened here"),
     "accounts": ("dibs.cli.accounts", "accounts", "Keep the accounts that leads are matched to"),
     "policy": ("dibs.cli.policy", "policy", "Check, compare, publish and roll back policies"),
-    "score": ("dibs.cli.scoring", "score", "Learn from how leads ended how likely others are to be won"),
+    "score": ("dibs.cli.scoring", "score", "Learn from how leads ended how likely others are to convert"),
     "explain": ("dibs.cli.explain", "explain", "Tell a lead's story: every decision, and why"),
     "move": ("dibs.cli.moving", "move", "Hand many leads on in one step: plan it, look, start it, undo it"),
     "user": ("dibs.cli.users", "user", "Add, list and see off the people who work here, and say when they work"),

@@ -31,13 +31,13 @@ _VERDICTS = {
 }
 _LACKS = {
     "few_ended": "{have} leads have ended so far; it takes {need}.",
-    "few_won": "{have} leads were won so far; it takes {need}.",
+    "few_won": "{have} leads converted so far; it takes {need}.",
     "few_lost": "{have} leads were given up so far; it takes {need}.",
-    "one_sided": "In one part of the time only {have} leads were won, or given up; it takes {need} of each in every part.",
+    "one_sided": "In one part of the time only {have} leads converted, or were given up; it takes {need} of each in every part.",
     "no_facts": "Nothing is known of enough leads to tell them apart by.",
 }
 _MEASURES = (
-    ("auc", "tells won from lost (ROC AUC)"),
+    ("auc", "tells which convert (ROC AUC)"),
     ("brier", "how far off (Brier)"),
     ("lift_10", "best 10 of 100 (lift)"),
     ("lift_20", "best 20 of 100 (lift)"),
@@ -47,7 +47,7 @@ _MEASURES = (
 
 @click.group()
 def score() -> None:
-    """Learn from how leads ended how likely others are to be won."""
+    """Learn from how leads ended how likely others are to convert."""
 
 
 @score.command("train")
@@ -121,7 +121,7 @@ def show(number: int, workspace: str | None, as_json: bool) -> None:
 @click.argument("number", type=click.IntRange(min=1))
 @workspace_option
 def on(number: int, workspace: str | None) -> None:
-    """Switch a model on: leads say how likely they are to be won, and open ones are looked at again by a worker."""
+    """Switch a model on: leads say how likely they are to convert, and open ones are looked at again by a worker."""
     _switch(number, workspace, on=True)
 
 
@@ -189,7 +189,7 @@ def _lines(found: ScoreModel, told: Mapping[str, Any]) -> Iterator[str]:
         return
     for part in measures["parts"]:
         said = {"learnt": "learnt from", "calibrated": "put right on", "held_out": "measured on"}[part["part"]]
-        yield f"  {said:13} {part['leads']:>7} leads, {part['won']:>6} won, {part['since'][:10]} to {part['until'][:10]}"
+        yield f"  {said:13} {part['leads']:>7} leads, {part['won']:>6} converted, {part['since'][:10]} to {part['until'][:10]}"
     yield ""
     yield f"  {'':32}{'model':>24}{'points':>24}{'difference':>24}"
     for name, called in _MEASURES:

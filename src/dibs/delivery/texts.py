@@ -14,7 +14,7 @@ from django.utils.translation import ngettext_lazy
 TEXTS: Mapping[str, str] = {
     # Why a lead was placed where it was.
     "scored": _("Scored {score}, {rank}"),
-    "predicted": _("{likelihood} likely to be won, says model {model}"),
+    "predicted": _("{likelihood} likely to convert, says model {model}"),
     "no_domain": _("No company domain to find an account by"),
     "no_account": _("No account with the domain {domain}"),
     "matched_account": _("Belongs to the account {account}"),

@@ -1,4 +1,4 @@
-"""Learns from how leads ended how likely such leads are to be won, and measures what that is worth.
+"""Learns from how leads ended how likely such leads are to convert, and measures what that is worth.
 
 Leads are taken in the order they came in. From the first part a logistic regression is learnt, its strength of regularisation (L2)
 chosen by cross-validation within that part; on the next one it is calibrated; the last, the latest, is kept out of all that and says how
@@ -28,9 +28,9 @@ from dibs.engine.prediction import FORMAT, Model, logistic
 
 #: The shares of the leads that are learnt from and calibrated on; the rest measures.
 LEARNT, CALIBRATED = 0.6, 0.2
-#: With fewer leads that ended, or that were won, or of either end in one of the three parts, there is too little to learn from.
+#: With fewer leads that ended, or that converted, or of either end in one of the three parts, there is too little to learn from.
 LEAST_ENDED, LEAST_WON, LEAST_OF_EACH = 200, 50, 8
-#: A fact that alone tells won from lost this well is rarely one that is known beforehand.
+#: A fact that alone tells this well which convert is rarely one that is known beforehand.
 TOO_GOOD = 0.9
 #: Strengths of regularisation that are tried: the inverse, as scikit-learn has it.
 _STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -44,7 +44,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A lead that has ended: what was known of it when it came in, at ``at``, whether it was won, and its score by points, 1..100."""
+    """A lead that has ended: what was known of it when it came in, at ``at``, whether it was ``won``, which is converted, and its score by points, 1..100."""
 
     facts: LeadFacts
     won: bool
@@ -293,7 +293,7 @@ def _weights(document: Mapping[str, Any], learnt: Sequence[Past]) -> list[dict[s
 
 
 def _too_good(document: Mapping[str, Any], learnt: Sequence[Past]) -> list[str]:
-    """Facts that alone tell won from lost nearly always."""
+    """Facts that alone tell nearly always which leads convert."""
     won = _won(learnt)
     found = []
     for fact in document["facts"]:

@@ -1,7 +1,7 @@
-"""Models that predict how likely leads are to be won: learnt when somebody asks, kept by number, switched on and off by a person.
+"""Models that predict how likely leads are to convert: learnt when somebody asks, kept by number, switched on and off by a person.
 
 Nothing is switched on by itself: a model that is learnt is there to be looked at, beside what the points are worth. Switched on, it
-says of every lead that is qualified how likely it is to be won; open leads are looked at again by a job, a few at a time. One that is
+says of every lead that is qualified how likely it is to convert; open leads are looked at again by a job, a few at a time. One that is
 switched off can be switched on again: a model is never changed.
 """
 
@@ -130,7 +130,7 @@ def _finish(asked: ScoreModel, state: str, at: datetime, **given: object) -> Non
 
 
 def switch_on(workspace_id: UUID, number: int, by: str | None, now: datetime) -> ScoreModel:
-    """Let this model say how likely leads are to be won, in place of the one that did. Raises `UnknownModel` and `NotReady`."""
+    """Let this model say how likely leads are to convert, in place of the one that did. Raises `UnknownModel` and `NotReady`."""
     enter(workspace_id)
     with transaction.atomic():
         Workspace.objects.select_for_update(no_key=True).get(id=workspace_id)

@@ -96,7 +96,7 @@ class Placement:
     """Where a lead goes, when it must be looked at again, and why. ``score`` and ``rank`` as qualified, ``None`` if unchanged.
 
     ``awaits``: the team that a rule pushes it to and of which nobody could be given it, for when somebody can. ``side``: whose it is to
-    bring on from now, ``None`` if unchanged; ``likelihood`` to be won as predicted, ``None`` if it was not."""
+    bring on from now, ``None`` if unchanged; ``likelihood`` to convert as predicted, ``None`` if it was not."""
 
     to: Where
     due: Due | None

@@ -99,7 +99,7 @@ class Qualify(Part):
     """How a lead is scored, 1..100, and ranked, and when it is for sales."""
 
     by: Literal["points", "prediction"] = "points"
-    """`points`: the score is what conditions and answers add up to. `prediction`: it is the place of the lead's likelihood to be won among
+    """`points`: the score is what conditions and answers add up to. `prediction`: it is the place of the lead's likelihood to convert among
     those that the model was learnt from, 1..100, as long as a model is switched on; the points count where none is."""
     score: tuple[Points, ...] = ()
     """Points for each condition that holds; their sum with those of answers, kept within 1..100, is the score."""

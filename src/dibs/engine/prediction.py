@@ -1,4 +1,4 @@
-"""How likely a lead is to be won, by a model that was learnt from how past leads ended.
+"""How likely a lead is to convert, by a model that was learnt from how past leads ended.
 
 A model is a document of plain numbers, evaluated here and learnt elsewhere (``distribution.learning``): the same facts and the same
 document give the same answer for ever. It is a logistic regression over what is known of a lead: each fact falls into one of its
@@ -56,7 +56,7 @@ class NotAModel(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """``likelihood`` to be won, above 0 and below 1; ``score``: its place among the leads that the model was learnt from, 1..100."""
+    """``likelihood`` to convert, above 0 and below 1; ``score``: its place among the leads that the model was learnt from, 1..100."""
 
     likelihood: float
     score: int

@@ -15,7 +15,7 @@ from dibs.engine.rulebook import Rulebook
 
 @dataclass(frozen=True, slots=True)
 class Qualified:
-    """A lead's score, 1..100, its rank, and what they are made of. ``likelihood`` to be won, 0..1, where a model is switched on."""
+    """A lead's score, 1..100, its rank, and what they are made of. ``likelihood`` to convert, 0..1, where a model is switched on."""
 
     score: int
     rank: Rank

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 PLACING: Mapping[str, tuple[str, ...]] = {
     # "parts": conditions and answers that gave points; empty where a model says what the score is
     "scored": ("score", "rank", "parts"),
-    # "likelihood" 0..1 to be won, as "model" (its number) says; "score": its place, 1..100, among the leads that the model was learnt from.
+    # "likelihood" 0..1 to convert, as "model" (its number) says; "score": its place, 1..100, among the leads that the model was learnt from.
     # "parts": the facts that moved it most, each {"fact", "value", "effect"}: "value" None is not known, "*" a rare one; "effect" is in
     # log-odds against the average lead, 0.69 doubles the odds
     "predicted": ("model", "likelihood", "score", "parts"),

@@ -118,7 +118,7 @@ class Rulebook:
     )
 
     def __init__(self, policy: Policy) -> None:
-        #: What predicts how likely leads are to be won, where one is switched on; see `with_model`.
+        #: What predicts how likely leads are to convert, where one is switched on; see `with_model`.
         self.model: Model | None = None
 
         def compiled(text: str | None, knows: Knows) -> Condition | None:

@@ -29,7 +29,7 @@ _MEASURES = (
 
 @dataclass(frozen=True, slots=True)
 class Enough:
-    """What there is to learn from: leads that have ended, and how many of them were won; and the least that it takes."""
+    """What there is to learn from: leads that have ended, and how many of them converted; and the least that it takes."""
 
     ended: int
     won: int

@@ -12,7 +12,7 @@ SIZE = 200
 
 @dataclass(frozen=True, slots=True)
 class Gains:
-    """Which share of the won leads is among the best so many of all: the model's line, and that of the points ("" without)."""
+    """Which share of the leads that converted is among the best so many of all: the model's line, and that of the points ("" without)."""
 
     model: str
     points: str

@@ -264,8 +264,8 @@ def _lines(measures: Mapping[str, Any]) -> Iterable[Line]:
     for name, title, about, smaller_is_better in (
         (
             "auc",
-            _("Tells won from lost"),
-            _("How often a lead that was won has the higher score than one that was not. 50% is chance. (ROC AUC)"),
+            _("Tells which convert"),
+            _("How often a lead that converted has the higher score than one that did not. 50% is chance. (ROC AUC)"),
             False,
         ),
         (
@@ -281,7 +281,7 @@ def _lines(measures: Mapping[str, Any]) -> Iterable[Line]:
             (
                 f"lift_{top}",
                 _("The best %(n)s of 100") % {"n": top},
-                _("How many times as often as all leads they are won. (lift)"),
+                _("How many times as often as all leads they convert. (lift)"),
                 False,
             )
             for top in (10, 20, 30)
@@ -328,8 +328,8 @@ def lacks_in_words(lacks: Mapping[str, Any]) -> str:
             have,
         ),
         "few_won": ngettext(
-            "%(have)s lead was won so far. It takes %(need)s to learn from.",
-            "%(have)s leads were won so far. It takes %(need)s to learn from.",
+            "%(have)s lead converted so far. It takes %(need)s to learn from.",
+            "%(have)s leads converted so far. It takes %(need)s to learn from.",
             have,
         ),
         "few_lost": ngettext(
@@ -338,7 +338,7 @@ def lacks_in_words(lacks: Mapping[str, Any]) -> str:
             have,
         ),
         "one_sided": _(
-            "In one part of the time only %(have)s leads were won, or given up. It takes %(need)s of each in every part."
+            "In one part of the time only %(have)s leads converted, or were given up. It takes %(need)s of each in every part."
         ),
         "no_facts": _("Nothing is known of enough leads to tell them apart by."),
     }

@@ -1,4 +1,4 @@
-"""Models that predict how likely leads are to be won: learnt by a worker, compared with the points, switched on and off."""
+"""Models that predict how likely leads are to convert: learnt by a worker, compared with the points, switched on and off."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def read_score_model(request: Request, number: str) -> HttpResponse:
     "/score-models/{number}/on", auth=_TRAIN, response=writes({200: ScoreModelOut}), summary="Switch a model on"
 )
 def switch_score_model_on(request: Request, number: str) -> HttpResponse:
-    """It says of every lead from now how likely it is to be won, in place of the model that did; open leads are looked at again by a
+    """It says of every lead from now how likely it is to convert, in place of the model that did; open leads are looked at again by a
     worker. The score is what it says where the policy has `qualify.by: prediction`."""
     return _switch(request, number, on=True)
 
