@@ -14,7 +14,7 @@ from dibs.distribution import acting
 from dibs.people.caller import caller_of
 from dibs.people.tenancy import enter
 from tests.api.conftest import POLICY, Company
-from tests.browser.conftest import LogIn
+from tests.browser.conftest import LogIn, hold_the_time
 
 
 def unclear(at: Company, count: int) -> list[Any]:
@@ -91,12 +91,14 @@ def test_what_somebody_else_decides_about_is_struck_through_and_goes(company: Co
     page.goto("/review/")
     expect(page.locator("#live")).to_have_text("Live")
     page.locator(f"#case-{first} input").check()
+    hold_the_time(page)  # the row goes after a few seconds
     enter(company.workspace.id)
     acting.assign(caller_of(company.ops), first, "aiko", now())
     row = page.locator(f"#case-{first}")
     expect(row).to_have_class(re.compile("taken"))
     expect(row).to_contain_text("Aiko has it now")
     expect(row.locator("input")).not_to_be_checked()
+    page.clock.run_for(5_000)
     expect(row).to_have_count(0)
 
 
