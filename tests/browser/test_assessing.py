@@ -18,6 +18,7 @@ from tests.api.conftest import POLICY, Company
 from tests.browser.conftest import LogIn
 from tests.browser.test_look import _FAINT, _NAMELESS
 from tests.making import publish
+from tests.running import wait_for
 
 SAMPLE = Path(__file__).parents[2] / "policies" / "sample.yaml"
 
@@ -53,10 +54,11 @@ def test_digits_answer_and_the_score_follows(company: Company, log_in: LogIn) ->
     assert page.evaluate("document.activeElement.name") == "answer.decides"
     page.keyboard.press("3")
     page.keyboard.press("1")
+    # The last answer is worth nothing, so that nothing more can be reached either.
     expect(graded).to_contain_text("73 of 100")
+    expect(graded).not_to_contain_text("at most")
     expect(graded.locator("[aria-current]")).to_contain_text("Go on with it")
     assert page.evaluate("document.activeElement.value") == "finish"
-    # A window that is closed loses nothing.
     page.reload()
     expect(page.locator("#graded-first_call")).to_contain_text("73 of 100")
     expect(page.locator("[name='answer.need'][value=much]")).to_be_checked()
@@ -68,6 +70,20 @@ def test_digits_answer_and_the_score_follows(company: Company, log_in: LogIn) ->
     enter(company.workspace.id)
     assert [each.answers["need"] for each in Assessed.objects.all()] == ["some"]
     assert Lead.objects.get(company="Obra Grande").state == "working"
+
+
+def test_a_window_that_is_closed_before_an_answer_is_kept_loses_nothing(company: Company, log_in: LogIn) -> None:
+    page = log_in(company.aiko)
+    page.goto(mine(company))
+    # The first answer is on its way for as long as the page is there, and those after it wait for that.
+    page.route("**/graded/", lambda route: None, times=1)
+    page.keyboard.press("a")
+    for digit in "3231":
+        page.keyboard.press(digit)
+    page.goto("/mine/")
+    enter(company.workspace.id)
+    kept = wait_for(lambda: Assessed.objects.filter(finished_at=None).first())
+    assert kept.answers == {"need": "much", "budget": "next_year", "decides": "they", "when": "some_day"}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,32 @@ export function assess() {
   return true;
 }
 
+/** Questionnaires with answers that are not kept yet: how many were given, and how many of them are on their way. */
+const unkept = new Map();
+const sent = new WeakMap();
+const on = (what, does) =>
+  document.addEventListener(what, (event) => event.target.matches("[data-assess] form") && does(event.target, event));
+
+// Counted on the way down: on the way up the answer is sent already.
+document.addEventListener(
+  "change",
+  ({ target }) => {
+    const form = target.closest("[data-assess] form");
+    if (form) unkept.set(form, (unkept.get(form) ?? 0) + 1);
+  },
+  true,
+);
+on("htmx:beforeRequest", (form) => sent.set(form, unkept.get(form)));
+on("htmx:afterRequest", (form, { detail }) => {
+  if (detail.successful && sent.get(form) === unkept.get(form)) unkept.delete(form);
+});
+// Finished, or begun anew: nothing is left to keep.
+on("submit", (form) => unkept.delete(form));
+// Who leaves the page is not asked to wait for the last answer.
+addEventListener("pagehide", () => {
+  for (const form of unkept.keys()) fetch(form.getAttribute("hx-post"), { method: "POST", body: new FormData(form), keepalive: true });
+});
+
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || !/^[1-9]$/.test(event.key)) return;
   const question = event.target.closest?.("fieldset.asked");
