@@ -66,14 +66,30 @@ def django_db_modify_db_settings(database_server: str, django_db_modify_db_setti
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """The test database, in which a commit does not wait for the disk: no test pulls this server's plug."""
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The test database, in which a commit does not wait for the disk: no test pulls this server's plug. It can be dropped in the end:
+    sessions that are still there by then, as of processes that were killed and of threads that outlive every test, are ended."""
     from django.db import connection
+
+    from tests.running import wait_for
 
     with django_db_blocker.unblock():
         with connection.cursor() as cursor:
             name = connection.ops.quote_name(connection.settings_dict["NAME"])
             cursor.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+        connection.close()
+    yield
+
+    def end_others() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND usename = current_user AND pid <> pg_backend_pid()"
+            )
+            return not cursor.fetchone()[0]
+
+    with django_db_blocker.unblock():
+        wait_for(end_others)
         connection.close()
 
 

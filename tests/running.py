@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import shutil
 import signal
 import socket
@@ -22,8 +23,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psutil
+
 ROOT = Path(__file__).parent.parent
 KEY = "a key that only the tests know, and long enough"
+#: Seconds that a test waits for what has to come. What comes costs no more for it, however slow or busy the machine is; what never comes
+#: fails the test all the same.
+PATIENCE = 600.0
+
+_claimed: list[socket.socket] = []
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class Answer:
     body: bytes
 
 
-def ask(url: str, *, timeout: float = 10, **headers: str) -> Answer:
+def ask(url: str, *, timeout: float = PATIENCE, **headers: str) -> Answer:
     """GET, whatever the status. Raises `OSError` if nobody answers."""
     request = urllib.request.Request(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
     try:
@@ -44,7 +52,7 @@ def ask(url: str, *, timeout: float = 10, **headers: str) -> Answer:
             return Answer(refused.code, refused.headers, refused.read())
 
 
-def wait_for(what: Any, seconds: float = 15, every: float = 0.05) -> Any:
+def wait_for(what: Any, seconds: float = PATIENCE, every: float = 0.05) -> Any:
     """What ``what()`` returns, as soon as that is true."""
     until = time.monotonic() + seconds
     while True:
@@ -64,20 +72,49 @@ def at_once(*acts: Callable[[], Any]) -> list[Any]:
     def run(act: Callable[[], Any]) -> Any:
         try:
             connection.ensure_connection()
-            gate.wait(30)
+            gate.wait(PATIENCE)
             return act()
         finally:
             connection.close()
 
     with ThreadPoolExecutor(len(acts)) as pool:
-        return [done.result(60) for done in [pool.submit(run, act) for act in acts]]
+        return [done.result(PATIENCE) for done in [pool.submit(run, act) for act in acts]]
+
+
+def do_jobs() -> None:
+    """Have a worker do what waits in the queue by now; an error in a job is not raised."""
+    from procrastinate.contrib.django import app
+
+    worker = app.with_connector(app.connector.get_worker_connector())
+    with ThreadPoolExecutor(1) as own:  # a thread of its own, as the browser's tests leave an event loop in this one
+        try:
+            own.submit(worker.run_worker, wait=False, install_signal_handlers=False).result(PATIENCE)
+        finally:
+            end_sessions_of_jobs()
+
+
+def end_sessions_of_jobs() -> None:
+    """Close the database connection of the one thread in which jobs are put into the queue. It outlives every worker: a later one
+    would find it as this test left it, and the test database could not be dropped."""
+    from asgiref.sync import SyncToAsync
+    from django.db import connections
+
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result(PATIENCE)
 
 
 def answers(url: str, status: int = 200) -> bool:
     try:
-        return ask(url, timeout=2).status == status
+        return ask(url, timeout=60).status == status
     except OSError:
         return False
+
+
+def is_over(process: psutil.Process) -> bool:
+    """Whether a process has ended, though nobody may have asked yet how."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @contextmanager
@@ -96,16 +133,24 @@ def a_folder() -> Iterator[Path]:
 
 
 def free_port() -> int:
-    """A port that is free now, as is the one after it."""
+    """A port that is free now, as is the one after it, and that no other test is given while this process lives.
+
+    It may be a while until somebody listens there. So it is none of those that the system gives to whoever calls out (from 32,768 on),
+    and its number is held meanwhile by a socket of another kind, which is in nobody's way.
+    """
     while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port
+        port = random.randrange(10_000, 32_000, 2)
+        claim = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            claim.bind(("127.0.0.1", port))
+            for number in (port, port + 1):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", number))
+        except OSError:
+            claim.close()
+            continue
+        _claimed.append(claim)
+        return port
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -119,7 +164,9 @@ def environment(**more: str) -> dict[str, str]:
 def dibs(*arguments: str, input: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
     """Run a ``dibs`` command to its end."""
     command = [sys.executable, "-m", "dibs.cli.main", *arguments]
-    return subprocess.run(command, env=environment(**env), input=input, capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        command, env=environment(**env), input=input, capture_output=True, text=True, timeout=PATIENCE
+    )
 
 
 def url_of(settings: Mapping[str, Any]) -> str:
@@ -150,7 +197,7 @@ class Up:
     def said(self) -> str:
         return self.log.read_text()
 
-    def stop(self, number: int = signal.SIGINT, within: float = 20) -> int:
+    def stop(self, number: int = signal.SIGINT, within: float = PATIENCE) -> int:
         """Signal it and wait; the exit code."""
         self.process.send_signal(number)
         return self.process.wait(within)
@@ -171,7 +218,7 @@ def up(data: Path, *arguments: str, port: int | None = None, **env: str) -> Iter
             assert process.poll() is None, f"dibs up ended: {running.said()}"
             return "Dibs is up" in running.said()
 
-        wait_for(is_up, 60)
+        wait_for(is_up)
         yield running
     finally:
         if process.poll() is None:
@@ -198,11 +245,12 @@ def served(database_url: str, port: int, log: Path) -> Iterator[Up]:
             for kind, at in (("web", port), ("stream", port + 1))
         )
     try:
-        wait_for(lambda: answers(f"http://127.0.0.1:{port}/readyz"), 60)
-        wait_for(lambda: answers(f"http://127.0.0.1:{port + 1}/healthz"), 60)
+        for process, address in ((web, f"{port}/readyz"), (stream, f"{port + 1}/healthz")):
+            wait_for(lambda: process.poll() is not None or answers(f"http://127.0.0.1:{address}"))  # noqa: B023
+            assert process.poll() is None, log.read_text()
         yield Up(web, port, log)
     finally:
         for process in (web, stream):
             process.terminate()
         for process in (web, stream):
-            process.wait(20)
+            process.wait(PATIENCE)

@@ -14,6 +14,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from tests.running import PATIENCE
+
 _SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -37,6 +39,7 @@ class Crowd:
             ours, theirs = _SPAWN.Pipe()
             process = _SPAWN.Process(target=_serve, args=(database_url(), work, theirs, self._barrier), daemon=True)
             process.start()
+            theirs.close()  # so that one that ends is noticed
             self._pipes.append(ours)
             self.processes.append(process)
 
@@ -77,7 +80,7 @@ def _serve(url: str, work: Callable[[Any], Any], pipe: Any, barrier: Any) -> Non
     while True:
         job = pipe.recv()
         if barrier.parties > 1:
-            barrier.wait(60)
+            barrier.wait(PATIENCE)
         try:
             pipe.send((None, work(job)))
         except Exception as problem:  # the test process is the one to fail

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.running import Up
+from tests.running import PATIENCE, Up
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,14 +34,14 @@ def test_every_command_of_the_readme_works(running_dibs: Up, database_url: str, 
         "PYTHONPATH": str(ROOT / "src"),
     }
     dibs = [sys.executable, "-m", "dibs.cli.main"]
-    subprocess.run([*dibs, "demo"], env=environment, check=True, timeout=300)
+    subprocess.run([*dibs, "demo"], env=environment, check=True, timeout=PATIENCE)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", _script(running_dibs.url)],
         cwd=ROOT,
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -21,7 +21,7 @@ from dibs.people.caller import caller_of
 from dibs.people.models import Rep, TimeOff, Workspace
 from dibs.people.tenancy import enter
 from tests.making import MONDAY, make_arrival, make_rep, make_team, make_user, make_workspace
-from tests.running import at_once
+from tests.running import PATIENCE, at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -314,18 +314,18 @@ def test_a_lead_that_somebody_is_deciding_on_is_left_to_them(workspace: Workspac
             with transaction.atomic():
                 list(Lead.objects.select_for_update().filter(id=waiting[0]))
                 locked.set()
-                done.wait(timeout=30)
+                done.wait(PATIENCE)
         finally:
             connection.close()
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert locked.wait(timeout=20)
+    assert locked.wait(PATIENCE)
     try:
         assert look_at_floors(workspace.id, LOOK).assigned == 3
     finally:
         done.set()
-        holder.join(timeout=20)
+        holder.join(PATIENCE)
     assert held(aiko) == waiting[1:]
 
 

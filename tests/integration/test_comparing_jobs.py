@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils.timezone import now
-from procrastinate.contrib.django import app
 
 from dibs.distribution import comparing, drafts
 from dibs.distribution.models import Comparison, Difference
@@ -16,6 +14,7 @@ from dibs.distribution.placing import place
 from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
 from tests.making import make_arrival, make_rep, make_workspace, publish
+from tests.running import do_jobs
 
 IN_FORCE = "policy: In force\nroute: [{name: All, pull: {pool: inbound}}]\npools: {inbound: {}}"
 DRAFT = "policy: Draft\nroute: [{name: All, push: {team: closers}}]\nteams: {closers: {weights: {aiko: 2}}}"
@@ -39,12 +38,6 @@ def asked(workspace: Workspace) -> Comparison:
     return comparison
 
 
-def work() -> None:
-    worker = app.with_connector(app.connector.get_worker_connector())
-    with ThreadPoolExecutor(1) as own:  # a thread of its own, as the browser's tests leave an event loop in this one
-        own.submit(worker.run_worker, wait=False, install_signal_handlers=False).result(60)
-
-
 def look(workspace: Workspace, comparison: Comparison) -> Comparison:
     enter(workspace.id)
     return Comparison.objects.get(id=comparison.id)
@@ -52,7 +45,7 @@ def look(workspace: Workspace, comparison: Comparison) -> Comparison:
 
 def test_a_worker_does_it(workspace: Workspace) -> None:
     comparison = asked(workspace)
-    work()
+    do_jobs()
     found = look(workspace, comparison)
     assert (found.state, found.passed, found.changed, found.result["reps"]) == ("done", 5, 5, {"aiko": [0, 5]})
 
@@ -61,7 +54,7 @@ def test_what_a_crash_left_half_done_is_begun_anew(workspace: Workspace) -> None
     comparison = asked(workspace)
     half = comparing.go_through(look(workspace, comparison))
     Comparison.objects.filter(id=half.id).update(state="running", result={}, passed=2)
-    work()
+    do_jobs()
     found = look(workspace, comparison)
     assert (found.state, found.passed, Difference.objects.filter(comparison=found).count()) == ("done", 5, 5)
 
@@ -71,7 +64,7 @@ def test_a_draft_that_is_refused_by_then_fails_in_words(workspace: Workspace) ->
     Comparison.objects.filter(id=comparison.id).update(
         draft=DRAFT.replace("push: {team: closers}", "pull: {pool: gone}")
     )
-    work()
+    do_jobs()
     found = look(workspace, comparison)
     assert found.state == "failed"
     assert "there is no pool gone" in found.problem
@@ -81,5 +74,5 @@ def test_a_draft_that_is_refused_by_then_fails_in_words(workspace: Workspace) ->
 def test_one_that_is_gone_is_no_work(workspace: Workspace) -> None:
     comparison = asked(workspace)
     Comparison.objects.all().delete()
-    work()
+    do_jobs()
     assert not Comparison.objects.filter(id=comparison.id).exists()

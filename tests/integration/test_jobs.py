@@ -18,7 +18,7 @@ from dibs.delivery.outbox import KEPT_FOR, post
 from dibs.delivery.tasks import forget_old_events
 from dibs.people.tenancy import enter
 from tests.making import make_workspace
-from tests.running import PATIENCE, wait_for
+from tests.running import PATIENCE, do_jobs, end_sessions_of_jobs, wait_for
 
 
 @pytest.mark.django_db(transaction=True)
@@ -30,9 +30,7 @@ def test_a_worker_drops_events_that_are_too_old_in_every_workspace() -> None:
         post(workspace.id, [("lead.placed", None, {})], now - KEPT_FOR - timedelta(minutes=1))
         post(workspace.id, [("lead.claimed", None, {})], now)
     forget_old_events.defer(timestamp=int(now.timestamp()))
-    worker = app.with_connector(app.connector.get_worker_connector())
-    with ThreadPoolExecutor(1) as own:  # a thread of its own, as the browser's tests leave an event loop in this one
-        own.submit(worker.run_worker, wait=False, install_signal_handlers=False).result(PATIENCE)
+    do_jobs()
     for workspace in workspaces:
         enter(workspace.id)
         assert [event.event for event in Outbox.objects.all()] == ["lead.claimed"]
@@ -72,6 +70,7 @@ def test_jobs_that_are_done_well_are_not_kept() -> None:
         finally:
             stop.set()
         working.result(PATIENCE)
+        end_sessions_of_jobs()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -91,6 +90,7 @@ def test_jobs_come_by_themselves_again_when_the_database_is_back() -> None:
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
                 " AND pid <> pg_backend_pid() AND query LIKE '%%procrastinate_defer_periodic_job%%'"
             )
+    end_sessions_of_jobs()
 
 
 def _is_kept(job: int) -> bool:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.running import environment
+from tests.running import PATIENCE, environment
 
 SAYS = """
 import logging
@@ -31,7 +31,12 @@ for log in (structlog.get_logger("ours"), logging.getLogger("a library's")):
 @pytest.mark.parametrize("kind", ["text", "json"])
 def test_a_traceback_is_logged_without_what_the_variables_held(kind: str) -> None:
     told = subprocess.run(
-        [sys.executable, "-c", SAYS, kind], env=environment(), capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", SAYS, kind],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
     )
     assert told.stderr.count("this went wrong") == 2
     assert told.stderr.count("RuntimeError: it broke") == 2

@@ -17,6 +17,7 @@ from dibs.engine.policy import PolicyRefused, canonical, digest, read
 from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
 from tests.making import make_rep, make_user, make_workspace
+from tests.running import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -181,7 +182,7 @@ def test_two_who_publish_at_once_get_two_versions_and_one_is_active(workspace: W
     def publish(name: str, workspace_id: UUID) -> None:
         try:
             enter(workspace_id)
-            start.wait(timeout=20)
+            start.wait(PATIENCE)
             policies.publish(workspace_id, text(name), by=None)
         except BaseException as problem:
             failed.append(problem)
@@ -192,7 +193,7 @@ def test_two_who_publish_at_once_get_two_versions_and_one_is_active(workspace: W
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(PATIENCE)
     assert failed == []
     published = numbers(workspace)
     assert [number for number, _, _ in published] == list(range(1, publishers + 1))
@@ -215,6 +216,6 @@ def test_eight_who_publish_the_same_at_once_make_one_version(workspace: Workspac
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(PATIENCE)
     assert failed == []
     assert numbers(workspace) == [(1, "Same", True)]

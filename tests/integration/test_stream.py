@@ -22,7 +22,7 @@ from dibs.delivery.wake import wake
 from dibs.people.models import User, Workspace
 from dibs.people.tenancy import enter, new_id
 from tests.making import MONDAY, make_rep, make_user, make_workspace, publish
-from tests.running import Up, ask
+from tests.running import PATIENCE, Up, ask
 
 POLICY = """
 policy: Three pools
@@ -180,7 +180,7 @@ def test_a_token_opens_only_the_stream_and_only_if_it_is_ours() -> None:
 def watching(running: Up, user: User, **headers: str) -> Iterator[Iterator[tuple[str, dict[str, Any]]]]:
     """The events that this user's browser gets."""
     request = urllib.request.Request(f"{running.stream_url}?token={stream_token(user.id)}", headers=headers)
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as response:
         assert response.headers["Content-Type"].startswith("text/event-stream")
         events = read(response)
         # It listens from here on.
@@ -189,8 +189,11 @@ def watching(running: Up, user: User, **headers: str) -> Iterator[Iterator[tuple
 
 
 def read(lines: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    name = ""
+    name, silences = "", 0
     for line in lines:
+        # While nothing happens a sign of life comes every 15 s: after so many, what was to come will not.
+        silences = silences + 1 if line.startswith(b":") else 0
+        assert silences < 40
         field, _, value = line.decode().rstrip("\n").partition(": ")
         if field == "event":
             name = value
@@ -240,7 +243,7 @@ def test_a_notice_is_enough_to_be_told_at_once(monkeypatch: pytest.MonkeyPatch) 
         async with fanout.reader(viewer) as queue:
             for _ in range(3):
                 lead = await asyncio.to_thread(happens)
-                assert lead in (await asyncio.wait_for(queue.get(), 60) or "")
+                assert lead in (await asyncio.wait_for(queue.get(), PATIENCE) or "")
         following_on.cancel()
 
     with ThreadPoolExecutor(1) as own:  # a thread of its own, as the browser's tests leave an event loop in this one

@@ -21,6 +21,7 @@ from dibs.people.caller import Caller, caller_of
 from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
 from tests.making import MONDAY, make_arrival, make_rep, make_workspace, publish
+from tests.running import PATIENCE
 
 POLICY = """
 policy: Simple
@@ -177,7 +178,7 @@ def test_several_workers_look_at_the_same_time_and_each_claim_is_written_once() 
 
     def look() -> None:
         try:
-            start.wait(10)
+            start.wait(PATIENCE)
             looked.append(watch(workspace.id, after(60)))
         finally:
             connection.close()
@@ -186,7 +187,7 @@ def test_several_workers_look_at_the_same_time_and_each_claim_is_written_once() 
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(30)
+        worker.join(PATIENCE)
     assert len(looked) == 4
     enter(workspace.id)
     assert sum(one.claims for one in looked) == Choice.objects.count() == 30

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -12,7 +11,6 @@ from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
-from procrastinate.contrib.django import app
 
 from dibs.crm.models import Lead
 from dibs.distribution import policies, rulebooks, sooner, tasks
@@ -23,6 +21,7 @@ from dibs.distribution.ticking import tick
 from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
 from tests.making import MONDAY, make_arrival, make_workspace
+from tests.running import PATIENCE, do_jobs, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -163,7 +162,7 @@ def test_leads_are_locked_in_the_order_of_their_ids_whichever_pool_they_wait_in(
         with connection.cursor() as cursor:
             # Who locks in this order comes by: the publisher waits for the first and has no other yet.
             cursor.execute("SELECT FROM crm_lead WHERE id = %s FOR UPDATE NOWAIT", [then])
-    published.join(30)
+    published.join(PATIENCE)
     assert due(first) == (after(1), "age_cap")
     assert due(then) == (after(0.5), "escalate")
 
@@ -204,16 +203,16 @@ def test_a_lead_placed_while_a_policy_comes_into_force_follows_it_a_minute_later
             with transaction.atomic():
                 found.append(waits(workspace))
                 placed.set()
-                assert published.wait(30)
+                assert published.wait(PATIENCE)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(1) as other:
         placing = other.submit(place_slowly)
-        assert placed.wait(30)
+        assert placed.wait(PATIENCE)
         policies.publish(workspace.id, SHORT, by=None, now=MONDAY)
         published.set()
-        placing.result(30)
+        placing.result(PATIENCE)
     (lead,) = found
     assert due(lead) == (after(2), "escalate"), "the old policy's moments: nobody waited for the other"
     assert later_look(workspace, monkeypatch, MONDAY + timedelta(minutes=1)) == 1
@@ -253,7 +252,7 @@ def test_each_batch_is_a_transaction_of_its_own(workspace: Workspace, monkeypatc
             cursor.execute(
                 "SELECT FROM crm_lead WHERE id = ANY(%s) FOR UPDATE NOWAIT", [[leads[0], leads[1], leads[4]]]
             )
-    published.join(30)
+    published.join(PATIENCE)
     assert [due(lead)[0] for lead in leads] == [after(1)] * 5
 
 
@@ -268,9 +267,7 @@ def test_who_publishes_does_the_first_and_the_worker_the_rest(
     assert [due(lead)[0] for lead in leads] == [after(1)] * 3 + [after(2)] * 7
     at_once, in_a_minute = jobs(workspace)
     assert (at_once[1], in_a_minute[1]) == (True, False)
-    worker = app.with_connector(app.connector.get_worker_connector())
-    with ThreadPoolExecutor(1) as own:  # a thread of its own, as the browser's tests leave an event loop in this one
-        own.submit(worker.run_worker, wait=False, install_signal_handlers=False).result(60)
+    do_jobs()
     assert [due(lead)[0] for lead in leads] == [after(1)] * 10
     assert jobs(workspace) == [in_a_minute]
 
@@ -325,12 +322,13 @@ def _publish(workspace: Workspace, text: str) -> None:
 
 
 def _until_somebody_waits() -> None:
-    """Until another connection waits for a lock."""
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
+    """Until another connection waits for this one. Others on the same server may be waiting for each other any time."""
+
+    def waits() -> bool:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[0]:
-                return
-        time.sleep(0.02)
-    raise AssertionError("nobody waits")
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+            )
+            return bool(cursor.fetchone()[0])
+
+    wait_for(waits)
