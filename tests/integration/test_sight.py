@@ -15,6 +15,7 @@ from dibs.distribution.claiming import Claimed, claim_lead
 from dibs.distribution.placing import place
 from dibs.insight import pools
 from dibs.insight.floor import floor
+from dibs.insight.leads import leads_page
 from dibs.insight.mine import my_standing
 from dibs.insight.my_list import Asked, my_list
 from dibs.insight.pages import BadCursor
@@ -223,6 +224,15 @@ def test_my_leads_come_in_the_order_their_time_runs_out(here: Place) -> None:
     assert [lead["id"] for lead in my_list(here.aiko, Asked(), here.now).items] == [second, first]
     assert all(lead.level == "full" for lead in my_list(here.aiko, Asked(), here.now).items)
     assert my_list(here.ops, Asked(), here.now).items == []
+
+
+def test_a_lead_that_was_given_without_a_limit_is_among_the_leads_of_its_rep_and_their_manager(here: Place) -> None:
+    lead = here.lead()
+    assert isinstance(acting.assign(here.ops, lead, "aiko", here.now), acting.Acted)
+    assert Lead.objects.get(id=lead).lock_expires_at is None
+    for who in (here.aiko, here.manager, here.ops):
+        assert [seen["id"] for seen in leads_page(who, {}, now=here.now).items] == [lead]
+    assert leads_page(here.budi, {}, now=here.now).items == []
 
 
 def test_my_standing_tells_each_rule_and_where_i_am(here: Place) -> None:
