@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -11,7 +12,7 @@ from django.utils import translation
 
 from dibs.distribution.writing import STILL
 from dibs.engine.lifecycle import TRANSITIONS
-from dibs.insight.feed import UNTOLD, Happening
+from dibs.insight.feed import UNTOLD, Happening, Lot
 from dibs.insight.sight import SeenLead
 from dibs.web.floor import in_words
 from tests.api.conftest import Company
@@ -52,3 +53,19 @@ def test_a_lead_without_a_company_is_called_by_what_else_is_known_of_it(
     told = words(as_(company.ops).get("/floor/"))
     assert f"{called} claimed by Budi" in told
     assert str(lead)[:8] not in told
+
+
+@pytest.mark.parametrize("language", ["en", "ja", "es", "id"])
+@pytest.mark.parametrize(("leads", "model"), [(1, 3), (1200, None), (None, 3)])
+def test_what_a_model_moved_is_a_line_that_leads_to_it(
+    company: Company, monkeypatch: pytest.MonkeyPatch, language: str, leads: int | None, model: int | None
+) -> None:
+    monkeypatch.setattr("dibs.insight.floor.feed", lambda eyes: [Lot(eyes.now, leads, model)])
+    company.ops.language = language
+    company.ops.save()
+    page = as_(company.ops).get("/floor/").content.decode()
+    (line,) = re.findall(r"<li><time.*?</li>", page)
+    assert f'href="{"/score/3/" if model else "/score/"}"' in line
+    said = re.sub(r"<[^>]+>", " ", line)
+    assert (language == "en") == ("elsewhere now" in said)
+    assert ("3" in said.split("%")[0]) is (model == 3)

@@ -16,7 +16,7 @@ from django.db import connection
 
 from dibs.distribution.overseeing import ANY_MANAGER
 from dibs.insight.crew import RepCard, reps_in_sight
-from dibs.insight.feed import Happening, feed
+from dibs.insight.feed import Happening, Lot, feed
 from dibs.insight.sight import Eyes
 from dibs.people.caller import Caller
 from dibs.people.tenancy import enter
@@ -58,7 +58,7 @@ class Floor:
     lapsed_today: int
     in_review: int
     reps: tuple[RepCard, ...]
-    feed: tuple[Happening, ...]
+    feed: tuple[Happening | Lot, ...]
 
     @property
     def waiting(self) -> int:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from django.http import HttpResponse
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_GET
 
-from dibs.insight.feed import Happening
+from dibs.insight.feed import Happening, Lot
 from dibs.insight.floor import AGES
 from dibs.insight.floor import floor as floor_of
 from dibs.people.access import Action
-from dibs.web.shown import short_span
+from dibs.web.shown import called, number, short_span
 from dibs.web.visit import Visit, page
 
 #: A rep with this share of the open leads allowed, or more, is marked.
 _FULL = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A line of what happens now: about what, the page of that, what happened in the words after it, and their tone."""
+
+    at: datetime
+    name: str
+    address: str
+    text: str
+    tone: str = ""
 
 
 @require_GET
@@ -37,7 +52,7 @@ def floor(visit: Visit) -> HttpResponse:
         seen=seen,
         rows=rows,
         bands=[_("under %(n)s min") % {"n": n} for n in AGES] + [_("more")],
-        tells=[(happening, in_words(happening)) for happening in seen.feed],
+        tells=[_told(what) for what in seen.feed],
         short=short_span,
     )
 
@@ -47,6 +62,26 @@ def _limit(visit: Visit, handle: str, teams: tuple[str, ...]) -> int | None:
     book = visit.eyes.book
     caps = [book.caps_of(team, handle) for team in teams] if book else []
     return max((cap.open_at_most for cap in caps if cap and cap.open_at_most), default=None)
+
+
+def _told(what: Happening | Lot) -> Told:
+    if isinstance(what, Lot):
+        address = reverse("scoring") if what.model is None else reverse("score_model", args=[what.model])
+        return Told(what.at, _how_many(what.leads), address, lot_in_words(what))
+    return Told(what.at, called(what.lead), reverse("lead", args=[what.lead["id"]]), *in_words(what))
+
+
+def _how_many(leads: int | None) -> str:
+    if leads is None:
+        return _("Many leads")
+    return ngettext("%(n)s lead", "%(n)s leads", leads) % {"n": number(leads)}
+
+
+def lot_in_words(what: Lot) -> str:
+    """What happened to all of them, as the words after how many they are."""
+    if what.model is None:
+        return pgettext("feed", "elsewhere now: no model is switched on any more")
+    return pgettext("feed", "elsewhere now: model %(model)s was switched on") % {"model": what.model}
 
 
 def in_words(what: Happening) -> tuple[str, str]:

@@ -14,17 +14,20 @@ from dibs.crm.arrival import Enrichment, Touching
 from dibs.crm.models import Lead
 from dibs.delivery.models import Outbox
 from dibs.distribution import comparing, drafts, endings, learning, policies, predictions, tasks
+from dibs.distribution.claiming import claim_lead
 from dibs.distribution.models import Decision, ScoreModel
 from dibs.distribution.placing import Placed, enrich, place
 from dibs.distribution.predictions import NotReady, UnknownModel
 from dibs.engine.prediction import Model
+from dibs.insight import feed
 from dibs.insight.dry_run import try_arrival
+from dibs.insight.sight import Eyes
 from dibs.people.caller import caller_of
-from dibs.people.models import Rep, Workspace
+from dibs.people.models import Rep, User, Workspace
 from dibs.people.tenancy import enter
 from tests.integration.distribution.endings_made import past as made
 from tests.integration.distribution.endings_made import truth
-from tests.making import MONDAY, make_arrival, make_rep, make_user, make_workspace, publish
+from tests.making import MONDAY, make_arrival, make_rep, make_team, make_user, make_workspace, publish
 
 pytestmark = pytest.mark.django_db
 
@@ -152,6 +155,36 @@ def test_switching_looks_at_open_leads_again_and_at_none_twice(monkeypatch: pyte
     assert past.reasons(waiting[1].lead_id, 3)["rescored"] == {"model": None}
     assert Lead.objects.get(id=waiting[1].lead_id).score == 50
     assert Lead.objects.get(id=waiting[0].lead_id).owner_id == past.rep.id, "who has a lead keeps it"
+
+
+def test_all_that_a_model_moves_is_one_line_of_what_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    past = Past(PREDICTED)
+    ops, leads_them, leads_others = (make_user(past.workspace, role) for role in ("ops", "manager", "manager"))
+    make_team(past.workspace, "closers", managers=(leads_them,))
+    make_team(past.workspace, "others", managers=(leads_others,))
+    placed = [past.arrives(source) for source in ("pricing", "list", "pricing", "webinar", "pricing")]
+    claim_lead(caller_of(past.rep.user), placed[1].lead_id, MONDAY)
+    past.learn()
+    model = predictions.switch_on(past.workspace.id, 1, "Ops", MONDAY + timedelta(minutes=1))
+    predictions.rescore(past.workspace.id, model.id, lambda: MONDAY + timedelta(minutes=1))
+
+    def told(user: User, at: datetime) -> list[Any]:
+        lines = feed.feed(Eyes(caller_of(user), at))
+        return [(line.leads, line.model) if isinstance(line, feed.Lot) else line.kind for line in lines]
+
+    later = MONDAY + timedelta(minutes=2)
+    assert told(ops, later) == [(3, 1), "claimed"]
+    assert told(leads_them, later) == [(3, 1), "claimed"]
+    assert told(leads_others, later) == [], "none of theirs"
+
+    monkeypatch.setattr(feed, "_LOOKED_PAST", 3)
+    assert told(ops, later) == [(None, 1)], "more than are looked at"
+    monkeypatch.undo()
+
+    predictions.switch_off(past.workspace.id, 1, "Ops", later)
+    Lead.objects.filter(id=placed[3].lead_id).update(state="review", pool=None, review="managers")
+    predictions.rescore(past.workspace.id, None, lambda: later)
+    assert told(ops, later) == [(1, None), (3, 1), "claimed"]
 
 
 def test_a_job_for_a_model_that_is_off_again_does_nothing() -> None:
