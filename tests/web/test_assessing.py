@@ -112,6 +112,25 @@ def test_what_goes_out_of_sight_leads_back_to_ones_own_leads(company: Company, l
     assert Lead.objects.get(id=lead).pool == "japan"
 
 
+@pytest.mark.parametrize(
+    ("way", "where"),
+    [
+        ("{pool: japan}", "It waits in Japan."),
+        ("{team: tokyo}", "It goes to Budi."),
+        ("{review: tokyo}", "It goes before the managers of Tokyo."),
+        ("{nurture: true}", "It is kept until it is ready for sales."),
+    ],
+)
+def test_of_a_lead_that_is_handed_over_it_is_said_which_it_was_and_where_it_went(
+    company: Company, lead: UUID, way: str, where: str
+) -> None:
+    enter(company.workspace.id)
+    publish(company.workspace, POLICY + QUESTIONNAIRES.replace("{hand_over: {pool: open}}", f"{{hand_over: {way}}}"))
+    Lead.objects.filter(id=lead).update(company="Kumo & Co")
+    page = as_(company.aiko).post(f"/leads/{lead}/assess/call/", {"answer.need": "none", "do": "finish"}, follow=True)
+    assert f"Kumo & Co is assessed: 0 of 100, to be handed over. {where}" in words(page)
+
+
 def test_what_is_missing_is_said_and_nothing_lost(company: Company, lead: UUID) -> None:
     page = as_(company.aiko).post(f"/leads/{lead}/assess/call/", {"answer.budget": "yes", "do": "finish"}, follow=True)
     assert "1 question must still be answered." in words(page)

@@ -33,9 +33,7 @@ FILTERS: Mapping[str, str] = {
 }
 
 #: As `lock_ran_out` says it. True or false also of a lead without a lock, for there is a NOT before it.
-_LAPSED = (
-    "(lead.state = 'owned' AND lead.pool IS NOT NULL AND lead.lock_expires_at IS NOT NULL AND lead.lock_expires_at <= %s)"
-)
+_LAPSED = "(lead.state = 'owned' AND lead.pool IS NOT NULL AND lead.lock_expires_at IS NOT NULL AND lead.lock_expires_at <= %s)"
 
 
 def leads_page(

@@ -19,12 +19,14 @@ from dibs.delivery.verdicts import verdict_in_words
 from dibs.delivery.wording import active_language, titled, word
 from dibs.distribution import acting, assessing
 from dibs.engine.assess import Graded, UnknownAnswer
+from dibs.engine.lifecycle import ENDED
 from dibs.engine.policy_assess import Assessment
 from dibs.engine.policy_terms import in_language
 from dibs.insight.assessments import Done, Offered, done_on, offered_on
 from dibs.insight.sight import SeenLead, lead_in_sight, may_know_of
 from dibs.people.access import Action
 from dibs.web.forms import lease
+from dibs.web.shown import called, place_of
 from dibs.web.visit import Visit, page
 
 #: What the fields of answers begin with in the form.
@@ -121,6 +123,7 @@ def assess(visit: Visit, lead_id: UUID, template: str) -> HttpResponse:
     if not may_know_of(visit.caller, lead_id, visit.now):
         raise Http404
     there = f"{reverse('lead', args=[lead_id])}#assess"
+    before = lead_in_sight(visit.caller, lead_id, visit.now)
     wanted, answers = visit.request.POST.get("do", ""), _answers(visit.request)
     if wanted == "drop":
         assessing.drop_draft(visit.caller, lead_id, template)
@@ -149,13 +152,24 @@ def assess(visit: Visit, lead_id: UUID, template: str) -> HttpResponse:
     if isinstance(answer, acting.Refused):
         visit.bad(*visit.refusal(answer.refusal))
     elif isinstance(answer, acting.Acted):
-        said = {"score": answer.lead["assessment"], "verdict": word("verdict", answer.lead["assessed"])}
-        visit.good(_("Assessed: %(score)s of 100, %(verdict)s.") % said)
+        visit.good(*_done(visit, before, answer))
     else:
         return redirect(there)
     if lead_in_sight(visit.caller, lead_id, visit.now) is None:
         return redirect("mine" if visit.caller.rep_id else "home")
     return redirect(reverse("lead", args=[lead_id]))
+
+
+def _done(visit: Visit, before: SeenLead | None, answer: acting.Acted) -> list[str]:
+    """What the assessment came to; of a lead that went on by it, which one that was and where it is: it may be in sight no more."""
+    said = {"score": answer.lead["assessment"], "verdict": word("verdict", answer.lead["assessed"])}
+    if before is None or answer.owner == visit.caller.handle or answer.state in ENDED:
+        return [_("Assessed: %(score)s of 100, %(verdict)s.") % said]
+    owner = visit.names.get(answer.owner or "", answer.owner)
+    return [
+        _("%(lead)s is assessed: %(score)s of 100, %(verdict)s.") % {**said, "lead": called(before)},
+        place_of(answer.lead, owner),
+    ]
 
 
 def _answers(request: HttpRequest) -> dict[str, str]:

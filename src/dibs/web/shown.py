@@ -136,6 +136,25 @@ def called(lead: Mapping[str, Any]) -> str:
     return _("Lead")
 
 
+def place_of(lead: Mapping[str, Any], owner: str | None) -> str:
+    """Where a lead that is open goes, in a sentence, by its columns; ``owner``: the name of who gets it, if somebody does."""
+    match lead["state"]:
+        case "owned" | "working":
+            return _("It goes to %(name)s.") % {"name": owner}
+        case "offered":
+            return _("It is offered to %(name)s until %(time)s.") % {
+                "name": owner,
+                "time": clock(lead["lock_expires_at"]),
+            }
+        case "pooled":
+            return _("It waits in %(pool)s.") % {"pool": wording.titled(lead["pool"])}
+        case "nurture":
+            return _("It is kept until it is ready for sales.")
+    if lead["review"] == "managers":
+        return _("It goes before any manager.")
+    return _("It goes before the managers of %(team)s.") % {"team": wording.titled(lead["review"])}
+
+
 def value_of(lead: Mapping[str, Any], name: str) -> str:
     """A field's value as text; "" if there is none, or it is not to be seen."""
     value = lead.get(name)

@@ -23,7 +23,7 @@ from dibs.intake.trying import as_arrival
 from dibs.people.access import Action
 from dibs.web.lead import next_in_words
 from dibs.web.policy import marked
-from dibs.web.shown import clock, value_of
+from dibs.web.shown import place_of, value_of
 from dibs.web.visit import Visit, page
 
 #: The facts that have a field of their own in the form; all others are typed as lines of NAME = VALUE.
@@ -80,7 +80,7 @@ def try_policy(visit: Visit) -> HttpResponse:
         told=told,
         steps=[_step(rule, visit.names) for rule in told["rules"]] if told else [],
         points=[(point, _why(point)) for point in told["points"]] if told else [],
-        outcome=_outcome(told) if told else "",
+        outcome=place_of(told["becomes"], told["becomes"]["owner_name"]) if told else "",
         following=next_in_words(str(told["becomes"]["due_for"])) if told else None,
         refused=refused,
         marked=marked(refused),
@@ -196,21 +196,3 @@ def _goes(goes: Mapping[str, Any] | None, names: Mapping[str, str]) -> str:
         case "review":
             return _("the managers")
     return _("kept until it is ready for sales")
-
-
-def _outcome(told: Mapping[str, Any]) -> str:
-    """What would become of the lead, in a sentence."""
-    becomes = told["becomes"]
-    match becomes["state"]:
-        case "owned":
-            return _("It goes to %(name)s.") % {"name": becomes["owner_name"]}
-        case "offered":
-            until = clock(becomes["lock_expires_at"])
-            return _("It is offered to %(name)s until %(time)s.") % {"name": becomes["owner_name"], "time": until}
-        case "pooled":
-            return _("It waits in %(pool)s.") % {"pool": titled(becomes["pool"])}
-        case "nurture":
-            return _("It is kept until it is ready for sales.")
-    if becomes["review"] == "managers":
-        return _("It goes before any manager.")
-    return _("It goes before the managers of %(team)s.") % {"team": titled(becomes["review"])}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, wraps
@@ -231,11 +231,15 @@ class Visit:
         """To where the visitor came from, if that is one of our pages."""
         return HttpResponseRedirect(next_page(self.request, otherwise))
 
-    def good(self, text: str) -> None:
-        messages.success(self.request, text)
+    def good(self, *text: str) -> None:
+        messages.success(self.request, _joined(text))
 
     def bad(self, *text: str) -> None:
-        messages.error(self.request, ("" if active_language() == "ja" else " ").join(text))
+        messages.error(self.request, _joined(text))
+
+
+def _joined(sentences: Iterable[str]) -> str:
+    return ("" if active_language() == "ja" else " ").join(sentences)
 
 
 def next_page(request: HttpRequest, otherwise: str) -> str:
