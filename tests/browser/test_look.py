@@ -180,6 +180,20 @@ def test_no_page_scrolls_sideways_on_a_small_screen(company: Company, log_in: Lo
             assert width <= 360, f"{path} in {language} is {width} wide: {page.evaluate(_SPILLING)}"
 
 
+@pytest.mark.parametrize("language", ["en", "ja", "es", "id"])
+def test_nothing_in_the_tables_of_the_floor_is_beyond_the_edge_of_a_small_screen(
+    company: Company, log_in: LogIn, language: str
+) -> None:
+    text = POLICY.replace("fair_play:", "teams: {closers: {open_at_most: 25}, tokyo: {open_at_most: 1}}\nfair_play:")
+    publish(company.workspace, text)
+    _fill(company)
+    User.objects.update(language=language)
+    page = log_in(company.ops, viewport={"width": 360, "height": 740})
+    page.goto("/floor/")
+    beyond = "tables => tables.map(table => table.scrollWidth - table.clientWidth)"
+    assert page.locator(".floor .wide").evaluate_all(beyond) == [0, 0]
+
+
 def test_where_the_focus_is_can_be_seen(company: Company, log_in: LogIn) -> None:
     _fill(company)
     page = log_in(company.aiko)
