@@ -12,6 +12,8 @@ import pytest
 from django.utils.timezone import now
 
 from dibs.crm.models import Activity, Appointment, Campaign, Lead, Note, Piece, Sent
+from dibs.distribution.acting import Refused
+from dibs.engine.decision import Reason, Refusal
 from dibs.people.models import Rep
 from dibs.people.tenancy import enter
 from tests.api.conftest import Company
@@ -52,6 +54,26 @@ def test_a_note_is_kept_changed_put_on_top_and_taken_back(company: Company, lead
     assert "Note taken back." in post(company.aiko, lead, "delete-note", id=note.id)
     assert "That is not here any more." in post(company.aiko, lead, "delete-note", id=note.id)
     assert "A note has a text" in post(company.aiko, lead, "note", text="  ")
+
+
+@pytest.mark.parametrize(("act", "form"), [("change-note", {"pinned": "yes"}), ("follow-up", {"clear": "yes"})])
+def test_a_button_that_is_refused_leaves_the_form_beside_it_as_it_was(
+    company: Company, lead: UUID, monkeypatch: pytest.MonkeyPatch, act: str, form: dict[str, str]
+) -> None:
+    post(company.aiko, lead, "note", text="They have two sites")
+    post(company.aiko, lead, "follow-up", at="2031-03-04T10:00")
+    enter(company.workspace.id)
+    refused = Refused(Refusal((Reason("not_now", {"state": "pooled", "act": act}),), remedy=Reason("choose_another")))
+    monkeypatch.setattr("dibs.distribution.notes.change_note", lambda *given, **fields: refused)
+    monkeypatch.setattr("dibs.distribution.follow_ups.follow_up", lambda *given: refused)
+    answer = as_(company.aiko).post(f"/leads/{lead}/{act}/", {**form, "id": Note.objects.get().id})
+    assert answer.status_code == 409
+    page = answer.content.decode()
+    assert page.count('role="alert" tabindex="-1" autofocus>') == 1
+    assert '<textarea name="text" rows="4" maxlength="5000" required>They have two sites</textarea>' in page
+    assert 'name="at" required value=""' not in page
+    assert '<details class="act" open>' not in page
+    assert '<details class="act up" open>' not in page
 
 
 @pytest.mark.parametrize(
