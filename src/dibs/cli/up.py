@@ -7,11 +7,12 @@ import json
 import os
 import signal
 import socket
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import IO
@@ -42,8 +43,10 @@ def up(host: str, port: int, no_demo: bool) -> None:
     """
     data = data_folder()
     began = time.monotonic()
-    with _only_one(data) as note, _ending_on_signals():
+    with _only_one(data) as note, _ending_on_signals(), ExitStack() as held:
         port = _free_port(host, port)
+        for ours in (port, port + 1):
+            _hold(host, ours, held)
         os.environ["DIBS_STREAM_PORT"] = str(port + 1)
         if _is_loopback(host):
             os.environ.setdefault("DIBS_HOSTS", ",".join(dict.fromkeys([*_HERE, _bracketed(host)])))
@@ -132,6 +135,20 @@ def _free_port(host: str, port: int) -> int:
                 f"dibs up --port {8100 if port != 8100 else 8200}"
             )
     return port
+
+
+def _hold(host: str, port: int, held: ExitStack) -> None:
+    """Keep a port from others until our servers listen there, and while they start again: a sample takes a while to fill. Servers of Dibs
+    share a port with others of the same user (``SO_REUSEPORT``), so that another Dibs, looking meanwhile, would take half of our readers.
+    """
+    if sys.platform != "linux":
+        return  # Elsewhere this might keep our own servers from it.
+    holder = held.enter_context(socket.socket(_family(host)))
+    # Bound and not listening: nobody is connected to it. And not SO_REUSEADDR, with which whoever looks would find the port free.
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    # What another program left of its connections is in the way for a minute, and not in the way of our servers.
+    with suppress(OSError):
+        holder.bind((host, port))
 
 
 def _family(host: str) -> socket.AddressFamily:
