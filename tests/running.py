@@ -81,6 +81,17 @@ def at_once(*acts: Callable[[], Any]) -> list[Any]:
         return [done.result(PATIENCE) for done in [pool.submit(run, act) for act in acts]]
 
 
+def somebody_waits_for_us() -> bool:
+    """Whether another connection to the database waits for what this one holds. Others there may wait for each other any time."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+        )
+        return bool(cursor.fetchone()[0])
+
+
 def do_jobs() -> None:
     """Have a worker do what waits in the queue by now; an error in a job is not raised."""
     from procrastinate.contrib.django import app

@@ -87,9 +87,18 @@ def _serve(url: str, work: Callable[[Any], Any], pipe: Any, barrier: Any) -> Non
             pipe.send((f"{type(problem).__name__}: {problem}", None))
 
 
+def _claim(caller: Any, lead: UUID, now: datetime) -> Any:
+    """Claim a lead, again whenever the answer is that the rep was too busy: how often that comes is up to the machine."""
+    from dibs.distribution.claiming import Refused, claim_lead
+
+    while isinstance(answer := claim_lead(caller, lead, now), Refused) and answer.refusal.code == "too_busy":
+        pass
+    return answer
+
+
 def claim_all_one_can(job: tuple[UUID, UUID, list[UUID], str | None, int, datetime]) -> Counter[str]:
     """Try these leads in a random order, then "next" of the pool until it is empty; what came of it, by answer."""
-    from dibs.distribution.claiming import Claimed, Empty, Refused, claim_lead, claim_next
+    from dibs.distribution.claiming import Claimed, Empty, Refused, claim_next
     from dibs.people.caller import caller_of
     from dibs.people.models import User
 
@@ -107,7 +116,7 @@ def claim_all_one_can(job: tuple[UUID, UUID, list[UUID], str | None, int, dateti
             came["unknown"] += 1
 
     for lead in wanted:
-        count(claim_lead(caller, lead, now))
+        count(_claim(caller, lead, now))
     while pool is not None:
         answer = claim_next(caller, pool, now)
         if not isinstance(answer, Claimed):
@@ -133,7 +142,7 @@ def tick_or_claim(job: tuple[str, Any, datetime]) -> Counter[str]:
 def work_all_one_can(job: tuple[UUID, UUID, list[UUID], int, datetime]) -> Counter[str]:
     """Claim these leads in a random order, contact each twice over and convert it; how often each was done."""
     from dibs.distribution.acting import Acted, contact, convert
-    from dibs.distribution.claiming import Claimed, claim_lead
+    from dibs.distribution.claiming import Claimed
     from dibs.people.caller import caller_of
     from dibs.people.models import User
 
@@ -141,7 +150,7 @@ def work_all_one_can(job: tuple[UUID, UUID, list[UUID], int, datetime]) -> Count
     caller = caller_of(User.objects.get(id=user_id, workspace_id=workspace_id))
     came: Counter[str] = Counter()
     for lead in random.Random(seed).sample(leads, len(leads)):
-        came["claimed"] += isinstance(claim_lead(caller, lead, now), Claimed)
+        came["claimed"] += isinstance(_claim(caller, lead, now), Claimed)
         for act in (contact, contact, convert):
             came[act.__name__] += isinstance(act(caller, lead, now), Acted)
     return came

@@ -17,6 +17,7 @@ from dibs.people.tenancy import enter
 from tests.concurrency.crowd import Crowd, claim_all_one_can, skip_one
 from tests.concurrency.truths import assert_true
 from tests.making import MONDAY, make_arrival, make_rep, make_workspace, publish
+from tests.running import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -121,12 +122,9 @@ def test_a_claimer_killed_at_any_moment_leaves_nothing_half_done():
         assert_true(workspace.id)
 
 
-def _until_owned(workspace, number: int, seconds: float = 60) -> None:
-    """Wait until so many leads are owned; the test fails if that does not come."""
-    end = time.monotonic() + seconds
-    while _states(workspace)["owned"] < number:
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.005)
+def _until_owned(workspace, number: int) -> None:
+    """Wait until so many leads are owned."""
+    wait_for(lambda: _states(workspace)["owned"] >= number, every=0.005)
 
 
 def test_locks_that_ran_out_are_claimable_at_once_by_many_without_a_tick():

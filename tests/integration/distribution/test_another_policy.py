@@ -21,7 +21,7 @@ from dibs.distribution.ticking import tick
 from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
 from tests.making import MONDAY, make_arrival, make_workspace
-from tests.running import PATIENCE, do_jobs, wait_for
+from tests.running import PATIENCE, do_jobs, somebody_waits_for_us, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -158,7 +158,7 @@ def test_leads_are_locked_in_the_order_of_their_ids_whichever_pool_they_wait_in(
     with transaction.atomic():
         lock_leads(workspace.id, [first])
         published.start()
-        _until_somebody_waits()
+        wait_for(somebody_waits_for_us)
         with connection.cursor() as cursor:
             # Who locks in this order comes by: the publisher waits for the first and has no other yet.
             cursor.execute("SELECT FROM crm_lead WHERE id = %s FOR UPDATE NOWAIT", [then])
@@ -242,7 +242,7 @@ def test_each_batch_is_a_transaction_of_its_own(workspace: Workspace, monkeypatc
     with transaction.atomic():
         lock_leads(workspace.id, [leads[3]])
         published.start()
-        _until_somebody_waits()
+        wait_for(somebody_waits_for_us)
         policy = policies.active(workspace.id)
         assert policy is not None
         assert policy.number == 2, "in force before the leads follow"
@@ -319,16 +319,3 @@ def _publish(workspace: Workspace, text: str) -> None:
         policies.publish(workspace.id, text, by=None, now=MONDAY)
     finally:
         connection.close()
-
-
-def _until_somebody_waits() -> None:
-    """Until another connection waits for this one. Others on the same server may be waiting for each other any time."""
-
-    def waits() -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
-            )
-            return bool(cursor.fetchone()[0])
-
-    wait_for(waits)

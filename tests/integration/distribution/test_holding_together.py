@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from dibs.crm.models import Lead
 from dibs.distribution import acting, claiming
+from dibs.distribution import scene as acts
 from dibs.distribution.placing import AlreadyHere, place
 from dibs.distribution.ticking import tick
 from dibs.engine.lifecycle import ForbiddenMove
@@ -19,6 +22,7 @@ from dibs.people.caller import caller_of
 from dibs.people.tenancy import enter
 from tests.integration.distribution.scene import POLICY, Scene, after, claimed
 from tests.making import MONDAY, make_arrival, make_rep, make_workspace, publish
+from tests.running import PATIENCE, somebody_waits_for_us, wait_for
 
 pytestmark = pytest.mark.django_db
 
@@ -103,29 +107,35 @@ def test_a_lead_that_no_engine_can_answer_for_keeps_no_other_waiting(monkeypatch
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_act_that_the_database_takes_back_to_end_a_deadlock_is_done_again() -> None:
+def test_an_act_that_the_database_takes_back_to_end_a_deadlock_is_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = make_workspace()
     publish(workspace, POLICY)
     aiko = caller_of(make_rep(workspace, "aiko", teams=("closers",)).user)
-    lead_id = place(workspace.id, [make_arrival(employees=200)], now=MONDAY)[0].lead_id
-    claimed(aiko, lead_id, after(1))
-    held, let_go = threading.Event(), threading.Event()
+    done: list[UUID] = []
+    once = acts._act_once
+    monkeypatch.setattr(acts, "_act_once", lambda by, lead, *a, **k: done.append(lead) or once(by, lead, *a, **k))
 
-    def the_other_way_round() -> None:
+    def the_other_way_round(lead_id: UUID, held: threading.Event) -> None:
         try:
             enter(workspace.id)
-            with transaction.atomic(), connection.cursor() as cursor:
+            with suppress(OperationalError), transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute("SELECT 1 FROM distribution_standing WHERE rep_id = %s FOR UPDATE", [aiko.rep_id])
                 held.set()
-                # The act waits for the standing by now, and longer than this will for the lead: it is the one to be taken back.
-                let_go.wait(0.5)
+                wait_for(somebody_waits_for_us, every=0.01)
                 cursor.execute("SELECT 1 FROM crm_lead WHERE id = %s FOR UPDATE", [lead_id])
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(1) as other:
-        done = other.submit(the_other_way_round)
-        held.wait(5)
-        assert isinstance(acting.contact(aiko, lead_id, after(2)), acting.Acted)
-        done.result(30)
-    assert Lead.objects.get(id=lead_id).state == "working"
+    # Who has waited for a second looks whether it is for ever, once, and is taken back if so: the act, which began to wait first, unless
+    # this machine takes the other a second to follow. Then it is the other, or the act in the next turn.
+    while len(done) == len(set(done)):
+        lead_id = place(workspace.id, [make_arrival(employees=200)], now=MONDAY)[0].lead_id
+        claimed(aiko, lead_id, after(1))
+        held = threading.Event()
+        with ThreadPoolExecutor(1) as other:
+            ended = other.submit(the_other_way_round, lead_id, held)
+            assert held.wait(PATIENCE)
+            assert isinstance(acting.contact(aiko, lead_id, after(2)), acting.Acted)
+            ended.result(PATIENCE)
+        assert Lead.objects.get(id=lead_id).state == "working"
+        assert len(set(done)) <= 100
