@@ -80,7 +80,7 @@ def test_what_a_model_is_worth_is_shown_before_it_is_switched_on(company: Compan
     assert f"{100 * model:.1f}%" in page
     assert f"{100 * points:.1f}%" in page
     assert "What moves it most" in page
-    assert re.search(r"pricing</td><td><span class=\"moved up\"><b>×[\d.]+</b>", page)
+    assert re.search(r"Pricing</td><td><span class=\"moved up\"><b>×[\d.]+</b>", page)
     assert "Switch on" in page
     assert "Switch on" not in words(as_(company.manager).get("/score/1/")), "who leads may look"
 
@@ -151,14 +151,14 @@ def test_every_verdict_is_shown_in_every_language(
         assert "%(" not in answer.content.decode()
 
 
-def test_a_lead_says_how_likely_it_is_to_be_won_and_what_moved_it(company: Company, learnt: learning.Learnt) -> None:
+def test_a_lead_says_how_likely_it_is_to_convert_and_what_moved_it(company: Company, learnt: learning.Learnt) -> None:
     a_model(company, learnt, active=True)
     lead = company.lead(source="pricing", employees=None)
     page = words(as_(company.ops).get(f"/leads/{lead}/"))
     said = re.search(r'<b class="likelihood">([\d.]+)%</b>', page)
     assert said is not None
     assert float(said[1]) > 40
-    assert re.search(r'<th scope="row">Source</th><td>pricing</td><td class="num good">×[\d.]+</td>', page)
+    assert re.search(r'<th scope="row">Source</th><td>Pricing</td><td class="num good">×[\d.]+</td>', page)
     assert re.search(r'<a class="soft" href="/score/1/">place \d+ of 100, says model 1</a>', page)
 
 

@@ -197,6 +197,8 @@ def value_in_words(visit: Visit, fact: str, value: str | None) -> str:
         return _("others")
     if fact == "country":
         return str(country(value))
+    if fact in {"source", "campaign", "industry"}:
+        return titled(value)
     if fact.startswith(ANSWERS):
         book = visit.eyes.book
         question = book.policy.qualify.questions.get(fact.removeprefix(ANSWERS)) if book is not None else None
