@@ -20,6 +20,7 @@ from dibs.people.caller import caller_of
 from dibs.people.models import Workspace
 from dibs.people.tenancy import enter
 from tests.api.conftest import Company, make_company
+from tests.making import make_token
 from tests.web.conftest import as_
 from tests.web.test_leads import words
 
@@ -30,6 +31,14 @@ SINCE, UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC
 @pytest.fixture
 def company(db: Any) -> Company:
     return make_company()
+
+
+@pytest.fixture
+def other(company: Company) -> Company:
+    """Another company on the same server."""
+    there = make_company()
+    enter(company.workspace.id)
+    return there
 
 
 def came(company: Company, at: datetime, **columns: Any) -> UUID:
@@ -270,6 +279,85 @@ def test_behind_every_number_are_as_many_leads(company: Company) -> None:
                         assert behind(company, who, part, **one, since=since, until=until) == getattr(counted, part)
             for why, count in found.retired:
                 assert behind(company, who, "retired", why=why) == count
+
+
+def test_over_the_api_every_figure_has_its_leads(company: Company) -> None:
+    lost = converted(company, JANUARY, 40, source="ads")
+    deal = {"owner": company.aiko, "name": "X", "state": "lost", "stage": "qualified"}
+    Opportunity.objects.create(workspace=company.workspace, lead_id=lost, **deal)
+    gone = {"state": "retired", "owner": company.aiko, "ended_at": FEBRUARY}
+    given_up = [came(company, FEBRUARY, source="ads", retired_why="no_budget", **gone) for _ in range(2)]
+    came(company, FEBRUARY, source="fair", retired_why="no_interest", **gone)
+    lands = came(company, FEBRUARY, source="fair", country="ES")
+    period = {"since": SINCE.isoformat(), "until": UNTIL.isoformat()}
+
+    def leads(who: Any, **asked: Any) -> list[str]:
+        answer = company.get(who, "/metrics/funnel/leads", **period, **asked)
+        assert answer.status_code == 200, answer.content
+        return [lead["id"] for lead in answer.json()["items"]]
+
+    for who in (company.ops, company.manager, company.integration):
+        for by in ("source", "country"):
+            told = company.get(who, "/metrics/funnel", by=by, **period).json()
+            for part in PARTS:
+                assert len(leads(who, by=by, part=part)) == told["total"][part]
+                for group in told["groups"]:
+                    which = {"unnamed": True} if group["name"] is None else {"name": group["name"]}
+                    assert len(leads(who, by=by, part=part, **which)) == group[part], (by, part, group["name"])
+                    for month in group["months"]:
+                        assert len(leads(who, by=by, part=part, month=month["month"], **which)) == month[part]
+            for row in told["retired"]:
+                assert len(leads(who, part="retired", why=row["why"])) == row["leads"]
+    assert leads(company.ops, part="lost") == [str(lost)]
+    assert leads(company.ops, by="country", name="ES") == [str(lands)]
+    assert leads(company.ops, part="retired", why="no_budget") == [str(lead) for lead in reversed(given_up)]
+
+
+def test_over_the_api_they_come_a_page_at_a_time_each_as_its_reader_sees_it(company: Company) -> None:
+    for n in range(3):
+        came(company, FEBRUARY, source="ads", email=f"n{n}@x.example")
+    where, asked = "/metrics/funnel/leads", {"since": SINCE.isoformat(), "until": UNTIL.isoformat(), "name": "ads"}
+    first = company.get(company.manager, where, limit=2, **asked).json()
+    second = company.get(company.manager, where, limit=2, cursor=first["next"], **asked).json()
+    found = [*first["items"], *second["items"]]
+    assert (len(first["items"]), len(second["items"]), second["next"]) == (2, 1, None)
+    # What waits in a pool is seen by a manager as anywhere else.
+    assert found == [company.get(company.manager, f"/leads/{lead['id']}").json() for lead in found]
+    elsewhere = company.get(company.manager, where, limit=2, cursor=first["next"], **(asked | {"part": "open"}))
+    assert (elsewhere.status_code, elsewhere.json()["code"]) == (400, "bad_cursor")
+
+
+def test_reports_alone_open_no_leads(company: Company, other: Company) -> None:
+    came(company, FEBRUARY, source="ads")
+    asked = {"since": SINCE.isoformat(), "until": UNTIL.isoformat()}
+    reports_only = make_token(company.integration, scopes=["reports:read"])
+    assert company.get(reports_only, "/metrics/funnel", **asked).json()["total"]["leads"] == 1
+    for who in (reports_only, company.aiko):
+        refused = company.get(who, "/metrics/funnel/leads", **asked)
+        assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+    enter(other.workspace.id)
+    assert company.get(other.ops, "/metrics/funnel/leads", **asked).json() == {"items": [], "next": None}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"part": "x"},
+        {"month": "9999-12-01"},
+        {"month": "0001-01-01"},
+        {"month": "2026-13-01"},
+        {"name": "\0"},
+        {"by": "attributes.\0", "name": "x"},
+        {"by": "email"},
+        {"name": "x", "unnamed": True},
+        {"why": "no_budget"},
+        {"since": "2026-01-01T00:00:00"},
+        {"nmae": "x"},
+    ],
+)
+def test_over_the_api_a_figure_that_cannot_be_is_refused(company: Company, asked: dict[str, Any]) -> None:
+    refused = company.get(company.ops, "/metrics/funnel/leads", **asked)
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid")
 
 
 def test_from_a_number_one_comes_to_its_leads(company: Company) -> None:

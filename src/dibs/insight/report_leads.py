@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from dibs.insight.leads import newest, range_of
 from dibs.insight.pages import Page
-from dibs.insight.reports import said_by
+from dibs.insight.reports import said_by, zone_of
 from dibs.insight.sight import Eyes, SeenLead
 from dibs.people.caller import Caller
 from dibs.people.tenancy import enter
@@ -20,6 +21,8 @@ PARTS: Mapping[str, str] = {
     "converted": "lead.state = 'converted'",
     "won": "EXISTS (SELECT FROM crm_opportunity deal WHERE deal.lead_id = lead.id AND deal.workspace_id = lead.workspace_id "
     "AND deal.state = 'won')",
+    "lost": "EXISTS (SELECT FROM crm_opportunity deal WHERE deal.lead_id = lead.id AND deal.workspace_id = lead.workspace_id "
+    "AND deal.state = 'lost')",
     "retired": "lead.state = 'retired'",
     "open": "lead.state NOT IN ('converted', 'retired')",
 }
@@ -37,6 +40,14 @@ class Counting:
     name: str | None = None
     grouped: bool = False
     why: str | None = None
+
+
+def month_with(caller: Caller, day: date) -> tuple[datetime, datetime] | None:
+    """When the month of this day begins and the next one, in the workspace's time zone; ``None`` at the ends of all calendars."""
+    if day.year in {MINYEAR, MAXYEAR}:
+        return None
+    first = datetime(day.year, day.month, 1, tzinfo=ZoneInfo(zone_of(caller)))
+    return first, (first + timedelta(days=32)).replace(day=1)
 
 
 def leads_behind(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import MAXYEAR, MINYEAR, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -16,7 +15,7 @@ from django.views.decorators.http import require_GET
 
 from dibs.delivery.wording import active_language, country_name, field_name, titled, word
 from dibs.insight.pages import BadCursor
-from dibs.insight.report_leads import PARTS, Counting, leads_behind
+from dibs.insight.report_leads import Counting, leads_behind, month_with
 from dibs.insight.reports import (
     ATTRIBUTE,
     GROUPS,
@@ -28,7 +27,6 @@ from dibs.insight.reports import (
     first_received,
     groups_at_hand,
     report,
-    zone_of,
 )
 from dibs.people.access import Action
 from dibs.web.downloads import spreadsheet
@@ -90,12 +88,12 @@ def behind(visit: Visit) -> HttpResponse:
     """The leads that a number of the report counts."""
     form = visit.request.GET
     days, by = _period(visit)
-    part = form.get("part", "") if form.get("part") in PARTS else "leads"
+    part = form.get("part", "") if form.get("part") in _parts() else "leads"
     which = {name: form[name].replace("\0", "")[:300] for name in ("month", "name", "none", "why") if form.get(name)}
-    first = _first_day(which.get("month", ""), visit)
+    month = _month(which.get("month", ""), visit)
     since, until = _since(visit, days), visit.now
-    if first is not None:
-        since, until = max(since, first), min(until, (first + timedelta(days=32)).replace(day=1))
+    if month is not None:
+        since, until = max(since, month[0]), min(until, month[1])
     grouped = "name" in which or "none" in which
     name = which.get("name")
     counting = Counting(since, until, part, by, name, grouped, which.get("why"))
@@ -111,8 +109,8 @@ def behind(visit: Visit) -> HttpResponse:
         said.append(f"{_way(by)}: {_called(by, name, visit.names)}")
     if "why" in which:
         said.append(word("why", which["why"]))
-    if first is not None:
-        said.append(month_shown(first.date()))
+    if month is not None:
+        said.append(month_shown(month[0].date()))
     return visit.show(
         "reports/leads.html",
         tab="reports",
@@ -148,15 +146,13 @@ def _behind(days: str, by: str, part: str, *, month: date | None = None, why: st
     return f"{reverse('report_leads')}?{urlencode(asked)}"
 
 
-def _first_day(said: str, visit: Visit) -> datetime | None:
-    """When the month ``2026-11`` began, in the workspace's time zone; ``None`` for what is none, or at the end of all calendars."""
+def _month(said: str, visit: Visit) -> tuple[datetime, datetime] | None:
+    """The month ``2026-11``; ``None`` for what is none."""
     try:
-        day = datetime.strptime(said, "%Y-%m")  # noqa: DTZ007 (the zone is put on below)
+        day = datetime.strptime(said, "%Y-%m").date()  # noqa: DTZ007 (a day has no zone)
     except ValueError:
         return None
-    if day.year in {MINYEAR, MAXYEAR}:
-        return None
-    return day.replace(tzinfo=ZoneInfo(zone_of(visit.caller)))
+    return month_with(visit.caller, day)
 
 
 def _period(visit: Visit) -> tuple[str, str]:

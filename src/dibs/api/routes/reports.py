@@ -15,10 +15,12 @@ from dibs.api import answers
 from dibs.api.documentation import reads
 from dibs.api.periods import span
 from dibs.api.problems import Problem
-from dibs.api.shapes import Incoming, Outgoing
+from dibs.api.shapes import Incoming, LeadPage, Outgoing, text
+from dibs.api.shapes_of_work import Cursor
 from dibs.api.tokens import Request, Token, check_query
-from dibs.insight.reports import GROUPS, Counted, Group, UnknownGroup, as_csv, report
-from dibs.people.access import Action
+from dibs.insight.report_leads import PARTS, Counting, leads_behind, month_with
+from dibs.insight.reports import GROUPS, Counted, Group, UnknownGroup, as_csv, report, said_by
+from dibs.people.access import ACCESS, Action
 
 router = Router(tags=["metrics"])
 
@@ -26,14 +28,20 @@ _SEE = Token(Action.SEE_REPORTS)
 _LONGEST = timedelta(days=3660)
 
 
-class FunnelQuestion(Incoming):
-    by: Annotated[str, Field(min_length=1, max_length=120)] = Field(
-        "source",
+FunnelBy = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=120,
         description=f"What leads are told apart by: {', '.join(GROUPS)}, or an attribute, `attributes.<name>`.",
-    )
-    days: Annotated[int, Field(ge=1, le=_LONGEST.days)] = Field(
-        90, description="Leads received in the last so many days."
-    )
+    ),
+]
+FunnelDays = Annotated[int, Field(ge=1, le=_LONGEST.days, description="Leads received in the last so many days.")]
+
+
+class FunnelQuestion(Incoming):
+    by: FunnelBy = "source"
+    days: FunnelDays = 90
     since: datetime | None = Field(None, description="In place of `days`: received at this moment or later.")
     until: datetime | None = Field(None, description="Received before this moment; now, if left out.")
     format: Literal["json", "csv"] = Field("json", description="`csv`: a line for each month of each group.")
@@ -91,6 +99,22 @@ class FunnelOut(Outgoing):
     bands: list[ScoreBandOut] = Field(description="By the score that leads came in with.")
 
 
+class BehindQuestion(Incoming):
+    by: FunnelBy = "source"
+    days: FunnelDays = 90
+    since: datetime | None = Field(None, description="In place of `days`: received at this moment or later.")
+    until: datetime | None = Field(None, description="Received before this moment; now, if left out.")
+    part: Literal[tuple(PARTS)] = Field("leads", description="Which of the figures.")  # type: ignore[valid-type]
+    month: date | None = Field(
+        None, description="Received in the month of this day, as far as it is in the period: as in `months`."
+    )
+    name: Annotated[str, text(300, 1)] | None = Field(None, description="Of this group, as in `groups`.")
+    unnamed: bool = Field(False, description="Of the group whose name is null.")
+    why: Annotated[str, text(50, 1)] | None = Field(None, description="With `retired`: for this reason.")
+    cursor: Cursor | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 50
+
+
 @router.get(
     "/metrics/funnel",
     auth=_SEE,
@@ -107,7 +131,7 @@ def funnel(request: Request, asked: Query[FunnelQuestion]) -> HttpResponse:
     try:
         told = report(caller, asked.by, since, until, moment)
     except UnknownGroup:
-        raise Problem("invalid", f"by: it is one of {', '.join(GROUPS)}, or attributes.<name>") from None
+        raise _no_such_group() from None
     if asked.format == "csv":
         return HttpResponse(as_csv(told), content_type="text/csv; charset=utf-8")
     months = [month for month, _ in told.months]
@@ -128,6 +152,40 @@ def funnel(request: Request, asked: Query[FunnelQuestion]) -> HttpResponse:
             ],
         }
     )
+
+
+@router.get("/metrics/funnel/leads", auth=_SEE, response=reads(LeadPage), summary="List the leads behind a figure")
+def funnel_leads(request: Request, asked: Query[BehindQuestion]) -> HttpResponse:
+    """Those that a figure of the funnel counts, asked for with the same `by` and period, newest first; each as the caller sees it. A token
+    with scopes needs `leads:read` as well."""
+    check_query(request, BehindQuestion)
+    caller = request.auth
+    if not caller.may(Action.SEE_LEADS):
+        raise Problem("not_allowed", f"This needs the scope {ACCESS[Action.SEE_LEADS].scope} as well.")
+    moment = now()
+    since, until = span(asked, moment, _LONGEST)
+    if asked.month is not None:
+        month = month_with(caller, asked.month)
+        if month is None:
+            raise Problem("invalid", "month: There is no such month in the reports")
+        since, until = max(since, month[0]), min(until, month[1])
+    if asked.name is not None and asked.unnamed:
+        raise Problem("invalid", "unnamed: A group has a name or none")
+    if asked.why is not None and asked.part != "retired":
+        raise Problem("invalid", "why: Only leads of the part retired have one")
+    grouped = asked.unnamed or asked.name is not None
+    counting = Counting(since, until, asked.part, asked.by, asked.name, grouped, asked.why)
+    question = asked.model_dump_json(exclude={"cursor", "limit"})
+    try:
+        said_by(asked.by)
+        found = leads_behind(caller, counting, question, cursor=asked.cursor, limit=asked.limit, now=moment)
+    except UnknownGroup:
+        raise _no_such_group() from None
+    return answers.page(found, answers.lead)
+
+
+def _no_such_group() -> Problem:
+    return Problem("invalid", f"by: it is one of {', '.join(GROUPS)}, or attributes.<name>")
 
 
 def _counted(counted: Counted) -> dict[str, object]:
