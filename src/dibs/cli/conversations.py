@@ -12,8 +12,9 @@ from random import Random
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from dibs.crm.models import Lead, Opportunity
+from dibs.crm.models import Opportunity
 from dibs.distribution import acting, answering, appointments, assessing, converting, follow_ups, notes, opportunities
+from dibs.distribution.reading import Row
 from dibs.engine.policy import Policy
 from dibs.people.caller import Caller
 
@@ -41,16 +42,16 @@ _WORTH = {
 _LARGE, _LARGER = 200, 1.35
 
 
+def worth(lead: Row) -> float:
+    """How many times as likely as any other this lead is won."""
+    return _WORTH.get(lead["source"], 1.0) * (_LARGER if (lead["employees"] or 0) >= _LARGE else 1.0)
+
+
 class Conversations:
     """One workspace's talks with its leads."""
 
     def __init__(self, policy: Policy, random: Random) -> None:
         self.policy, self.random = policy, random
-
-    def worth(self, lead: UUID) -> float:
-        """How many times as likely as any other this lead is won."""
-        source, employees = Lead.objects.values_list("source", "employees").get(id=lead)
-        return _WORTH.get(source, 1.0) * (_LARGER if (employees or 0) >= _LARGE else 1.0)
 
     def after_contact(self, caller: Caller, lead: UUID, now: datetime) -> bool:
         """What the rep wrote down and planned after speaking with the lead; whether it is theirs still."""

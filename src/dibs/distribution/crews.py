@@ -71,16 +71,6 @@ def crew(
             )
         cursor.execute(_reps(book, which), [*since_and_until(now), workspace_id, *named])
         reps = cursor.fetchall()
-        cursor.execute(
-            f"""
-            SELECT team.slug, array_agg(rep.handle::text ORDER BY member.id)
-            FROM people_team team JOIN people_membership member ON member.team_id = team.id
-            JOIN people_rep rep ON rep.id = member.rep_id
-            WHERE team.workspace_id = %s{which} GROUP BY team.slug
-            """,
-            [workspace_id, *named],
-        )
-        teams = {slug: tuple(handles) for slug, handles in cursor.fetchall()}
         passes: dict[str, dict[str, float]] = {}
         results = NOTHING_KNOWN
         if these is None:
@@ -88,7 +78,7 @@ def crew(
             results = _results(cursor, workspace_id) if book is None or book.uses.best_match else NOTHING_KNOWN
     facts = {row[1]: _rep_facts(row, now) for row in reps}
     return Crew(
-        roster=Roster(reps=facts, teams=teams, passes=passes, results=results),
+        roster=Roster(reps=facts, teams=_teams(reps), passes=passes, results=results),
         ids={row[1]: row[0] for row in reps},
         handles={row[0]: row[1] for row in reps},
         names={row[1]: row[2] for row in reps},
@@ -101,7 +91,9 @@ _REPS = f"""
     SELECT rep.id, rep.handle, rep.name, rep.country, {HOURS_COLUMNS},
            rep.languages, rep.available, rep.active, rep.industries, rep.seniority, rep.depth,
            coalesce(standing.closed, 0), coalesce(standing.converted, 0), {{pushed}},
-           {", ".join(f"standing.{column}" for column in PUSH_COLUMNS)}
+           {", ".join(f"standing.{column}" for column in PUSH_COLUMNS)},
+           array(SELECT member.id || ' ' || team.slug FROM people_membership member
+                 JOIN people_team team ON team.id = member.team_id WHERE member.rep_id = rep.id)
     FROM people_rep rep LEFT JOIN distribution_standing standing ON standing.rep_id = rep.id
     WHERE rep.workspace_id = %s{{which}} ORDER BY rep.id
 """
@@ -114,6 +106,16 @@ def _reps(book: Rulebook | None, which: str) -> str:
     if book.uses.latest:
         return _REPS.format(pushed="standing.pushed_at[cardinality(standing.pushed_at):]", which=which)
     return _REPS.format(pushed="NULL", which=which)
+
+
+def _teams(reps: Iterable[Sequence[Any]]) -> dict[str, tuple[str, ...]]:
+    """Who is in each team, as they joined it; ``reps`` as `_reps` reads them."""
+    joined: dict[str, list[tuple[str, str]]] = {}
+    for _, handle, *_, memberships in reps:
+        for each in memberships:
+            membership, _, slug = each.partition(" ")
+            joined.setdefault(slug, []).append((membership, handle))
+    return {slug: tuple(handle for _, handle in sorted(members)) for slug, members in joined.items()}
 
 
 def _passes(cursor: Any, workspace_id: UUID) -> dict[str, dict[str, float]]:
@@ -149,7 +151,7 @@ def _results(cursor: Any, workspace_id: UUID) -> Results:
 def _rep_facts(row: Sequence[Any], now: datetime) -> RepFacts:
     _, handle, _, country, *rest = row
     hours, rest = rest[:HOURS_WIDTH], rest[HOURS_WIDTH:]
-    languages, available, active, industries, seniority, depth, closed, converted, pushed_at, *counted = rest
+    languages, available, active, industries, seniority, depth, closed, converted, pushed_at, *counted, _ = rest
     pushed = load_of(counted, hours[0], now)
     return RepFacts(
         handle=handle,

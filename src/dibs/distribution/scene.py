@@ -254,8 +254,7 @@ def _act_once(
         turns = active.book.policy.team_names() if active and kind in _HANDING_ON else ()
         only = (row["owner_id"], caller.rep_id) if kind in _BETWEEN_TWO else None
         known = crew(caller.workspace_id, now, lock_turns_of=turns, book=active.book if active else None, only=only)
-        skipped = passed_over(caller.workspace_id, [lead_id]).get(lead_id, frozenset())
-        clock = lead_clock(row, known.handles.get(row["owner_id"]), skipped)
+        clock = lead_clock(row, known.handles.get(row["owner_id"]), _passed_over(caller, lead_id, kind))
         scene = Scene(caller, row, active, known, now, clock)
 
         # Decide.
@@ -286,6 +285,13 @@ def _act_once(
     lead = outcome.lead | dict(outcome.changes) | {"version": outcome.lead["version"] + 1}
     reasons = tuple(reason for each in (*scene.before, outcome) for reason in each.reasons)
     return Acted(lead, known.handles.get(lead["owner_id"]), reasons)
+
+
+def _passed_over(caller: Caller, lead_id: UUID, kind: str) -> frozenset[str]:
+    """Whom the lead is not pushed to again. By what is between a rep and the lead it is pushed to nobody."""
+    if kind in _BETWEEN_TWO:
+        return frozenset()
+    return passed_over(caller.workspace_id, [lead_id]).get(lead_id, frozenset())
 
 
 def may_do(scene: Scene, kind: str, claim: UUID | None) -> Refusal | None:
