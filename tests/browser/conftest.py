@@ -99,7 +99,9 @@ def log_in(running_dibs: Up, browser: Browser) -> Iterator[LogIn]:
             page.wait_for_url(lambda url: "/account/login/" not in url)
         else:
             # Nobody logs in by password as often as a quick machine would here: there is a limit to it.
-            context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": _session(user), "url": running_dibs.url}])
+            context.add_cookies(
+                [{"name": settings.SESSION_COOKIE_NAME, "value": _session(user), "url": running_dibs.url}]
+            )
             page.goto("/")
         return page
 

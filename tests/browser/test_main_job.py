@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 
 from django.utils.timezone import now
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from dibs.crm.models import Lead
 from dibs.distribution.claiming import Claimed, claim_lead
@@ -170,6 +170,34 @@ def test_who_took_a_lead_can_be_read_in_full_and_the_panel_promises_nothing_more
     expect(page.locator("#panel")).to_contain_text("lo tomó")
     expect(page.locator("#panel [data-waits]")).to_have_count(0)
     expect(page.locator("#waiting")).to_have_text("1")
+
+
+def test_what_happens_before_the_page_is_live_is_shown_too(company: Company, log_in: LogIn) -> None:
+    company.lead(company="Stays Here", employees=300)
+    lead = company.lead(company="Goes Away")
+    page = log_in(company.aiko)
+    opened: list[Route] = []
+    page.route("**/stream?**", lambda route: opened.append(route), times=1)
+    page.reload()
+    hold_the_time(page)
+    enter(company.workspace.id)
+    assert isinstance(claim_lead(caller_of(company.budi.user), lead, now()), Claimed)
+    company.lead(company="Just Came")
+    wait_for(lambda: page.wait_for_timeout(20) or opened)
+    opened[0].continue_()
+    expect(page.locator(f"#lead-{lead}")).to_contain_text("Budi took it")
+    page.get_by_role("button", name="Something moved here: look again").click()
+    expect(page.get_by_role("link", name="Just Came")).to_be_visible()
+    expect(page.get_by_role("link", name="Stays Here")).to_be_visible()
+    expect(page.get_by_role("link", name="Goes Away")).to_have_count(0)
+
+
+def test_what_was_there_when_the_page_was_made_is_not_announced(company: Company, log_in: LogIn) -> None:
+    company.lead(company="Was Here")
+    page = log_in(company.aiko)
+    expect(page.locator("#live")).to_have_text("Live")
+    expect(page.locator("#waiting")).to_have_text("1")
+    expect(page.locator("#fresh")).to_be_hidden()
 
 
 def test_a_lead_that_comes_in_is_announced_and_nothing_jumps(company: Company, log_in: LogIn) -> None:

@@ -16,7 +16,8 @@ from django.db import connection, connections
 from dibs.config import following
 from dibs.config.following import Fanout, _Place, messages_for
 from dibs.config.watching import Sight, Viewer, _asking
-from dibs.delivery.live import stream_token, user_with
+from dibs.delivery.live import Opening, opened_with, stream_token
+from dibs.delivery.mark import Mark
 from dibs.delivery.outbox import post
 from dibs.delivery.wake import wake
 from dibs.people.models import User, Workspace
@@ -152,7 +153,7 @@ def test_who_was_switched_off_is_told_nothing() -> None:
 
 
 def test_a_number_that_becomes_visible_late_is_not_missed_and_none_is_told_twice() -> None:
-    place = _Place(high=10)
+    place = _Place(Mark(10))
     first = [(11, "a", {}), (13, "b", {})]
     assert place.new(first) == first
     assert place.high == 13
@@ -168,9 +169,10 @@ def test_a_number_that_becomes_visible_late_is_not_missed_and_none_is_told_twice
 
 def test_a_token_opens_only_the_stream_and_only_if_it_is_ours() -> None:
     user_id = new_id()
-    assert user_with(stream_token(user_id)) == user_id
+    assert opened_with(stream_token(user_id)) == Opening(user_id)
+    assert opened_with(stream_token(user_id, Mark(7_000, 5))) == Opening(user_id, Mark(7_000, 5))
     for made_up in ("", "x", stream_token(user_id)[:-1], stream_token(user_id).replace(":", ";")):
-        assert user_with(made_up) is None
+        assert opened_with(made_up) is None
 
 
 # -- for real -----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,8 @@ import psycopg
 import structlog
 from django.db import DatabaseError, InterfaceError, connections
 
-from dibs.config.watching import Viewer, latest_event
+from dibs.config.watching import EVENTS, Row, Viewer, events_since, where_it_stands
+from dibs.delivery.mark import Mark
 from dibs.delivery.wake import CHANNEL
 
 _log = structlog.get_logger()
@@ -30,26 +31,30 @@ _MANY = 100
 #: Messages that a browser may be behind before it is sent away.
 _BEHIND = 500
 
+#: Events that are read at most of what a page has missed; after more it looks for itself.
+_MISSED = 2_000
+
 #: Viewers whose sight is looked at anew between two looks at the outbox.
 _ASKED_AT_ONCE = 5
-
-Row = tuple[int, str, dict[str, Any]]
 
 
 @dataclass
 class _Place:
-    """How far one workspace's events have been read."""
+    """How far one workspace's events have been read, from where the outbox stood at first."""
 
-    high: int
+    start: Mark
+    high: int = field(init=False)
     marks: deque[int] = field(default_factory=lambda: deque(maxlen=_LOOK_BACK))
     seen: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.marks.append(self.high)
+        self.high = self.start.seq
+        # What was on its way at first has numbers before this.
+        self.marks.append(self.start.low)
 
     def new(self, rows: Sequence[Row]) -> list[Row]:
         """Those of the rows that were not read before, noted as read."""
-        fresh = [row for row in rows if row[0] not in self.seen]
+        fresh = [row for row in rows if row[0] not in self.seen and not self.start.has(row[0])]
         self.seen.update(row[0] for row in fresh)
         self.high = max([self.high, *(row[0] for row in fresh)])
         return fresh
@@ -62,23 +67,61 @@ class _Place:
         return low
 
 
+class _Reader:
+    """One open stream: whose it is, and the messages that wait for it."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self.viewer = viewer
+        self.queue: asyncio.Queue[str | None] = asyncio.Queue(_BEHIND)
+        self._told: set[int] = set()
+        self._meanwhile: list[Row] | None = []
+
+    def catch_up(self, missed: Sequence[Row]) -> None:
+        """Put what was missed into the queue, and what has happened while that was read, each once and in their order."""
+        meanwhile, self._meanwhile = self._meanwhile or [], None
+        rows = {row[0]: row for row in (*missed, *meanwhile)}
+        self.put(rows[seq] for seq in sorted(rows))
+        if len(missed) >= _MISSED:
+            self.queue.put_nowait(message("many", {}, missed[-1][0]))
+        self._told = {row[0] for row in missed}
+
+    def put(self, rows: Iterable[Row]) -> None:
+        """Put what of these events the viewer is to be told into the queue, but for what the page that opened the stream knows."""
+        if self._meanwhile is not None:
+            self._meanwhile += rows
+            return
+        since = self.viewer.since
+        new = [row for row in rows if row[0] not in self._told and not (since and since.has(row[0]))]
+        for text in messages_for(self.viewer, new):
+            try:
+                self.queue.put_nowait(text)
+            except asyncio.QueueFull:
+                while not self.queue.empty():
+                    self.queue.get_nowait()
+                self.queue.put_nowait(None)
+                break
+
+
 class Fanout:
     def __init__(self) -> None:
-        self._readers: dict[UUID, dict[asyncio.Queue[str | None], Viewer]] = defaultdict(dict)
+        self._readers: dict[UUID, set[_Reader]] = defaultdict(set)
         self._places: dict[UUID, _Place] = {}
 
     @asynccontextmanager
     async def reader(self, viewer: Viewer) -> AsyncIterator[asyncio.Queue[str | None]]:
-        """A queue of messages for this viewer, of all that happens from here on; ``None`` in it is the end."""
-        queue: asyncio.Queue[str | None] = asyncio.Queue(_BEHIND)
-        self._readers[viewer.workspace_id][queue] = viewer
+        """A queue of messages for this viewer: in it already what the page that opened the stream has missed, then all that happens from
+        here on; ``None`` in it is the end."""
+        reader = _Reader(viewer)
+        self._readers[viewer.workspace_id].add(reader)
         try:
             if viewer.workspace_id not in self._places:
-                self._places.setdefault(viewer.workspace_id, _Place(await latest_event()))
-            yield queue
+                self._places.setdefault(viewer.workspace_id, _Place(await where_it_stands(viewer.workspace_id)))
+            missed = await events_since(viewer.workspace_id, viewer.since, _MISSED) if viewer.since else []
+            reader.catch_up(missed)
+            yield reader.queue
         finally:
             readers = self._readers[viewer.workspace_id]
-            readers.pop(queue, None)
+            readers.discard(reader)
             if not readers:
                 del self._readers[viewer.workspace_id]
                 self._places.pop(viewer.workspace_id, None)
@@ -115,31 +158,21 @@ class Fanout:
             return  # its first reader is about to note it
         since = place.look_behind() if look_behind else place.high
         await database.execute("SELECT set_config('dibs.workspace', %s, false)", [str(workspace_id)])
-        cursor = await database.execute(
-            "SELECT seq, event, payload FROM delivery_outbox WHERE workspace_id = %s AND seq > %s ORDER BY seq LIMIT 5000",
-            [workspace_id, since],
-        )
+        cursor = await database.execute(EVENTS, [workspace_id, since, 5000])
         rows = place.new(await cursor.fetchall())
         if rows:
             await self._hand_out(workspace_id, rows)
-        stale = [viewer for viewer in self._readers.get(workspace_id, {}).values() if viewer.is_stale]
+        stale = [reader.viewer for reader in self._readers.get(workspace_id, ()) if reader.viewer.is_stale]
         for viewer in stale[:_ASKED_AT_ONCE]:
             await viewer.ask_again()
 
     async def _hand_out(self, workspace_id: UUID, rows: Sequence[Row]) -> None:
         # Another policy, or another tier: what somebody may see is another too.
         if any(event.startswith("policy.") or event == "rep.tier_changed" for _, event, _ in rows):
-            for viewer in list(self._readers[workspace_id].values()):
-                await viewer.ask_again()
-        for queue, viewer in list(self._readers[workspace_id].items()):
-            for text in messages_for(viewer, rows):
-                try:
-                    queue.put_nowait(text)
-                except asyncio.QueueFull:
-                    while not queue.empty():
-                        queue.get_nowait()
-                    queue.put_nowait(None)
-                    break
+            for reader in list(self._readers[workspace_id]):
+                await reader.viewer.ask_again()
+        for reader in list(self._readers[workspace_id]):
+            reader.put(rows)
 
 
 def messages_for(viewer: Viewer, rows: Sequence[Row]) -> list[str]:

@@ -70,7 +70,10 @@ async def _answer(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         # 204 tells an EventSource to stop asking; the page makes a new token when it is loaded.
         await _plain(send, 204, "")
         return
-    await _stream(viewer, any(name == b"last-event-id" for name, _ in scope["headers"]), receive, send)
+    again = any(name == b"last-event-id" for name, _ in scope["headers"])
+    if again:
+        viewer.since = None
+    await _stream(viewer, again, receive, send)
 
 
 def _is_known_by(headers: Iterable[tuple[bytes, bytes]]) -> bool:
@@ -82,7 +85,8 @@ def _is_known_by(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 
 
 async def _stream(viewer: Viewer, again: bool, receive: Receive, send: Send) -> None:
-    """Send what the viewer may see until the browser goes away. ``again``: it was here before, and has missed something."""
+    """Send what the viewer may see until the browser goes away: first what has happened since the page was made, then the greeting, then
+    what happens. ``again``: it was here before, and has missed something."""
     headers = [
         (b"content-type", b"text/event-stream; charset=utf-8"),
         (b"cache-control", b"no-store"),
@@ -95,7 +99,8 @@ async def _stream(viewer: Viewer, again: bool, receive: Receive, send: Send) -> 
     gone = asyncio.ensure_future(_hung_up(receive))
     async with _fanout.reader(viewer) as queue:
         try:
-            await _chunk(send, "retry: 2000\n" + message("many" if again else "hello", {}, 0))
+            missed = [queue.get_nowait() or "" for _ in range(queue.qsize())]
+            await _chunk(send, "retry: 2000\n" + "".join(missed) + message("many" if again else "hello", {}, 0))
             while not gone.done():
                 next_one = asyncio.ensure_future(queue.get())
                 await asyncio.wait([gone, next_one], timeout=_HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)

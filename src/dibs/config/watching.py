@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,8 @@ from uuid import UUID
 from django.db import close_old_connections, connection
 from django.utils.timezone import now
 
-from dibs.delivery.live import user_with
+from dibs.delivery.live import opened_with
+from dibs.delivery.mark import Mark, mark
 from dibs.distribution import policies
 from dibs.distribution.overseeing import ANY_MANAGER
 from dibs.insight.sight import Eyes
@@ -22,6 +24,12 @@ from dibs.people.models import Role, User
 from dibs.people.tenancy import enter
 
 T = TypeVar("T")
+
+#: An event as it is read: its number, its name and its payload.
+Row = tuple[int, str, dict[str, Any]]
+
+#: Of which workspace, after which number, and how many at most.
+EVENTS = "SELECT seq, event, payload FROM delivery_outbox WHERE workspace_id = %s AND seq > %s ORDER BY seq LIMIT %s"
 
 #: Seconds after which it is asked again what a viewer may see: roles, teams and tiers change.
 _FRESH = 30.0
@@ -67,12 +75,13 @@ class Sight:
 
 
 class Viewer:
-    """One open stream's user."""
+    """One open stream's user. ``since``: what the page that opened it can have shown, where that is known."""
 
-    def __init__(self, workspace_id: UUID, user_id: UUID, sight: Sight) -> None:
+    def __init__(self, workspace_id: UUID, user_id: UUID, sight: Sight, since: Mark | None = None) -> None:
         self.workspace_id = workspace_id
         self.user_id = user_id
         self.sight: Sight | None = sight
+        self.since = since
         self._asked_at = time.monotonic()
 
     @property
@@ -88,27 +97,46 @@ class Viewer:
 
 async def viewer_with(token: str) -> Viewer | None:
     """The viewer a token stands for; ``None`` if it is not good, or its user was switched off."""
-    user_id = user_with(token)
-    if user_id is None:
+    opening = opened_with(token)
+    if opening is None:
         return None
-    found = await _ask(_look, user_id)
-    return Viewer(found[0].workspace_id, user_id, found[1]) if found else None
+    found = await _ask(_look, opening.user_id)
+    return Viewer(found[0].workspace_id, opening.user_id, found[1], opening.since) if found else None
 
 
-async def latest_event() -> int:
-    """The number of the latest event in the outbox, of whichever workspace."""
-    return await _ask(_latest_event)
+async def where_it_stands(workspace_id: UUID) -> Mark:
+    """Where the workspace's outbox stands now."""
+    return await _ask(_where_it_stands, workspace_id)
+
+
+async def events_since(workspace_id: UUID, since: Mark, limit: int) -> list[Row]:
+    """The workspace's events that were not there at that mark, in their order; ``limit`` at most."""
+    return await _ask(_events_since, workspace_id, since, limit)
 
 
 async def _ask(question: Callable[..., T], *arguments: Any) -> T:
     return await asyncio.get_running_loop().run_in_executor(_asking, question, *arguments)
 
 
-def _latest_event() -> int:
+def _where_it_stands(workspace_id: UUID) -> Mark:
     close_old_connections()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM delivery_outbox_seq")
-        return int(cursor.fetchone()[0])
+    enter(workspace_id)
+    try:
+        return mark(workspace_id)
+    finally:
+        enter(None)
+
+
+def _events_since(workspace_id: UUID, since: Mark, limit: int) -> list[Row]:
+    close_old_connections()
+    enter(workspace_id)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(EVENTS, [workspace_id, since.low, since.seq - since.low + limit])
+            rows = cursor.fetchall()
+        return [(seq, event, json.loads(payload)) for seq, event, payload in rows if not since.has(seq)][:limit]
+    finally:
+        enter(None)
 
 
 def _look(user_id: UUID) -> tuple[Caller, Sight] | None:

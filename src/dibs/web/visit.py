@@ -22,6 +22,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from dibs.delivery.live import stream_token
+from dibs.delivery.mark import Mark, mark
 from dibs.delivery.notices import unread
 from dibs.delivery.wording import active_language, language_of, say, sentence
 from dibs.distribution.hours import hours_of
@@ -68,6 +69,8 @@ class Visit:
         self.caller = caller
         self.now = now
         self.eyes = Eyes(caller, now)
+        #: What a whole page can have shown: asked before anything else is.
+        self.mark: Mark | None = None if request.headers.get("HX-Request") else mark(caller.workspace_id)
 
     @cached_property
     def rep(self) -> Rep | None:
@@ -216,7 +219,7 @@ class Visit:
             "visit": self,
             "caller": self.caller,
             "now": self.now,
-            "stream": f"{stream}?token={stream_token(self.caller.user_id)}" if stream else "",
+            "stream": f"{stream}?token={stream_token(self.caller.user_id, self.mark)}" if stream else "",
             "duty": self.on_duty(),
         }
         return render(self.request, template, context, status=status)

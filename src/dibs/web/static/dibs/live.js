@@ -10,13 +10,14 @@ const AT_MOST_EVERY = 3000; // milliseconds between two looks at a page that sho
 let fresh = 0;
 let due = 0;
 let renewing = 0;
+// Until it is greeted the page is told what has happened since it was asked for. It may show some of that already.
+let greeted = false;
 
 function open() {
   const stream = new EventSource(body.dataset.stream);
   // Either is said once what happens from then on will be told.
-  stream.addEventListener("hello", () => status(true));
-  stream.addEventListener("many", () => status(true));
-  stream.addEventListener("lead", (message) => moved(JSON.parse(message.data)));
+  for (const greeting of ["hello", "many"]) stream.addEventListener(greeting, () => status((greeted = true)));
+  stream.addEventListener("lead", (message) => moved(JSON.parse(message.data), Number(message.lastEventId)));
   stream.addEventListener("many", (message) => flood(JSON.parse(message.data)));
   stream.addEventListener("policy", (message) => ruled(JSON.parse(message.data)));
   stream.addEventListener("rep", () => look());
@@ -58,7 +59,7 @@ function ruled(data) {
   look();
 }
 
-function moved(data) {
+function moved(data, number) {
   if (reviewing) {
     if (data.state === "review" || !data.lead) review();
     else decided(data.lead, data.rep_name, body.dataset.has);
@@ -68,8 +69,15 @@ function moved(data) {
     else if (data.state === "pooled") arrived(data.lead);
     else taken(data.lead, data.rep_name);
   }
-  if (body.dataset.lead === data.lead && data.rep !== body.dataset.me && !document.querySelector("details[open]")) location.reload();
+  if (body.dataset.lead === data.lead && data.rep !== body.dataset.me && !document.querySelector("details[open]")) reload(number);
   look();
+}
+
+/** Once for an event, whatever the page that comes then is told before it is greeted. */
+function reload(number) {
+  if (!greeted && number <= Number(sessionStorage.getItem("dibs.reloaded"))) return;
+  sessionStorage.setItem("dibs.reloaded", number);
+  location.reload();
 }
 
 /** One more or one fewer waits. "5,000+" is no count, and stays. */
@@ -84,6 +92,10 @@ function count(by) {
 function arrived(lead) {
   const row = document.getElementById(`lead-${lead}`);
   if (row && !row.classList.contains("taken")) return;
+  if (!greeted) {
+    something();
+    return;
+  }
   count(1);
   fresh += 1;
   const button = document.getElementById("fresh");
@@ -103,7 +115,7 @@ function something() {
 export function taken(lead, by) {
   const row = document.getElementById(`lead-${lead}`);
   if (!row) {
-    count(-1);
+    if (greeted) count(-1);
     return;
   }
   if (row.classList.contains("taken")) return;
