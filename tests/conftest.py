@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from dibs.config.database import django_database
@@ -17,9 +18,11 @@ from dibs.config.database import django_database
 if TYPE_CHECKING:
     from tests.running import Up
 
-# A busy machine is not a wrong answer.
-hypothesis_settings.register_profile("dibs", deadline=None)
-hypothesis_settings.register_profile("long", deadline=None, max_examples=3_000, stateful_step_count=80, print_blob=True)
+# A busy machine is not a wrong answer, and what was right an hour ago is right now: the same examples every time. Those of the long run,
+# `--hypothesis-profile=long`, are others every time.
+_PATIENT = hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.register_profile("dibs", _PATIENT, derandomize=True)
+hypothesis_settings.register_profile("long", _PATIENT, max_examples=3_000, stateful_step_count=80, print_blob=True)
 hypothesis_settings.load_profile("dibs")
 
 _FOLDER = "DIBS_TEST_DATA"
@@ -66,7 +69,7 @@ def django_db_modify_db_settings(database_server: str, django_db_modify_db_setti
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+def django_db_setup(django_db_setup: None, django_db_blocker: Any, request: pytest.FixtureRequest) -> Iterator[None]:
     """The test database, in which a commit does not wait for the disk: no test pulls this server's plug. It can be dropped in the end:
     sessions that are still there by then, as of processes that were killed and of threads that outlive every test, are ended."""
     from django.db import connection
@@ -79,6 +82,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
             cursor.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
         connection.close()
     yield
+    if request.config.getoption("reuse_db"):
+        return
 
     def end_others() -> bool:
         with connection.cursor() as cursor:
