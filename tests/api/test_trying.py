@@ -57,7 +57,8 @@ def test_a_real_lead_goes_through_a_draft(company: Company) -> None:
 def test_any_version_and_any_moment_can_be_tried(company: Company) -> None:
     company.aiko.hours = {"1": [540, 1080]}
     company.aiko.save()
-    monday = (now() + timedelta(days=7 - now().weekday())).replace(hour=10)
+    at = now()
+    monday = (at + timedelta(days=7 - at.weekday())).replace(hour=10)
     body = {"lead": {"source": "demo", "country": "MX"}, "version": 1}
     told = company.post(company.ops, "/policies/dry-run", {**body, "at": monday.isoformat()}).json()
     assert told["becomes"]["owner"] == "aiko"

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import translation
-from django.utils.timezone import now
 
 from dibs.web import shown
 from dibs.web.shown import value_of
+from tests.making import MONDAY
 
 
 @pytest.mark.parametrize(
@@ -27,10 +27,11 @@ def test_spans_are_as_short_as_a_table_wants_them(span: timedelta, text: str) ->
     assert shown.short_span(span) == text
 
 
-def test_a_countdown_ends_at_nought() -> None:
-    assert shown.countdown(now() + timedelta(minutes=12, seconds=41, milliseconds=500)) == "12:41"
-    assert shown.countdown(now() + timedelta(hours=1, minutes=2, seconds=3, milliseconds=500)) == "1:02:03"
-    assert shown.countdown(now() - timedelta(minutes=1)) == "0:00"
+def test_a_countdown_ends_at_nought(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shown, "now", lambda: MONDAY)
+    assert shown.countdown(MONDAY + timedelta(minutes=12, seconds=41, milliseconds=500)) == "12:41"
+    assert shown.countdown(MONDAY + timedelta(hours=1, minutes=2, seconds=3, milliseconds=500)) == "1:02:03"
+    assert shown.countdown(MONDAY - timedelta(minutes=1)) == "0:00"
 
 
 def test_numbers_are_written_as_the_language_has_it() -> None:

@@ -84,8 +84,10 @@ def test_low_ones_that_are_owed_are_named(company: Company) -> None:
 
 def test_nothing_is_expected_of_who_is_not_at_work(company: Company) -> None:
     with_rules(company, "{claim_at_least: {count: 3, per: day}}")
-    today = str(now().isoweekday() % 7 + 1)
-    type(company.aiko).objects.filter(id=company.aiko.id).update(hours={today: [540, 1080]})
+    not_today = str(
+        (now().isoweekday() + 2) % 7 + 1
+    )  # three days on, which is not today wherever one is, nor in a moment
+    type(company.aiko).objects.filter(id=company.aiko.id).update(hours={not_today: [540, 1080]})
     assert "Nothing is expected of you today." in standing(company)
 
 

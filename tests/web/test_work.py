@@ -314,7 +314,7 @@ def test_the_list_has_all_that_is_mine_what_it_is_to_me_and_what_is_due(company:
 
 def test_an_offer_is_accepted_and_a_plan_done_from_what_is_due(company: Company, three: list[UUID]) -> None:
     browser = as_(company.aiko)
-    soon = (now() + timedelta(minutes=1)).astimezone(ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M")
+    soon = (now() + timedelta(hours=1)).astimezone(ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M")
     browser.post(f"/leads/{three[0]}/plan/", {"kind": "call", "at": soon, "text": "Ring them"})
     enter(company.workspace.id)
     planned = Activity.objects.get(done_at__isnull=True)
