@@ -273,6 +273,15 @@ def test_programs_that_the_servers_user_cannot_reach_are_copied(data_folder: Pat
     assert closed.stat().st_mode & 0o777 == 0o700
 
 
+def test_the_server_is_told_no_secret(used_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Dibs is root the server is another user, who could read what it was told."""
+    for name in ("DIBS_SECRET_KEY", "DIBS_SMTP_PASSWORD", "PGPASSWORD"):
+        monkeypatch.setenv(name, "between-us")
+    with Lease(used_folder):
+        (server,) = servers(used_folder)
+        assert "between-us" not in server.environ().values()
+
+
 def test_a_cluster_that_was_never_finished_is_made_anew(data_folder: Path) -> None:
     (data_folder / "postgres.new" / "base").mkdir(parents=True)
     (data_folder / "postgres" / "base").mkdir(parents=True)

@@ -28,6 +28,7 @@ import psutil
 
 from dibs.config.database import NAME, PORT, ROLE, Trouble
 from dibs.config.embedded import SYSTEM_USER, Cluster, opened
+from dibs.people.apart import bare_environment
 
 #: Seconds without a user after which the server stops: two commands of a script in a row share one start.
 _LINGER = 1.0
@@ -243,10 +244,11 @@ class Keeper:
     # -- as root -------------------------------------------------------------------------------------------------------
 
     def _as_user(self) -> dict[str, Any]:
-        """How to start PostgreSQL's programs: as its own user where we are root."""
+        """How to start PostgreSQL's programs: as its own user where we are root, and told no secret of ours, which that user could read."""
+        told = {"env": bare_environment()}
         if self.user is None:
-            return {}
-        return {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
+            return told
+        return {**told, "user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
 
     def _give(self, path: Path) -> None:
         if self.user is not None:
