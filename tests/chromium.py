@@ -43,7 +43,7 @@ def _get() -> bool:
     for way in ways:
         try:
             if (
-                all(subprocess.run(command, timeout=600, env=_PATIENT).returncode == 0 for command in way)
+                all(subprocess.run(command, timeout=3600, env=_PATIENT).returncode == 0 for command in way)
                 and chromium()
             ):
                 return True
