@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +41,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if (folder := config.stash.get(_OURS, None)) is not None:
         os.environ.pop(_FOLDER, None)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_language() -> Iterator[None]:
+    """Leave no test the language and the zone of whoever looked at a page in the one before, which is another one in every process."""
+    yield
+    if "django.utils.translation" in sys.modules:
+        from django.utils import timezone, translation
+
+        translation.deactivate()
+        timezone.deactivate()
 
 
 @pytest.fixture(scope="session")
