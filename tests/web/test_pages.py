@@ -11,7 +11,7 @@ from django.urls import get_resolver
 
 from dibs.people.models import User
 from tests.api.conftest import POLICY, Company
-from tests.making import publish
+from tests.making import at_noon, publish
 from tests.web.conftest import as_
 from tests.web.test_leads import lead_of
 
@@ -268,6 +268,7 @@ def test_the_language_chosen_on_the_login_page_is_the_users_from_then_on(company
 def test_more_than_the_least_is_not_told_as_a_part_of_it(company: Company, language: str, said: str) -> None:
     fair_play = "fair_play: {claim_at_least: {count: 1, per: day}, mix: {low_below: 30, share: 34%, over: 3}}"
     publish(company.workspace, re.sub(r"(?m)^fair_play: .*$", fair_play, POLICY))
+    at_noon(company.aiko)
     browser = as_(company.aiko)
     for _ in range(2):
         browser.post(f"/leads/{company.lead(source='open')}/claim/")
