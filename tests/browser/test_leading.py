@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from dibs.crm.models import Lead
 from dibs.distribution import acting
+from dibs.distribution.claiming import Claimed, claim_lead
 from dibs.people.caller import caller_of
 from dibs.people.tenancy import enter
 from tests.api.conftest import POLICY, Company
@@ -100,6 +101,19 @@ def test_what_somebody_else_decides_about_is_struck_through_and_goes(company: Co
     expect(row.locator("input")).not_to_be_checked()
     page.clock.run_for(5_000)
     expect(row).to_have_count(0)
+
+
+def test_what_somebody_writes_stays_while_others_move_the_lead(company: Company, log_in: LogIn) -> None:
+    lead = company.lead(company="Moved Meanwhile")
+    page = log_in(company.manager)
+    page.goto(f"/leads/{lead}/")
+    expect(page.locator("#live")).to_have_text("Live")
+    page.locator("#note").fill("Half a sentence")
+    page.evaluate("document.body.addEventListener('dibs:moved', () => (document.body.dataset.heard = 'yes'))")
+    enter(company.workspace.id)
+    assert isinstance(claim_lead(caller_of(company.aiko.user), lead, now()), Claimed)
+    expect(page.locator("body")).to_have_attribute("data-heard", "yes")
+    expect(page.locator("#note")).to_have_value("Half a sentence")
 
 
 def test_filters_work_at_once_and_the_way_back_too(company: Company, log_in: LogIn) -> None:

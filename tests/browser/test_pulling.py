@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 
 from django.utils.timezone import now
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from dibs.crm.models import Lead
 from dibs.distribution.claiming import Claimed, claim_lead
@@ -15,6 +15,7 @@ from dibs.people.caller import caller_of
 from dibs.people.tenancy import enter
 from tests.api.conftest import Company
 from tests.browser.conftest import LogIn
+from tests.running import wait_for
 
 
 def test_search_finds_while_one_types_and_keeps_the_focus(company: Company, log_in: LogIn) -> None:
@@ -107,6 +108,45 @@ def test_the_queue_has_one_button_and_moves_on_by_itself(company: Company, log_i
     expect(head).to_have_text("Second In Line")
     page.keyboard.press("c")
     expect(page).to_have_url(re.compile(f"/leads/{second}/$"))
+
+
+def test_keys_pressed_before_the_scripts_have_come_are_not_lost(company: Company, log_in: LogIn) -> None:
+    company.lead(company="Clínica del Valle")
+    first = company.lead(source="line", company="First In Line")
+    page = log_in(company.aiko)
+    held: list[Route] = []
+    page.route("**/dibs/keys*.js", lambda route: held.append(route))
+
+    def press_early(path: str, *keys: str) -> None:
+        page.goto(path, wait_until="commit")
+        expect(page.locator("dialog#keys")).to_be_attached()  # the page's last part is there
+        wait_for(lambda: page.wait_for_timeout(20) or held)
+        for key in keys:
+            page.keyboard.press(key)
+        held.pop().continue_()
+
+    press_early("/pools/inbound/", "/", "x", "y")
+    expect(page.locator("#q")).to_have_value("xy")
+    expect(page.get_by_text("No lead here fits that")).to_be_visible()
+    press_early("/queue/line/", "c")
+    page.wait_for_url(re.compile(f"/leads/{first}/$"), wait_until="commit")
+
+
+def test_what_is_pressed_twice_is_taken_once(company: Company, log_in: LogIn) -> None:
+    first = company.lead(source="line", company="First In Line", now=now() - timedelta(minutes=5))
+    company.lead(source="line", company="Second In Line")
+    page = log_in(company.aiko)
+    page.goto("/queue/line/")
+    sent: list[Route] = []
+    page.route("**/queue/line/next/", lambda route: sent.append(route))
+    page.keyboard.press("c")
+    wait_for(lambda: page.wait_for_timeout(20) or sent)
+    page.keyboard.press("c")
+    sent[0].continue_()
+    page.wait_for_url(re.compile(f"/leads/{first}/$"))
+    assert len(sent) == 1
+    enter(company.workspace.id)
+    assert Lead.objects.filter(owner=company.aiko).count() == 1
 
 
 def test_passing_by_says_what_it_costs(company: Company, log_in: LogIn) -> None:

@@ -81,4 +81,13 @@ document.addEventListener("keydown", (event) => {
   if (does(event)) event.preventDefault();
 });
 
+// What was pressed before this was here: once htmx, which comes to the page with the same event and is asked first, knows the forms too.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const early of document.takeOver?.() ?? []) {
+    const at = document.activeElement;
+    if (!typing(at)) at.dispatchEvent(new KeyboardEvent("keydown", { ...early, bubbles: true, cancelable: true }));
+    else if (early.key.length === 1) document.execCommand("insertText", false, early.key);
+  }
+});
+
 for (const button of document.querySelectorAll("[data-keys]")) button.addEventListener("click", keys["?"]);

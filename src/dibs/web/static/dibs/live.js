@@ -73,8 +73,11 @@ function moved(data, number) {
   look();
 }
 
-/** Once for an event, whatever the page that comes then is told before it is greeted. */
+const begun = () => [...document.querySelectorAll("main textarea, main input")].some((field) => field.value !== field.defaultValue);
+
+/** Once for an event, whatever the page that comes then is told before it is greeted; and never under what somebody writes. */
 function reload(number) {
+  if (begun()) return;
   if (!greeted && number <= Number(sessionStorage.getItem("dibs.reloaded"))) return;
   sessionStorage.setItem("dibs.reloaded", number);
   location.reload();
