@@ -150,6 +150,11 @@ def test_one_that_cannot_be_removed_undoes_no_erasing_and_is_tried_again(folder:
     house.erase()
     assert house.found(EMAIL) == {}
     assert take_mails_away(timestamp=0) == 0
+    # It keeps none of the others, in whatever order the folder names them.
+    for number in range(9):
+        file.with_suffix(f".{number}.half").touch()
+    assert take_mails_away(timestamp=0) == 9
+    assert list(folder.iterdir()) == [file]
     file.rmdir()
     file.touch()
     assert take_mails_away(timestamp=0) == 1

@@ -144,9 +144,9 @@ def try_again(workspace_id: UUID, now: datetime, sequence: str | None = None) ->
 
 
 def take_away_erased(workspace_id: UUID, lying: Mapping[UUID, Sequence[Path]]) -> int:
-    """Remove what lies as a file (`mail_files.of_mails`) of mails whose person was erased; returns how many files that were. One that can't
-    be removed stays until the next time, and is logged."""
-    gone = 0
+    """Remove what lies as a file (`mail_files.of_mails`) of mails whose person was erased; returns how many files that were. Those that
+    can't be removed stay until the next time, and keep no other; the first of them is logged."""
+    gone, stay = 0, 0
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id FROM delivery_mail WHERE workspace_id = %s AND id = ANY(%s) AND message_id = ''",
@@ -157,9 +157,11 @@ def take_away_erased(workspace_id: UUID, lying: Mapping[UUID, Sequence[Path]]) -
         try:
             path.unlink(missing_ok=True)
         except OSError as problem:
-            _log.error("mail_files_stay", problem=problem.strerror, folder=settings.EMAIL_FILE_PATH)
-            break
-        gone += 1
+            if not stay:
+                _log.error("mail_files_stay", problem=problem.strerror, folder=settings.EMAIL_FILE_PATH)
+            stay += 1
+        else:
+            gone += 1
     return gone
 
 
