@@ -52,6 +52,9 @@ _CHANNELS = {"search_ad": "search", "social_ad": "social", "webinar": "web", "tr
 #: How many of the companies asking are customers already.
 _CUSTOMERS = 40
 
+#: Different statements that all this takes, and some more.
+_STATEMENTS = 500
+
 #: Languages the pages speak; everybody else reads English.
 _SPOKEN = ("en", "ja", "es", "id")
 #: The logins that the tutorial uses stay in English, whatever their owner speaks.
@@ -108,7 +111,13 @@ def fill_sample(now: datetime, seed: str = "sample") -> Filled | None:
     started = time.monotonic()
     workspace_id = new_id()
     # Entered before the transaction begins: inside one, each step would have to say again where it is.
-    with within(workspace_id), _without_savepoints(), _without_a_word(), transaction.atomic():
+    with (
+        within(workspace_id),
+        _without_savepoints(),
+        _forgetting_no_statement(),
+        _without_a_word(),
+        transaction.atomic(),
+    ):
         _, made = Workspace.objects.get_or_create(slug=SLUG, defaults={"id": workspace_id, "name": "Sample"})
         if not made:
             return None
@@ -138,6 +147,21 @@ def _without_savepoints() -> Iterator[None]:
         yield
     finally:
         features.uses_savepoints = usual
+
+
+@contextmanager
+def _forgetting_no_statement() -> Iterator[None]:
+    """The driver keeps the hundred statements used last as the server has prepared them. The days before take three hundred, one after
+    another over and over, so that each was often prepared again just after it had been given up."""
+    from django.db import connection
+
+    connection.ensure_connection()
+    driver = connection.connection
+    usual, driver.prepared_max = driver.prepared_max, _STATEMENTS
+    try:
+        yield
+    finally:
+        driver.prepared_max = usual
 
 
 @contextmanager

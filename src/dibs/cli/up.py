@@ -24,7 +24,7 @@ from dibs.config.database import Trouble, data_folder
 from dibs.config.embedded import Lease, opened, prepare
 from dibs.config.parent import Child, Parent
 
-_STARTING = 60.0  # seconds in which web and stream have to answer
+_STARTING = 180.0  # seconds in which web and stream have to answer, on whatever machine
 #: What this machine calls itself. A page of elsewhere whose name was made to mean this machine comes by that name.
 _HERE = ("localhost", "127.0.0.1", "[::1]")
 _DATABASE_GONE = 5.0  # seconds without the embedded database before it is started again
@@ -51,8 +51,6 @@ def up(host: str, port: int, no_demo: bool) -> None:
         if _is_loopback(host):
             os.environ.setdefault("DIBS_HOSTS", ",".join(dict.fromkeys([*_HERE, _bracketed(host)])))
         with connected(new=True) as lease:
-            said = _first_leads(empty=no_demo, option=f" --data {data}" if lease else "")
-            _close_connections()
             address = f"http://{_shown(host)}:{port}"
             os.environ.setdefault("DIBS_URL", address)
             parent = Parent(
@@ -63,10 +61,15 @@ def up(host: str, port: int, no_demo: bool) -> None:
                 ],
                 each_second=_keep_database(lease),
             )
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, lambda *_: parent.stop())
             try:
-                parent.start()
+                with _stopping_if_it_fails(parent):
+                    # What they are made of they read meanwhile: it is half of a start.
+                    parent.start(held=True)
+                    said = _first_leads(empty=no_demo, option=f" --data {data}" if lease else "")
+                    _close_connections()
+                    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                        signal.signal(number, lambda *_: parent.stop())
+                parent.begin()
                 if _answers(parent, [f"{address}/readyz", f"http://{_shown(host)}:{port + 1}/healthz"]):
                     json.dump({"pid": os.getpid(), "url": address}, note)
                     note.flush()
@@ -76,6 +79,15 @@ def up(host: str, port: int, no_demo: bool) -> None:
                 tell("Stopping")
                 if lease is not None:
                     lease.release(wait=True)
+
+
+@contextmanager
+def _stopping_if_it_fails(parent: Parent) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        parent.stop()
+        raise
 
 
 class _Ended(SystemExit):
@@ -236,7 +248,7 @@ def _answers(parent: Parent, urls: list[str]) -> bool:
     while urls and not parent.stopping:
         parent.look(time.monotonic())
         try:
-            with urllib.request.urlopen(urls[0], timeout=2):  # noqa: S310 (our own address)
+            with urllib.request.urlopen(urls[0], timeout=10):  # noqa: S310 (our own address)
                 urls = urls[1:]
         except (urllib.error.URLError, OSError):
             if time.monotonic() > until:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -23,6 +24,10 @@ _QUIET = 60.0
 _PATIENCE = 8.0
 
 
+#: What a child that is held is told at the end of its command, and what it reads from its standard input once it may begin.
+_HELD, _BEGIN = "--held", b"."
+
+
 @dataclass(slots=True)
 class Child:
     """A process that is to run: ``python -m module arguments``."""
@@ -35,11 +40,18 @@ class Child:
     start_at: float = 0.0
     pause: float = _FIRST_PAUSE
 
-    def start(self, now: float) -> None:
+    def start(self, now: float, *, held: bool = False) -> None:
         # A session of its own: Ctrl-C reaches the parent alone, which stops the children in order.
-        command = [sys.executable, "-m", self.module, *self.arguments]
-        self.process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)
+        command = [sys.executable, "-m", self.module, *self.arguments, *([_HELD] if held else ())]
+        stdin = subprocess.PIPE if held else subprocess.DEVNULL
+        self.process = subprocess.Popen(command, start_new_session=True, stdin=stdin)
         self.started_at = now
+
+    def begin(self) -> None:
+        """Tell a child that was held that it may. One that has died is found by the next look, and started again."""
+        if self.process is not None and self.process.stdin is not None:
+            with suppress(BrokenPipeError), self.process.stdin as told:
+                told.write(_BEGIN)
 
 
 @dataclass
@@ -50,10 +62,15 @@ class Parent:
     each_second: Callable[[], None] = lambda: None
     _stop: threading.Event = field(default_factory=threading.Event)
 
-    def start(self) -> None:
+    def start(self, *, held: bool = False) -> None:
+        """``held``: they read what they are made of and wait there, until `begin`: they look at no database and answer nobody."""
         now = time.monotonic()
         for child in self.children:
-            child.start(now)
+            child.start(now, held=held)
+
+    def begin(self) -> None:
+        for child in self.children:
+            child.begin()
 
     def stop(self) -> None:
         """Have `run` return; may be called from a signal's handler and from other threads."""
@@ -102,6 +119,16 @@ class Parent:
                 # Its whole session: what it started goes with it.
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+def await_beginning(arguments: list[str]) -> list[str]:
+    """In a child that is held, wait until its parent says that it may begin; if the parent ends instead, so does this process.
+    Returns its arguments, without that they said so."""
+    if arguments[-1:] != [_HELD]:
+        return arguments
+    if sys.stdin.buffer.read(len(_BEGIN)) != _BEGIN:
+        sys.exit()
+    return arguments[:-1]
 
 
 def follow_parent() -> None:

@@ -11,7 +11,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from dibs.config.parent import follow_parent
+from dibs.config.parent import await_beginning, follow_parent
 
 #: Web processes, and threads in each. A thread that waits for the database lets another run; more of them than this only queue
 #: up for the interpreter's lock.
@@ -19,7 +19,7 @@ WORKERS = int(os.environ.get("DIBS_WORKERS", "2"))
 THREADS = int(os.environ.get("DIBS_THREADS", "4"))
 
 
-def serve_web(host: str, port: int) -> None:
+def load_web() -> None:
     # Imported before the workers fork from here: they start at once, share its memory, and keep no first visitor waiting. What is
     # made meanwhile stays, so looking through it for garbage again and again would be a fifth of the time for nothing.
     gc.disable()
@@ -33,6 +33,9 @@ def serve_web(host: str, port: int) -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+
+
+def serve_web(host: str, port: int) -> None:
     Granian(
         "dibs.config.wsgi:application",
         address=host,
@@ -50,6 +53,11 @@ def serve_web(host: str, port: int) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=5,
     ).serve()
+
+
+def load_stream() -> None:
+    # Imported before its worker forks from here, as above.
+    import dibs.config.stream  # noqa: F401
 
 
 def serve_stream(host: str, port: int) -> None:
@@ -74,13 +82,20 @@ if __name__ == "__main__":
     # A server's workers follow it in turn: one that outlived it would go on answering at the port.
     os.register_at_fork(after_in_child=follow_parent)
     match sys.argv[1:]:
+        case ["web", *_]:
+            load_web()
+        case ["stream", *_]:
+            load_stream()
+        case ["worker", *_]:
+            from dibs.config import worker
+
+            worker.load()
+    match await_beginning(sys.argv[1:]):
         case ["web", host, port]:
             serve_web(host, int(port))
         case ["stream", host, port]:
             serve_stream(host, int(port))
         case ["worker"]:
-            from dibs.config.worker import work_until_told
-
-            work_until_told()
+            worker.work_until_told()
         case _:
             sys.exit(__doc__)

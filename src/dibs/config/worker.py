@@ -110,13 +110,19 @@ def keep_for_good() -> None:
     gc.set_threshold(_TIDIED_AFTER)
 
 
-def work_until_told() -> None:
-    """Take jobs and tick until SIGTERM or SIGINT."""
+def load() -> None:
+    """Read what a worker is made of. The database is not asked for anything yet."""
     import django
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dibs.config.settings")
     django.setup()
+    import procrastinate.contrib.django.models  # noqa: F401
+
     keep_for_good()
+
+
+def work_until_told() -> None:
+    """Take jobs and tick until SIGTERM or SIGINT. Comes after `load`."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
