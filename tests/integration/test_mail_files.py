@@ -146,14 +146,13 @@ def test_one_that_cannot_be_removed_undoes_no_erasing_and_is_tried_again(folder:
     assert _send(house).sent == 1
     (file,) = folder.iterdir()
     file.unlink()
+    file.with_suffix(".1.half").touch()
     file.mkdir()
     house.erase()
     assert house.found(EMAIL) == {}
-    assert take_mails_away(timestamp=0) == 0
-    # It keeps none of the others, in whatever order the folder names them.
-    for number in range(9):
-        file.with_suffix(f".{number}.half").touch()
-    assert take_mails_away(timestamp=0) == 9
+    # Nor does it keep others, in whichever order the folder names them.
+    file.with_suffix(".2.half").touch()
+    assert take_mails_away(timestamp=0) == 2
     assert list(folder.iterdir()) == [file]
     file.rmdir()
     file.touch()
