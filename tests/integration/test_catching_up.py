@@ -182,9 +182,27 @@ def test_after_too_many_the_page_is_told_to_look_for_itself(
     company: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(following, "_MISSED", 2)
+    enter(company.id)
+    marks = [mark(company.id)]
+    missed = []
+    for _ in range(3):
+        missed.append(happen(company))
+        marks.append(mark(company.id))
+    assert told_at_first(*(viewer(company, since) for since in marks)) == [["many"], missed[1:], missed[2:], []]
+
+
+def test_nothing_is_looked_through_for_a_page_that_is_old_whosever_the_events_are(
+    company: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token is good for hours, and the outbox is everybody's: to look through all of it would keep all other readers waiting."""
+    monkeypatch.setattr(following, "_MISSED", 2)
+    enter(company.id)
     since = mark(company.id)
-    missed = [happen(company) for _ in range(4)]
-    assert told_at_first(viewer(company, since)) == [[*missed[:2], "many"]]
+    other = make_workspace()
+    for _ in range(3):
+        happen(other)
+    monkeypatch.setattr(watching, "EVENTS", "SELECT 'not asked'")
+    assert told_at_first(viewer(company, since)) == [["many"]]
 
 
 def test_a_mark_knows_the_last_numbers_one_by_one_and_all_before_them() -> None:

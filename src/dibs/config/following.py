@@ -31,7 +31,7 @@ _MANY = 100
 #: Messages that a browser may be behind before it is sent away.
 _BEHIND = 500
 
-#: Events that are read at most of what a page has missed; after more it looks for itself.
+#: Numbers that are looked through at most for what a page has missed; after more it looks for itself.
 _MISSED = 2_000
 
 #: Viewers whose sight is looked at anew between two looks at the outbox.
@@ -76,14 +76,15 @@ class _Reader:
         self._told: set[int] = set()
         self._meanwhile: list[Row] | None = []
 
-    def catch_up(self, missed: Sequence[Row]) -> None:
-        """Put what was missed into the queue, and what has happened while that was read, each once and in their order."""
+    def catch_up(self, missed: Sequence[Row] | None) -> None:
+        """Put what was missed into the queue, and what has happened while that was read, each once and in their order. ``None``: too much
+        to be told."""
         meanwhile, self._meanwhile = self._meanwhile or [], None
-        rows = {row[0]: row for row in (*missed, *meanwhile)}
+        if missed is None:
+            self.queue.put_nowait(message("many", {}, 0))
+        rows = {row[0]: row for row in (*(missed or ()), *meanwhile)}
         self.put(rows[seq] for seq in sorted(rows))
-        if len(missed) >= _MISSED:
-            self.queue.put_nowait(message("many", {}, missed[-1][0]))
-        self._told = {row[0] for row in missed}
+        self._told = {row[0] for row in missed or ()}
 
     def put(self, rows: Iterable[Row]) -> None:
         """Put what of these events the viewer is to be told into the queue, but for what the page that opened the stream knows."""
