@@ -132,6 +132,21 @@ def test_keys_pressed_before_the_scripts_have_come_are_not_lost(company: Company
     page.wait_for_url(re.compile(f"/leads/{first}/$"), wait_until="commit")
 
 
+def test_a_key_pressed_when_the_scripts_have_just_come_is_heard_once(company: Company, log_in: LogIn) -> None:
+    for number in range(3):
+        company.lead(company=f"Company {number}", now=now() - timedelta(minutes=9 - number))
+    page = log_in(company.aiko)
+    # Scripts of modules have run by then, and what they wait for comes after this, which was here first.
+    page.add_init_script(
+        "document.addEventListener('DOMContentLoaded', () =>"
+        " document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'j', bubbles: true})))"
+    )
+    page.goto("/pools/inbound/")
+    chosen = page.locator('#leads tr[aria-current="true"]')
+    expect(chosen).to_contain_text("Company 1")
+    expect(page.locator("#panel h1")).to_have_text("Company 1")
+
+
 def test_what_is_pressed_twice_is_taken_once(company: Company, log_in: LogIn) -> None:
     first = company.lead(source="line", company="First In Line", now=now() - timedelta(minutes=5))
     company.lead(source="line", company="Second In Line")

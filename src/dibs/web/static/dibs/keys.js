@@ -63,7 +63,7 @@ function follow(which) {
   return Boolean(link);
 }
 
-document.addEventListener("keydown", (event) => {
+function pressed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (document.querySelector("dialog[open]")) return;
   if (typing(event.target)) {
@@ -79,10 +79,12 @@ document.addEventListener("keydown", (event) => {
   const arrows = event.key.startsWith("Arrow");
   if (!does || (event.repeat && !arrows && !"jk".includes(event.key)) || (arrows && event.target.closest("[type=radio], .feed, pre"))) return;
   if (does(event)) event.preventDefault();
-});
+}
 
-// What was pressed before this was here: once htmx, which comes to the page with the same event and is asked first, knows the forms too.
+// Keys are heard once htmx, which comes to the page with the same event and is asked first, knows the forms too. What was pressed before
+// was kept meanwhile, and is told now: no key is both.
 document.addEventListener("DOMContentLoaded", () => {
+  document.addEventListener("keydown", pressed);
   for (const early of document.takeOver?.() ?? []) {
     const at = document.activeElement;
     if (!typing(at)) at.dispatchEvent(new KeyboardEvent("keydown", { ...early, bubbles: true, cancelable: true }));
