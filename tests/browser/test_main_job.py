@@ -69,6 +69,22 @@ def test_down_and_up_choose_a_row_and_the_panel_follows(company: Company, log_in
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
 
 
+def test_the_panel_shows_the_row_that_was_chosen_while_the_one_before_was_on_its_way(
+    company: Company, log_in: LogIn
+) -> None:
+    for number in range(3):
+        company.lead(company=f"Company {number}", now=now() - timedelta(minutes=9 - number))
+    page = log_in(company.aiko)
+    asked: list[Route] = []
+    page.route("**/pools/inbound/leads/**", lambda route: asked.append(route), times=1)
+    page.keyboard.press("j")
+    wait_for(lambda: page.wait_for_timeout(20) or asked)
+    page.keyboard.press("j")
+    page.wait_for_timeout(200)  # the hand rests
+    asked[0].continue_()
+    expect(page.locator("#panel h1")).to_have_text("Company 2")
+
+
 def test_a_key_pressed_right_after_another_row_was_chosen_takes_that_row(company: Company, log_in: LogIn) -> None:
     shown = company.lead(company="Shown Before", now=now() - timedelta(minutes=9))
     chosen = company.lead(company="Chosen Now")

@@ -3,6 +3,7 @@ const table = () => document.getElementById("leads");
 const rows = () => [...(table()?.querySelectorAll("tbody tr:not(.taken)") ?? [])];
 let waiting = 0;
 let meant = null;
+let showing = null; // the row whose panel is on its way
 
 export const selected = () => table()?.querySelector('tr[aria-current="true"]') ?? null;
 
@@ -14,10 +15,21 @@ export function select(row) {
   row.scrollIntoView({ block: "nearest" });
   meant = null;
   clearTimeout(waiting);
-  waiting = setTimeout(() => {
-    if (row.isConnected && row === selected()) window.htmx.ajax("GET", row.dataset.panel, { target: "#panel", swap: "outerHTML" });
-  }, 60);
+  waiting = setTimeout(() => row.isConnected && row === selected() && show(), 60);
   return true;
+}
+
+/** Show the chosen row beside, one at a time: a request that waited its turn would come for a panel that the one before has replaced. */
+function show() {
+  const row = selected();
+  if (!row || showing) return;
+  showing = row;
+  const over = () => {
+    showing = null;
+    const now = selected();
+    if (now && now !== row && now.id !== `lead-${document.getElementById("panel")?.dataset.lead}`) show();
+  };
+  window.htmx.ajax("GET", row.dataset.panel, { source: "#results", target: "#panel", swap: "outerHTML" }).then(over, over);
 }
 
 /** Do what a key asks of the chosen lead: once the panel shows it, and never to the lead that was shown before. */
