@@ -413,6 +413,18 @@ def test_an_id_of_blanks_names_nothing(company: Company, lead: UUID) -> None:
     assert (nowhere.status_code, nowhere.json()["code"]) == (422, "invalid")
 
 
+def test_what_breaks_while_a_touch_is_counted_is_not_told_as_the_sender_s_mistake(
+    company: Company, lead: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("ours alone")
+
+    monkeypatch.setattr("dibs.intake.touches.enrich", broken)
+    answer = company.post(company.integration, f"/leads/{lead}/touches", {"kind": "visit"})
+    assert answer.status_code == 500
+    assert "ours alone" not in answer.content.decode()
+
+
 # -- of two leads made one
 
 

@@ -40,6 +40,10 @@ class UnknownRep(LookupError):
     """There is no active rep with this handle."""
 
 
+class Nameless(ValueError):
+    """An opportunity is to be called blanks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """The opportunity as it is now. No ``reasons``: nothing was to be changed."""
@@ -66,13 +70,12 @@ def change(
 ) -> Answer:
     """Change what is ``given`` of `FIELDS`, and of ``stage`` and ``owner`` (a handle). ``version``: the one that the caller looked at.
 
-    One that has ended is opened again before anything but its owner changes. Raises `UnknownStage`, `UnknownRep`, and
-    `ValueError` for a name of blanks.
+    One that has ended is opened again before anything but its owner changes. Raises `UnknownStage`, `UnknownRep` and `Nameless`.
     """
     if "name" in given:
         given = {**given, "name": given["name"].strip()}
         if not given["name"]:
-            raise ValueError("an opportunity has a name")
+            raise Nameless("an opportunity has a name")
 
     def decide(deal: Opportunity) -> _Change | Refusal:
         wanted = {name: given[name] for name in FIELDS if name in given}

@@ -24,14 +24,17 @@ class LeadEnded(Exception):
         self.state = state
 
 
+class Sourceless(ValueError):
+    """It is not said where the touch was noticed: its source is blanks."""
+
+
 def touch(workspace_id: UUID, lead_id: UUID, said: Touching, now: datetime) -> Received | None:
     """Write a touch on a lead; of one that was merged into another, on that one. The same one told again, by its source and external
-    id, changes nothing; an external id of blanks is none. ``None``: there is no such lead. Raises `LeadEnded`, and `ValueError` for a source of
-    blanks.
+    id, changes nothing; an external id of blanks is none. ``None``: there is no such lead. Raises `LeadEnded` and `Sourceless`.
     """
     said = replace(said, source=said.source.strip(), external_id=(said.external_id or "").strip() or None)
     if not said.source:
-        raise ValueError("a touch has a source, where it was noticed")
+        raise Sourceless("a touch has a source, where it was noticed")
     enter(workspace_id)
     for _ in range(2):
         if said.external_id is not None:

@@ -26,7 +26,7 @@ from dibs.insight import story
 from dibs.insight.leads import leads_page
 from dibs.insight.sight import lead_in_sight
 from dibs.intake.receiving import Received, receive
-from dibs.intake.touches import LeadEnded, touch
+from dibs.intake.touches import LeadEnded, Sourceless, touch
 from dibs.people.access import Action
 
 router = Router(tags=["leads"])
@@ -101,7 +101,7 @@ def touch_lead(request: Request, lead_id: str, body: TouchIn) -> HttpResponse:
         except LeadEnded as ended:
             params = {"state": ended.state, "act": "touched"}
             return refused(Refusal((Reason("already_ended", params),), remedy=Reason("choose_another")), caller)
-        except ValueError as unfit:
+        except Sourceless as unfit:
             raise Problem("invalid", f"{unfit}.") from None
         if received is None:
             raise Problem("not_found")

@@ -129,7 +129,7 @@ def change_opportunity(request: Request, opportunity_id: str, body: DealIn) -> H
                 return opportunities.change(caller, deal, at, given, version=body.version)
         except opportunities.UnknownRep:
             raise Problem("unknown_rep", f"There is no active rep called {body.owner}.") from None
-        except ValueError as unfit:
+        except opportunities.Nameless as unfit:
             raise Problem("invalid", f"{unfit}.") from None
 
     return _change(request, opportunity_id, change)
