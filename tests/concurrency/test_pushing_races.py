@@ -137,6 +137,8 @@ def test_two_automations_that_overwrite_each_other_end_before_managers(crowd: Cr
     had = [rep for kind, after, rep in told if kind in {"placed", "reassigned"} and after == "owned"]
     assert len(had) == len(set(had)) <= 4, "to nobody twice, and three times on at most"
     assert Lead.objects.get(id=lead).state == "review"
+    states = [after for _, after, _ in told]
+    assert set(states[states.index("review") :]) == {"review"}, "a person says where it goes from there"
     assert_true(workspace.id)
 
 

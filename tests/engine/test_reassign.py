@@ -18,7 +18,9 @@ from dibs.engine.policy_ways import Onward
 from dibs.engine.reasons import CODES
 from dibs.engine.reassign import COUNTED, REASSIGN_AT_MOST, handed_on
 from dibs.engine.roster import Roster
+from dibs.engine.route import judge
 from dibs.engine.rulebook import Rulebook
+from dibs.engine.staying import stays
 from dibs.engine.timeline import freed, on_time
 
 LEAD = LeadFacts(score=50, rank="warm", country="MX")
@@ -231,6 +233,20 @@ def test_two_automations_that_overwrite_each_other_end_before_managers() -> None
         had.append(clock.owner)
     assert len(had) == 1 + REASSIGN_AT_MOST
     assert clock.state == "review"
+    for country in ("MX", "JP"):
+        judged = judge(rules, replace(LEAD, country=country), None, clock, minutes(21), "seed")
+        assert stays(rules, LEAD, None, clock, judged, minutes(21), "seed"), "it waits for a person by now"
+        before = replace(clock, reassigned=REASSIGN_AT_MOST - 1)
+        judged = judge(rules, replace(LEAD, country=country), None, before, minutes(21), "seed")
+        assert not stays(rules, LEAD, None, before, judged, minutes(21), "seed")
+
+
+@pytest.mark.parametrize(("most", "there"), [(5, False), (4, True), (0, True)])
+def test_how_often_is_as_the_policy_says(most: int, there: bool) -> None:
+    rules = book(PUSHED, sla={"first_contact": "1h", "then": {"reassign": most, "review": "desk"}})
+    clock = LeadClock("lead", "review", received_at=MONDAY, reassigned=4)
+    judged = judge(rules, LEAD, None, clock, MONDAY, "seed")
+    assert stays(rules, LEAD, None, clock, judged, MONDAY, "seed") is there
 
 
 def test_to_and_fro_between_two_reps_is_not_gone_twice() -> None:

@@ -4,8 +4,8 @@ An offer declined or run out, a first contact missed, a lead left alone, a rep o
 says why, and where to if that is not for the policy to say. The lead always lands somewhere, and never with the rep whom it was taken
 off.
 
-Never a loop: what time and rules do counts in ``reassigned``, and after the policy's limit the lead goes to review; two automations
-that overwrite each other's work are stopped by the same count. What a person decides is not counted.
+Never a loop: what time and rules do counts in ``reassigned``, and after the policy's limit the lead goes to review, and stays there until a
+person decides; two automations that overwrite each other's work are stopped by the same count. What a person decides is not counted.
 """
 
 from __future__ import annotations
@@ -136,13 +136,26 @@ def sla_of(case: Case) -> tuple[str, Sla] | None:
     return ("sla" if len(case.book.slas) == 1 else f"sla[{found[0]}]"), found[1]
 
 
+def is_for_a_person(case: Case) -> bool:
+    """Whether the lead is in review for having been passed on as often as it may be: whatever becomes known of it, a person says where
+    it goes from there."""
+    found = sla_of(case)
+    limit = REASSIGN_AT_MOST if found is None else passed_on_at_most(found[1])
+    return case.clock.state == "review" and case.clock.reassigned >= limit
+
+
+def passed_on_at_most(sla: Sla) -> int:
+    """How often time and rules pass on a lead that this is for."""
+    return sla.then.reassign or REASSIGN_AT_MOST
+
+
 def _limits(case: Case, cause: Reason) -> tuple[int, str, str | None]:
     """How often the lead is passed on, whose review it goes to after that, and where the policy says so."""
     found = sla_of(case)
     if found is None:
         return REASSIGN_AT_MOST, MANAGERS, None
     path, sla = found
-    limit = sla.then.reassign if cause.code == "sla_missed" else sla.then.reassign or REASSIGN_AT_MOST
+    limit = sla.then.reassign if cause.code == "sla_missed" else passed_on_at_most(sla)
     return limit, sla.then.review or MANAGERS, f"{path}.then"
 
 

@@ -14,6 +14,7 @@ from dibs.engine.due import due_in_pool, due_of_marketing, due_when_stale, is_wi
 from dibs.engine.facts import AccountFacts, LeadClock, LeadFacts
 from dibs.engine.gate import READY
 from dibs.engine.nurture import due_for_mail
+from dibs.engine.reassign import is_for_a_person
 from dibs.engine.route import Judged, judge
 from dibs.engine.rulebook import Rulebook
 
@@ -31,7 +32,7 @@ def stays(
 ) -> bool:
     """Whether the lead stays, of which more is known than ``before``, as ``judged`` now. ``answered``: its person wrote, rang or came.
 
-    One of marketing's that a manager sent to a pool of sales' stays there, ready or not.
+    One that was passed on too often stays before managers. One of marketing's that a manager sent to a pool of sales' stays there, ready or not.
     One that somebody took away from sales by hand stays until its score rises so that it is for sales, its person answers, or it may not be
     contacted; and in the mails that it was given. One of
     marketing's that is not ready yet stays in the pool or the review that it came to. And one in a pool or a review stays out of nurture
@@ -47,7 +48,7 @@ def stays(
         if _nurtures(judged):
             return clock.sequence is not None
         return before.score is not None and judged.scored.score <= before.score
-    if clock.state == "pooled" and clock.by_hand and passed.side == "marketing":
+    if is_for_a_person(judged.case) or (clock.state == "pooled" and clock.by_hand and passed.side == "marketing"):
         return True
     if clock.state not in {"pooled", "review"} or passed.side != clock.side:
         return False
