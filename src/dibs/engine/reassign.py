@@ -139,9 +139,10 @@ def sla_of(case: Case) -> tuple[str, Sla] | None:
 def is_for_a_person(case: Case) -> bool:
     """Whether the lead is in review for having been passed on as often as it may be: whatever becomes known of it, a person says where
     it goes from there."""
+    if case.clock.state != "review" or not case.clock.reassigned:
+        return False
     found = sla_of(case)
-    limit = REASSIGN_AT_MOST if found is None else passed_on_at_most(found[1])
-    return case.clock.state == "review" and case.clock.reassigned >= limit
+    return case.clock.reassigned >= (REASSIGN_AT_MOST if found is None else passed_on_at_most(found[1]))
 
 
 def passed_on_at_most(sla: Sla) -> int:
