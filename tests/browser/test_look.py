@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.utils.timezone import now
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from dibs.distribution import policies, tiering
 from dibs.people.models import Calendar, Rep, TimeOff, User
@@ -192,6 +192,8 @@ def test_nothing_in_the_tables_of_the_floor_is_beyond_the_edge_of_a_small_screen
     page.goto("/floor/")
     beyond = "tables => tables.map(table => table.scrollWidth - table.clientWidth)"
     assert page.locator(".floor .wide").evaluate_all(beyond) == [0, 0]
+    # Who is there to take a lead is seen on a telephone, too.
+    expect(page.locator(".floor .who .only-s").first).to_be_visible()
 
 
 def test_where_the_focus_is_can_be_seen(company: Company, log_in: LogIn) -> None:
