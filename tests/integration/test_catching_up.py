@@ -18,8 +18,8 @@ from dibs.config import following, watching
 from dibs.config.following import Fanout
 from dibs.config.watching import Sight, Viewer, _asking
 from dibs.delivery.live import stream_token
-from dibs.delivery.mark import SPAN, Mark, mark
 from dibs.delivery.outbox import post
+from dibs.delivery.outbox_mark import SPAN, Mark, mark
 from dibs.people.models import User, Workspace
 from dibs.people.tenancy import enter, new_id
 from tests.making import MONDAY, make_user, make_workspace

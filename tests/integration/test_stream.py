@@ -17,8 +17,8 @@ from dibs.config import following
 from dibs.config.following import Fanout, _Place, messages_for
 from dibs.config.watching import Sight, Viewer, _asking
 from dibs.delivery.live import Opening, opened_with, stream_token
-from dibs.delivery.mark import Mark
 from dibs.delivery.outbox import post
+from dibs.delivery.outbox_mark import Mark
 from dibs.delivery.wake import wake
 from dibs.people.models import User, Workspace
 from dibs.people.tenancy import enter, new_id

@@ -7,7 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -135,33 +135,31 @@ def fill_sample(now: datetime, seed: str = "sample") -> Filled | None:
     return Filled(leads, played.claimed, played.contacted, played.ended, time.monotonic() - started)
 
 
-@contextmanager
-def _without_savepoints() -> Iterator[None]:
+def _without_savepoints() -> AbstractContextManager[None]:
     """Inner transactions make no savepoints of their own: should anything fail, all of it is to go anyway. Each savepoint has
     another name and so is another statement to prepare, which would cost more than what the transaction does."""
     from django.db import connection
 
-    features = connection.features
-    usual, features.uses_savepoints = features.uses_savepoints, False
-    try:
-        yield
-    finally:
-        features.uses_savepoints = usual
+    return _for_now(connection.features, "uses_savepoints", False)
 
 
-@contextmanager
-def _forgetting_no_statement() -> Iterator[None]:
+def _forgetting_no_statement() -> AbstractContextManager[None]:
     """The driver keeps the hundred statements used last as the server has prepared them. The days before take three hundred, one after
     another over and over, so that each was often prepared again just after it had been given up."""
     from django.db import connection
 
     connection.ensure_connection()
-    driver = connection.connection
-    usual, driver.prepared_max = driver.prepared_max, _STATEMENTS
+    return _for_now(connection.connection, "prepared_max", _STATEMENTS)
+
+
+@contextmanager
+def _for_now(thing: object, name: str, value: object) -> Iterator[None]:
+    usual = getattr(thing, name)
+    setattr(thing, name, value)
     try:
         yield
     finally:
-        driver.prepared_max = usual
+        setattr(thing, name, usual)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import structlog
 from django.db import DatabaseError, InterfaceError, connections
 
 from dibs.config.watching import EVENTS, Row, Viewer, events_since, where_it_stands
-from dibs.delivery.mark import Mark
+from dibs.delivery.outbox_mark import Mark
 from dibs.delivery.wake import CHANNEL
 
 _log = structlog.get_logger()

@@ -28,7 +28,7 @@ import psutil
 
 from dibs.config.database import NAME, PORT, ROLE, Trouble
 from dibs.config.embedded import SYSTEM_USER, Cluster, opened
-from dibs.people.apart import bare_environment
+from dibs.people.child_environment import bare_environment
 
 #: Seconds without a user after which the server stops: two commands of a script in a row share one start.
 _LINGER = 1.0

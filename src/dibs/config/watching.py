@@ -15,7 +15,7 @@ from django.db import close_old_connections, connection
 from django.utils.timezone import now
 
 from dibs.delivery.live import opened_with
-from dibs.delivery.mark import Mark, mark
+from dibs.delivery.outbox_mark import Mark, mark
 from dibs.distribution import policies
 from dibs.distribution.overseeing import ANY_MANAGER
 from dibs.insight.sight import Eyes

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.core import signing
 
-from dibs.delivery.mark import Mark
+from dibs.delivery.outbox_mark import Mark
 
 _SALT = "dibs.stream"
 _GOOD_FOR = 12 * 3600  # seconds

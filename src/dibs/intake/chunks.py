@@ -28,7 +28,7 @@ from dibs.intake.connectors.rows import FileRefused
 from dibs.intake.headers import Fitted, storable
 from dibs.intake.mapping import Mapping, MappingFile
 from dibs.intake.preparing import Prepared, Sent, prepare
-from dibs.people.apart import bare_environment
+from dibs.people.child_environment import bare_environment
 
 #: Rows taken in by one transaction. More is hardly cheaper, and keeps the rotations it moves locked for longer.
 CHUNK = 1000

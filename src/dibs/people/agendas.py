@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from dibs.people.apart import bare_environment
+from dibs.people.child_environment import bare_environment
 
 Span = tuple[datetime, datetime]
 

@@ -22,8 +22,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from dibs.delivery.live import stream_token
-from dibs.delivery.mark import Mark, mark
 from dibs.delivery.notices import unread
+from dibs.delivery.outbox_mark import Mark, mark
 from dibs.delivery.wording import active_language, language_of, say, sentence
 from dibs.distribution.hours import hours_of
 from dibs.engine import calendar

@@ -28,22 +28,19 @@ _SEE = Token(Action.SEE_REPORTS)
 _LONGEST = timedelta(days=3660)
 
 
-FunnelBy = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=120,
+class FunnelPeriod(Incoming):
+    by: Annotated[str, Field(min_length=1, max_length=120)] = Field(
+        "source",
         description=f"What leads are told apart by: {', '.join(GROUPS)}, or an attribute, `attributes.<name>`.",
-    ),
-]
-FunnelDays = Annotated[int, Field(ge=1, le=_LONGEST.days, description="Leads received in the last so many days.")]
-
-
-class FunnelQuestion(Incoming):
-    by: FunnelBy = "source"
-    days: FunnelDays = 90
+    )
+    days: Annotated[int, Field(ge=1, le=_LONGEST.days)] = Field(
+        90, description="Leads received in the last so many days."
+    )
     since: datetime | None = Field(None, description="In place of `days`: received at this moment or later.")
     until: datetime | None = Field(None, description="Received before this moment; now, if left out.")
+
+
+class FunnelQuestion(FunnelPeriod):
     format: Literal["json", "csv"] = Field("json", description="`csv`: a line for each month of each group.")
 
 
@@ -99,11 +96,7 @@ class FunnelOut(Outgoing):
     bands: list[ScoreBandOut] = Field(description="By the score that leads came in with.")
 
 
-class BehindQuestion(Incoming):
-    by: FunnelBy = "source"
-    days: FunnelDays = 90
-    since: datetime | None = Field(None, description="In place of `days`: received at this moment or later.")
-    until: datetime | None = Field(None, description="Received before this moment; now, if left out.")
+class FunnelLeadsQuestion(FunnelPeriod):
     part: Literal[tuple(PARTS)] = Field("leads", description="Which of the figures.")  # type: ignore[valid-type]
     month: date | None = Field(
         None, description="Received in the month of this day, as far as it is in the period: as in `months`."
@@ -155,10 +148,10 @@ def funnel(request: Request, asked: Query[FunnelQuestion]) -> HttpResponse:
 
 
 @router.get("/metrics/funnel/leads", auth=_SEE, response=reads(LeadPage), summary="List the leads behind a figure")
-def funnel_leads(request: Request, asked: Query[BehindQuestion]) -> HttpResponse:
+def funnel_leads(request: Request, asked: Query[FunnelLeadsQuestion]) -> HttpResponse:
     """Those that a figure of the funnel counts, asked for with the same `by` and period, newest first; each as the caller sees it. A token
     with scopes needs `leads:read` as well."""
-    check_query(request, BehindQuestion)
+    check_query(request, FunnelLeadsQuestion)
     caller = request.auth
     if not caller.may(Action.SEE_LEADS):
         raise Problem("not_allowed", f"This needs the scope {ACCESS[Action.SEE_LEADS].scope} as well.")

@@ -23,7 +23,7 @@ from typing import Any
 
 from dibs.intake.connectors.header_row import TITLES, header_at, names_a_field, names_of
 from dibs.intake.connectors.rows import FileRefused, Row, fields_of, ordinary_file
-from dibs.people.apart import bare_environment
+from dibs.people.child_environment import bare_environment
 
 #: What is read of one workbook at most: bytes once unpacked, parts of the archive, columns, cells, bytes of all that is in them.
 MOST_UNPACKED, MOST_PARTS, MOST_COLUMNS, MOST_CELLS, MOST_TEXT = 1 << 30, 20_000, 1_000, 30_000_000, 1 << 30

@@ -4,7 +4,7 @@ import "./clock.js";
 import "./keys.js";
 import "./live.js";
 import "./mine.js";
-import "./once.js";
+import "./send_once.js";
 import "./pool.js";
 import "./review.js";
 import { tell, untell } from "./tell.js";
